@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * jws - compact JSON Web Signatures (RFC 7515): split, read the header, verify ES256 and BP256R1.
+ *
+ * BP256R1 (ECDSA over brainpoolP256r1 with SHA-256, raw r||s) is what the VZD signs with and no JOSE
+ * library knows, so both curves go through OpenSSL here.
+ */
+#ifndef SCHLEUSE_JOSE_JWS_H
+#define SCHLEUSE_JOSE_JWS_H
+
+#include <openssl/evp.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/err.h"
+#include "lib/base/str.h"
+
+enum jws_alg { JWS_OTHER, JWS_ES256, JWS_BP256R1 };
+
+struct jws {
+	struct str signing_input; /* header "." payload, as received */
+	struct str header;        /* decoded JSON text */
+	struct str payload;       /* decoded bytes */
+	unsigned char sig[64];
+	size_t sig_len;           /* decoded length; anything but 64 never verifies */
+	enum jws_alg alg;
+	struct str typ;           /* header members as unescaped text, n == 0 when absent */
+	struct str x5u;
+	struct str ppt;
+	bool has_ppt;
+	bool has_crit;            /* a "crit" member: nothing critical is understood here, refuse */
+	struct str x5c;           /* raw JSON value of "x5c", n == 0 when absent */
+};
+
+/* Splits and decodes; header and payload must be valid JSON objects without duplicate names.  Exactly three parts,
+ * base64url without padding.  ERR_JWS_SYNTAX, ERR_MEMORY. */
+enum err jws_parse(struct arena *a, struct str token, struct jws *out) MUST_CHECK;
+
+/* Verifies with a public key whose curve must fit the algorithm.  ERR_JWS_ALG, ERR_X5C_CURVE, ERR_JWS_SIGNATURE. */
+enum err jws_verify(const struct jws *j, EVP_PKEY *key) MUST_CHECK;
+
+#endif

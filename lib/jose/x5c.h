@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * x5c - certificates that sign tokens and lists: parse, chain, judge.
+ */
+#ifndef SCHLEUSE_JOSE_X5C_H
+#define SCHLEUSE_JOSE_X5C_H
+
+#include <openssl/x509.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/err.h"
+#include "lib/base/str.h"
+
+#define X5C_MAX 8 /* certificates in one header */
+
+/* The certificates of a raw JSON "x5c" value, signer first; line feeds inside the base64 are skipped.  *out is
+ * freed with sk_X509_pop_free(out, X509_free).  ERR_X5C_SYNTAX, ERR_MEMORY. */
+enum err x5c_parse(struct arena *a, struct str x5c, STACK_OF(X509) **out) MUST_CHECK;
+
+struct x5c_demands {
+	X509_STORE *anchors;     /* trust anchors, and intermediates as untrusted helpers */
+	int64_t at;              /* wall-clock second at which the chain must be valid */
+	const char *role;        /* OID in the admission extension (1.3.36.8.3.3), or NULL */
+	const char *common_name; /* exact subject CN, or NULL */
+};
+
+/* Judges the first certificate of the stack, the others help to build the chain.  keyUsage must be present and contain
+ * digitalSignature.  ERR_X5C_CHAIN, ERR_X5C_VALIDITY, ERR_X5C_USAGE, ERR_X5C_ROLE. */
+enum err x5c_judge(STACK_OF(X509) *certs, const struct x5c_demands *d) MUST_CHECK;
+
+/* A store of all certificates in PEM files; self-signed ones are anchors, and so are all others (partial chains are
+ * allowed: pinning an intermediate is a configuration).  NULL with *why and errno on failure. */
+X509_STORE *x5c_anchors(const char *const *pem_files, size_t n, enum err *why) MUST_CHECK;
+
+#endif

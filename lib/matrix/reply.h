@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reply - the Matrix error object for a reason (Matrix client-server API, "Standard error response").
+ */
+#ifndef SCHLEUSE_MATRIX_REPLY_H
+#define SCHLEUSE_MATRIX_REPLY_H
+
+#include "lib/base/buf.h"
+#include "lib/base/err.h"
+
+/* Seconds a peer should wait before it tries again, 0 where trying again does not help. */
+unsigned reply_retry_after(enum err why);
+
+/* Appends {"errcode":"…","error":"…"}; false when out is full. */
+bool reply_body(struct buf *out, enum err why) MUST_CHECK;
+
+#endif

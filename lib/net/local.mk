@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+libschleuse_a_SOURCES += \
+	lib/net/loop.c lib/net/loop.h

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * metrics - counters and gauges, one shard per thread, printed as Prometheus text 0.0.4.
+ *
+ * A daemon declares its series as rows; the position of a row is its number.  Each thread adds to its own
+ * shard without locks; the control thread sums the shards.  Labels are fixed text in the row: no
+ * label can come from a peer (ML-123620).
+ */
+#ifndef SCHLEUSE_OPS_METRICS_H
+#define SCHLEUSE_OPS_METRICS_H
+
+#include <stdatomic.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/err.h"
+
+enum metric_type { METRIC_COUNTER, METRIC_GAUGE };
+
+struct metric_row {
+	const char *name;   /* rows of one name stand together */
+	const char *labels; /* `a="b"` or "" */
+	enum metric_type type;
+	const char *help;
+};
+
+struct metrics_shard; /* an array of counters of one thread */
+
+void metrics_declare(const struct metric_row *rows, size_t n); /* once, before any thread starts */
+bool metrics_thread(void) MUST_CHECK; /* gives the calling thread a shard; false: out of memory */
+void metrics_add(unsigned metric, int64_t n); /* to the calling thread's shard; a thread without one counts nowhere */
+void metrics_set(unsigned metric, int64_t v); /* gauges of the control thread */
+int64_t metrics_sum(unsigned metric);
+bool metrics_print(struct buf *out) MUST_CHECK;
+
+static inline void
+metrics_inc(unsigned metric)
+{
+	metrics_add(metric, 1);
+}
+
+#endif

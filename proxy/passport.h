@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * passport - verification of PASSporTs (RFC 8225; FD-5.2.1.2-15/-16, FD-5.2.1.3-6/-7).
+ *
+ * The trust store is an immutable snapshot made on the control thread; verification is pure and runs
+ * on workers.  The certificate is found in the store by the token's x5u, or, where the certificates of
+ * the store have no URL, by trying their keys; it is never fetched from the URL.
+ */
+#ifndef SCHLEUSE_PROXY_PASSPORT_H
+#define SCHLEUSE_PROXY_PASSPORT_H
+
+#include <openssl/x509.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/err.h"
+#include "lib/base/snapshot.h"
+#include "lib/base/str.h"
+
+struct passport_trust; /* starts with a struct snapshot */
+
+struct passport_certificate {
+	const char *file; /* PEM; the first certificate signs, others are intermediates */
+	const char *x5u;  /* the URL tokens name it by, or NULL */
+};
+
+/* Reads the certificates.  Certificates that do not chain, are expired or lack digitalSignature are kept and refuse with their
+ * own reason when used, and are logged.  NULL with *why, and errno for ERR_FILE. */
+struct passport_trust *passport_trust_new(const struct passport_certificate *certs, size_t n,
+    X509_STORE *anchors, enum err *why) MUST_CHECK;
+size_t passport_trust_count(const struct passport_trust *t);
+
+struct passport_demands {
+	struct str orig;      /* MXID of the inviting user */
+	struct str dest;      /* MXID of the invited user */
+	int64_t now;          /* wall-clock second */
+	int64_t max_age_s;    /* 0: unlimited */
+	int64_t max_future_s; /* clock skew, 60 by default */
+	bool iat_optional;
+};
+
+/* OK or the first ERR_PASSPORT_* that applies, in this order: syntax, type, alg, ppt (and crit), certificate, usage,
+ * validity, chain, signature, orig, dest, iat, future, old. */
+enum err passport_verify(struct arena *a, const struct passport_trust *t, struct str token,
+    const struct passport_demands *d) MUST_CHECK;
+
+#endif
