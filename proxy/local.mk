@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-libproxy_a_SOURCES +=
+libproxy_a_SOURCES += \
+	proxy/config.c proxy/config.h \
+	proxy/config_check.c proxy/config_check.h \
+	proxy/config_files.c \
+	proxy/config_rows.c
 
 sbin_PROGRAMS += schleuse-proxy
 schleuse_proxy_SOURCES = proxy/main.c
