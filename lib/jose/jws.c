@@ -111,7 +111,7 @@ jws_parse(struct arena *a, struct str token, struct jws *out)
 
 	*out = (struct jws){ 0 };
 	if (!str_cut(token, '.', &header, &rest) || !str_cut(rest, '.', &payload, &sig) ||
-	    str_chr(sig, '.') != NULL || header.n > CLAIMS_MAX / 3 * 4)
+	    str_chr(sig, '.') != NULL || header.n > (CLAIMS_MAX + 2) / 3 * 4)
 		return ERR_JWS_SYNTAX;
 	out->signing_input = str_of(token.p, header.n + 1 + payload.n);
 	if ((err = decode_part(a, header, &out->header)) != OK ||
