@@ -11,3 +11,5 @@ tests_unit_unit_LDADD = libproxy.a libschleuse.a $(DEPS_LIBS) $(CRITERION_LIBS)
 tests_unit_unit_SOURCES += tests/unit/pki.c tests/unit/pki.h
 tests_unit_unit_SOURCES += tests/unit/test_b64.c
 tests_unit_unit_SOURCES += tests/unit/test_jws.c
+tests_unit_unit_SOURCES += tests/unit/test_x5c.c
+tests_unit_unit_SOURCES += tests/unit/test_fedlist.c
