@@ -13,3 +13,5 @@ tests_unit_unit_SOURCES += tests/unit/test_b64.c
 tests_unit_unit_SOURCES += tests/unit/test_jws.c
 tests_unit_unit_SOURCES += tests/unit/test_x5c.c
 tests_unit_unit_SOURCES += tests/unit/test_fedlist.c
+tests_unit_unit_SOURCES += tests/unit/test_canonical.c
+tests_unit_unit_SOURCES += tests/unit/test_xmatrix.c
