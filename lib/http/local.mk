@@ -1,2 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-libschleuse_a_SOURCES +=
+libschleuse_a_SOURCES += \
+	lib/http/h1.c lib/http/h1.h \
+	lib/http/h1_body.c \
+	lib/http/h1_fields.c \
+	lib/http/h1_int.h \
+	lib/http/h1_write.c
