@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-libproxy_a_SOURCES +=
+libproxy_a_SOURCES += \
+	proxy/config.h \
+	proxy/passport.h \
+	proxy/routes.c proxy/routes.h
 
 sbin_PROGRAMS += schleuse-proxy
 schleuse_proxy_SOURCES = proxy/main.c

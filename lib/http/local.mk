@@ -1,2 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-libschleuse_a_SOURCES +=
+libschleuse_a_SOURCES += \
+	lib/http/exchange.c lib/http/exchange.h \
+	lib/http/forward.c lib/http/forward.h \
+	lib/http/h1conn.c lib/http/h1conn.h \
+	lib/http/pool.c lib/http/pool.h
