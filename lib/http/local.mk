@@ -4,3 +4,8 @@ libschleuse_a_SOURCES += \
 	lib/http/forward.c lib/http/forward.h \
 	lib/http/h1conn.c lib/http/h1conn.h \
 	lib/http/pool.c lib/http/pool.h
+	lib/http/h1.c lib/http/h1.h \
+	lib/http/h1_body.c \
+	lib/http/h1_fields.c \
+	lib/http/h1_int.h \
+	lib/http/h1_write.c

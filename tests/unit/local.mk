@@ -5,6 +5,7 @@ check_PROGRAMS += tests/unit/unit
 TESTS += tests/unit/unit
 endif
 tests_unit_unit_SOURCES = \
+	tests/unit/test_h1.c \
 	tests/unit/test_str.c
 tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) -DTEST_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_unit_LDADD = libproxy.a libschleuse.a $(DEPS_LIBS) $(CRITERION_LIBS)
