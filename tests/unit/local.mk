@@ -6,6 +6,6 @@ TESTS += tests/unit/unit
 endif
 tests_unit_unit_SOURCES = \
 	tests/unit/test_str.c
-tests_unit_unit_SOURCES += tests/unit/test_fact.c
+tests_unit_unit_SOURCES += tests/unit/test_fact.c tests/unit/test_address.c
 tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) -DTEST_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_unit_LDADD = libproxy.a libschleuse.a $(DEPS_LIBS) $(CRITERION_LIBS)
