@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
-libschleuse_a_SOURCES +=
+libschleuse_a_SOURCES += \
+	lib/http/fetch.c lib/http/fetch.h
