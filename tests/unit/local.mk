@@ -9,3 +9,5 @@ tests_unit_unit_SOURCES = \
 tests_unit_unit_SOURCES += tests/unit/test_fact.c tests/unit/test_address.c
 tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) -DTEST_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_unit_LDADD = libproxy.a libschleuse.a $(DEPS_LIBS) $(CRITERION_LIBS)
+tests_unit_unit_SOURCES += tests/unit/test_canonical.c
+tests_unit_unit_SOURCES += tests/unit/test_xmatrix.c
