@@ -9,3 +9,4 @@ libschleuse_a_SOURCES += \
 	lib/http/h1_fields.c \
 	lib/http/h1_int.h \
 	lib/http/h1_write.c
+	lib/http/fetch.c lib/http/fetch.h

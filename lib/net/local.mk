@@ -4,3 +4,6 @@ libschleuse_a_SOURCES += \
 	lib/net/loop.c lib/net/loop.h \
 	lib/net/stream.c lib/net/stream.h \
 	lib/net/tls.c lib/net/tls.h
+	lib/net/address.c lib/net/address.h \
+	lib/net/loop.c lib/net/loop.h \
+	lib/net/resolver.c lib/net/resolver.h
