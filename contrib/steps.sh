@@ -145,9 +145,10 @@ need_packages()
 {
 	packages_build="gcc make libc6-dev autoconf automake pkg-config libevent-dev libssl-dev libsodium-dev
 		libcurl4-openssl-dev libc-ares-dev libjansson-dev libyaml-dev"
-	packages_demo="python3 python3-cryptography python3-signedjson openssl curl ca-certificates"
+	packages_demo="python3 python3-cryptography python3-signedjson python3-aiohttp
+		python3-yaml openssl curl ca-certificates"
 	packages_synapse="debootstrap debian-archive-keyring"
-	packages_check="libcriterion-dev python3-pytest python3-yaml clang mandoc"
+	packages_check="libcriterion-dev python3-pytest clang mandoc"
 }
 
 cores()
