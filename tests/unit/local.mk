@@ -10,3 +10,7 @@ tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) -DTEST_SRCDIR='"$(
 tests_unit_unit_LDADD = libproxy.a libschleuse.a $(DEPS_LIBS) $(CRITERION_LIBS)
 tests_unit_unit_SOURCES += tests/unit/test_canonical.c
 tests_unit_unit_SOURCES += tests/unit/test_xmatrix.c
+tests_unit_unit_SOURCES += tests/unit/test_json_read.c
+tests_unit_unit_SOURCES += tests/unit/test_serverkeys.c
+tests_unit_unit_SOURCES += tests/unit/test_name.c
+tests_unit_unit_SOURCES += tests/unit/test_reply.c
