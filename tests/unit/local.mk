@@ -21,3 +21,5 @@ tests_unit_unit_SOURCES += tests/unit/test_json_read.c
 tests_unit_unit_SOURCES += tests/unit/test_serverkeys.c
 tests_unit_unit_SOURCES += tests/unit/test_name.c
 tests_unit_unit_SOURCES += tests/unit/test_reply.c
+tests_unit_unit_SOURCES += tests/unit/tlscert.c tests/unit/tlscert.h
+tests_unit_unit_SOURCES += tests/unit/test_certcheck.c
