@@ -25,3 +25,5 @@ tests_unit_unit_SOURCES += tests/unit/tlscert.c tests/unit/tlscert.h
 tests_unit_unit_SOURCES += tests/unit/test_certcheck.c
 tests_unit_unit_SOURCES += tests/unit/test_conf.c
 tests_unit_unit_SOURCES += tests/unit/test_conf_address.c
+tests_unit_unit_SOURCES += tests/unit/test_config.c
+tests_unit_unit_SOURCES += tests/unit/test_config_docs.c
