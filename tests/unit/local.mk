@@ -6,6 +6,7 @@ TESTS += tests/unit/unit
 endif
 tests_unit_unit_SOURCES = \
 	tests/unit/test_h1.c \
+	tests/unit/test_h1_body.c \
 	tests/unit/test_str.c
 tests_unit_unit_SOURCES += tests/unit/test_fact.c tests/unit/test_address.c
 tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) -DTEST_SRCDIR='"$(abs_top_srcdir)"'
