@@ -33,3 +33,7 @@ fuzz:
 	@echo "make fuzz needs a build configured with --enable-fuzzing CC=clang"; exit 1
 endif
 .PHONY: fuzz
+
+FUZZ_TARGETS += tests/fuzz/fuzz_h1
+tests_fuzz_fuzz_h1_SOURCES = tests/fuzz/fuzz_h1.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_h1_LDADD = $(FUZZ_LIBS)
