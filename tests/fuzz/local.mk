@@ -37,3 +37,11 @@ endif
 FUZZ_TARGETS += tests/fuzz/fuzz_h1
 tests_fuzz_fuzz_h1_SOURCES = tests/fuzz/fuzz_h1.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_h1_LDADD = $(FUZZ_LIBS)
+FUZZ_TARGETS += tests/fuzz/fuzz_canonical
+tests_fuzz_fuzz_canonical_SOURCES = tests/fuzz/fuzz_canonical.c \
+	tests/fuzz/jansson_view.c tests/fuzz/jansson_view.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_canonical_LDADD = $(FUZZ_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_xmatrix
+tests_fuzz_fuzz_xmatrix_SOURCES = tests/fuzz/fuzz_xmatrix.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_xmatrix_LDADD = $(FUZZ_LIBS)
