@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-libproxy_a_SOURCES +=
+libproxy_a_SOURCES += \
+	proxy/passport.c proxy/passport.h
 
 sbin_PROGRAMS += schleuse-proxy
 schleuse_proxy_SOURCES = proxy/main.c

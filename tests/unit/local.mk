@@ -17,3 +17,4 @@ tests_unit_unit_SOURCES += tests/unit/test_fedlist.c
 tests_unit_unit_SOURCES += tests/unit/test_canonical.c
 tests_unit_unit_SOURCES += tests/unit/test_xmatrix.c
 tests_unit_unit_SOURCES += tests/unit/test_fedstore.c
+tests_unit_unit_SOURCES += tests/unit/test_passport.c
