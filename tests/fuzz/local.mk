@@ -33,3 +33,15 @@ fuzz:
 	@echo "make fuzz needs a build configured with --enable-fuzzing CC=clang"; exit 1
 endif
 .PHONY: fuzz
+
+FUZZ_TARGETS += tests/fuzz/fuzz_jws
+tests_fuzz_fuzz_jws_SOURCES = tests/fuzz/fuzz_jws.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_jws_LDADD = $(FUZZ_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_fedlist
+tests_fuzz_fuzz_fedlist_SOURCES = tests/fuzz/fuzz_fedlist.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_fedlist_LDADD = $(FUZZ_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_passport
+tests_fuzz_fuzz_passport_SOURCES = tests/fuzz/fuzz_passport.c tests/unit/pki.c tests/unit/pki.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_passport_LDADD = $(FUZZ_LIBS)
