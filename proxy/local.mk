@@ -10,6 +10,8 @@ libproxy_a_SOURCES += proxy/passage.c proxy/passage.h
 libproxy_a_SOURCES += proxy/routes.c proxy/routes.h
 libproxy_a_SOURCES += proxy/series.c proxy/series.h
 libproxy_a_SOURCES += proxy/worker.c proxy/worker.h
+libproxy_a_SOURCES += \
+	proxy/passport.c proxy/passport.h
 
 sbin_PROGRAMS += schleuse-proxy
 schleuse_proxy_SOURCES = proxy/main.c

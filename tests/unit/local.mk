@@ -31,3 +31,5 @@ tests_unit_unit_SOURCES += tests/unit/test_json_read.c
 tests_unit_unit_SOURCES += tests/unit/test_serverkeys.c
 tests_unit_unit_SOURCES += tests/unit/test_name.c
 tests_unit_unit_SOURCES += tests/unit/test_reply.c
+tests_unit_unit_SOURCES += tests/unit/test_fedstore.c
+tests_unit_unit_SOURCES += tests/unit/test_passport.c
