@@ -353,6 +353,8 @@ config_check(struct load *l, struct proxy_conf *c)
 {
 	bool complete = load_ok(l); /* else numbers may be missing */
 
+	if (c->test_mode)
+		log_warn("%s: test_mode is on: self-signed certificates are accepted; never in production", c->path);
 	check_listeners(l, c);
 	check_admin(l, c);
 	check_federations(l, c);

@@ -33,3 +33,7 @@ tests_unit_unit_SOURCES += tests/unit/test_name.c
 tests_unit_unit_SOURCES += tests/unit/test_reply.c
 tests_unit_unit_SOURCES += tests/unit/test_fedstore.c
 tests_unit_unit_SOURCES += tests/unit/test_passport.c
+tests_unit_unit_SOURCES += tests/unit/tlscert.c tests/unit/tlscert.h
+tests_unit_unit_SOURCES += tests/unit/test_certcheck.c
+tests_unit_unit_SOURCES += tests/unit/test_conf.c
+tests_unit_unit_SOURCES += tests/unit/test_conf_address.c
