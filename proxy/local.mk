@@ -7,6 +7,7 @@ libproxy_a_SOURCES += \
 	proxy/config_check.c proxy/config_check.h \
 	proxy/config_files.c \
 	proxy/config_rows.c
+	proxy/fedsource.c proxy/fedsource.h \
 	proxy/homeserver.c proxy/homeserver.h \
 	proxy/invites.c proxy/invites.h
 
