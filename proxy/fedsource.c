@@ -15,6 +15,7 @@ struct fedsource {
 	struct timer timer;
 	struct fetch *fetch;
 	struct stat seen;          /* the file as it was last read; st_ino == 0: never */
+	clock_ms read_again;       /* a file that was refused, though it does not change */
 	char etag[FETCH_HEADER_MAX]; /* of the answer in force */
 	struct fedsource_state state;
 	bool again;                /* a reload came during a download */
@@ -146,9 +147,11 @@ look_at_file(struct fedsource *s)
 		note(s, ERR_FILE, 0);
 		return;
 	}
-	if (same_file(&st, &s->seen))
+	if (same_file(&st, &s->seen) &&
+	    (s->state.error == OK || loop_now(s->loop) < s->read_again))
 		return;
 	s->seen = st;
+	s->read_again = loop_now(s->loop) + FEDSOURCE_RETRY_MS;
 	note(s, read_file(s, &st), 0);
 	tell(s, before);
 }
