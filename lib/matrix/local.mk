@@ -8,4 +8,5 @@ libschleuse_a_SOURCES += \
 	lib/matrix/jsontext.c lib/matrix/jsontext.h \
 	lib/matrix/name.c lib/matrix/name.h \
 	lib/matrix/reply.c lib/matrix/reply.h \
+	lib/matrix/serverkeys.c lib/matrix/serverkeys.h \
 	lib/matrix/xmatrix.c lib/matrix/xmatrix.h

@@ -17,3 +17,7 @@ tests_unit_unit_SOURCES += tests/unit/test_x5c.c
 tests_unit_unit_SOURCES += tests/unit/test_fedlist.c
 tests_unit_unit_SOURCES += tests/unit/test_canonical.c
 tests_unit_unit_SOURCES += tests/unit/test_xmatrix.c
+tests_unit_unit_SOURCES += tests/unit/test_json_read.c
+tests_unit_unit_SOURCES += tests/unit/test_serverkeys.c
+tests_unit_unit_SOURCES += tests/unit/test_name.c
+tests_unit_unit_SOURCES += tests/unit/test_reply.c
