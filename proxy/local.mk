@@ -12,6 +12,15 @@ libproxy_a_SOURCES += proxy/series.c proxy/series.h
 libproxy_a_SOURCES += proxy/worker.c proxy/worker.h
 libproxy_a_SOURCES += \
 	proxy/passport.c proxy/passport.h
+	proxy/config.c proxy/config.h \
+	proxy/config_check.c proxy/config_check.h \
+	proxy/config_files.c \
+	proxy/config_rows.c \
+	proxy/fedsource.c proxy/fedsource.h \
+	proxy/homeserver.c proxy/homeserver.h \
+	proxy/invites.c proxy/invites.h \
+	proxy/passport.h \
+	proxy/routes.c proxy/routes.h
 
 sbin_PROGRAMS += schleuse-proxy
 schleuse_proxy_SOURCES = proxy/main.c
