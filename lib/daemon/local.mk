@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-libschleuse_a_SOURCES +=
+libschleuse_a_SOURCES += lib/daemon/admin.c lib/daemon/admin.h

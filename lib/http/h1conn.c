@@ -19,7 +19,6 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/log.h"
-#include "lib/net/tls.h"
 
 #define IN_MAX (64 * 1024)   /* request bytes held; more stay in the socket */
 #define OUT_MAX (64 * 1024)  /* response bytes held; more are not taken */
@@ -522,8 +521,7 @@ begin_exchange(struct h1conn *c, enum err bad)
 	ex->head_sent = false;
 	ex->bytes_in = ex->bytes_out = 0;
 	ex->tls = ssl != NULL;
-	if (ssl != NULL)
-		ex->identity = tls_identity_of(ssl, &ex->by_sni);
+	ex->sni = ssl != NULL ? str_z(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) : STR_NONE;
 	h1_body_init(&c->body, &ex->req, c->server->limits.body_max);
 	c->piece_n = 0;
 	c->body_err = OK;

@@ -3,6 +3,7 @@ libschleuse_a_SOURCES += \
 	lib/matrix/base64.c lib/matrix/base64.h \
 	lib/matrix/canonical.c lib/matrix/canonical.h \
 	lib/matrix/canonical_rewrite.c lib/matrix/canonical_rewrite.h \
+	lib/matrix/discovery.c lib/matrix/discovery.h \
 	lib/matrix/json_read.c \
 	lib/matrix/jsontext.c lib/matrix/jsontext.h \
 	lib/matrix/name.c lib/matrix/name.h \
