@@ -235,7 +235,8 @@ Test(config, keeps_services_apart)
 Test(config, checks_federations)
 {
 	refuses(changed("federation: ti", "federation: tj"), "18:17: federation: 'tj' is not the name of a federation");
-	refuses(changed("name: ti", "name: ../ti"), "5:11: name: only letters");
+	refuses(changed("services:", "  - {name: ../x, list: {file: l, anchors: [ca.pem]}}\nservices:"),
+	    "13:12: name: only letters");
 	refuses(changed("file: list.jws", "url: \"http://x.example.org/l\""), "7:12: url: must be https://host/path");
 	refuses(changed("file: list.jws", "url: \"https://u:p@x.example.org/l\""), "7:12: url: must be https://host/path");
 	refuses(changed("file: list.jws", "url: \"https://x.example.org/l\"\n      file: l"),
