@@ -33,7 +33,7 @@ conf_store(void *field, size_t size, uint64_t value)
 	else if (size == sizeof(uint64_t))
 		memcpy(field, &value, sizeof(value));
 	else
-		assert(!"a field is a bool, an int, an enum or 64 bits wide");
+		assert(false && "a field is a bool, an int, an enum or 64 bits wide");
 }
 
 uint64_t
