@@ -6,6 +6,7 @@ libschleuse_a_SOURCES += \
 	lib/matrix/discovery.c lib/matrix/discovery.h \
 	lib/matrix/json_read.c \
 	lib/matrix/jsontext.c lib/matrix/jsontext.h \
+	lib/matrix/keyring.c lib/matrix/keyring.h \
 	lib/matrix/name.c lib/matrix/name.h \
 	lib/matrix/reply.c lib/matrix/reply.h \
 	lib/matrix/serverkeys.c lib/matrix/serverkeys.h \
