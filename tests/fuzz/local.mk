@@ -34,6 +34,9 @@ fuzz:
 endif
 .PHONY: fuzz
 
+FUZZ_TARGETS += tests/fuzz/fuzz_conf
+tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_conf_LDADD = $(FUZZ_LIBS)
 FUZZ_TARGETS += tests/fuzz/fuzz_h1
 tests_fuzz_fuzz_h1_SOURCES = tests/fuzz/fuzz_h1.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_h1_LDADD = $(FUZZ_LIBS)

@@ -46,3 +46,5 @@ tests_unit_unit_SOURCES += tests/unit/test_x5c.c
 tests_unit_unit_SOURCES += tests/unit/test_xmatrix.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.h
+tests_unit_unit_SOURCES += tests/unit/test_config.c
+tests_unit_unit_SOURCES += tests/unit/test_config_docs.c
