@@ -5,6 +5,7 @@ libproxy_a_SOURCES += proxy/config_check.c
 libproxy_a_SOURCES += proxy/config_check.h
 libproxy_a_SOURCES += proxy/config_files.c
 libproxy_a_SOURCES += proxy/config_rows.c
+libproxy_a_SOURCES += proxy/control.c
 libproxy_a_SOURCES += proxy/control.h
 libproxy_a_SOURCES += proxy/fedsource.c
 libproxy_a_SOURCES += proxy/fedsource.h

@@ -13,10 +13,3 @@ libschleuse_a_SOURCES += lib/net/stream.c
 libschleuse_a_SOURCES += lib/net/stream.h
 libschleuse_a_SOURCES += lib/net/tls.c
 libschleuse_a_SOURCES += lib/net/tls.h
-libschleuse_a_SOURCES += \
-	lib/net/address.c lib/net/address.h \
-	lib/net/listener.c lib/net/listener.h \
-	lib/net/loop.c lib/net/loop.h \
-	lib/net/resolver.c lib/net/resolver.h \
-	lib/net/stream.c lib/net/stream.h \
-	lib/net/tls.c lib/net/tls.h

@@ -4,10 +4,6 @@ if HAVE_CRITERION
 check_PROGRAMS += tests/unit/unit
 TESTS += tests/unit/unit
 endif
-tests_unit_unit_SOURCES = \
-	tests/unit/test_h1.c \
-	tests/unit/test_str.c
-tests_unit_unit_SOURCES += tests/unit/test_fact.c tests/unit/test_address.c tests/unit/test_discovery.c tests/unit/test_fetch.c tests/unit/test_invites.c
 tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) -DTEST_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_unit_LDADD = libproxy.a libschleuse.a $(DEPS_LIBS) $(CRITERION_LIBS)
 tests_unit_unit_SOURCES =
@@ -22,10 +18,13 @@ tests_unit_unit_SOURCES += tests/unit/test_certcheck.c
 tests_unit_unit_SOURCES += tests/unit/test_clock.c
 tests_unit_unit_SOURCES += tests/unit/test_conf.c
 tests_unit_unit_SOURCES += tests/unit/test_conf_address.c
+tests_unit_unit_SOURCES += tests/unit/test_config.c
+tests_unit_unit_SOURCES += tests/unit/test_config_docs.c
 tests_unit_unit_SOURCES += tests/unit/test_discovery.c
 tests_unit_unit_SOURCES += tests/unit/test_fact.c
 tests_unit_unit_SOURCES += tests/unit/test_fedlist.c
 tests_unit_unit_SOURCES += tests/unit/test_fedstore.c
+tests_unit_unit_SOURCES += tests/unit/test_fetch.c
 tests_unit_unit_SOURCES += tests/unit/test_fsutil.c
 tests_unit_unit_SOURCES += tests/unit/test_h1.c
 tests_unit_unit_SOURCES += tests/unit/test_h1_body.c
@@ -46,5 +45,3 @@ tests_unit_unit_SOURCES += tests/unit/test_x5c.c
 tests_unit_unit_SOURCES += tests/unit/test_xmatrix.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.h
-tests_unit_unit_SOURCES += tests/unit/test_config.c
-tests_unit_unit_SOURCES += tests/unit/test_config_docs.c
