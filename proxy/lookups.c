@@ -20,7 +20,8 @@ enum kind { KEYS, ACCOUNT };
 struct question {
 	struct letter letter;
 	struct worker *worker;
-	struct fact_wait wait;   /* on the control thread */
+	struct list node;        /* on the control thread, like the next */
+	struct fact_wait wait;
 	struct fact *fact;       /* the answer, one reference */
 	enum kind kind;
 	clock_ms younger_than;
@@ -67,28 +68,60 @@ on_control_fact(void *arg, const struct fact *f)
 {
 	struct question *q = arg;
 
+	list_remove(&q->node);
 	q->fact = snapshot_hold((struct snapshot *)(uintptr_t)&f->snap);
 	q->letter.open = open_answer;
 	loop_post(q->worker->loop, &q->letter);
 }
 
 static void
-open_question(struct letter *l, void *receiver) /* on the control thread */
+ask_control(struct control *c, struct question *q)
 {
-	struct question *q = (struct question *)l;
-	struct control *c = receiver;
 	const struct account_input in = {
 		.server_name = str_of(q->bytes + q->key_n, q->name_n),
 		.token = str_of(q->bytes + q->key_n + q->name_n, q->token_n),
 	};
-	struct fact_cache *cache = c == NULL ? NULL : q->kind == KEYS ? control_keys(c) : control_accounts(c);
 
-	if (cache == NULL) {
-		question_free(q); /* shutting down: the worker's time-out answers */
+	fact_wait_init(&q->wait);
+	fact_get(q->kind == KEYS ? control_keys(c) : control_accounts(c), question_key(q), &in, q->younger_than,
+	    &q->wait, on_control_fact, q);
+}
+
+static void
+open_question(struct letter *l, void *receiver) /* on the control thread */
+{
+	struct question *q = (struct question *)l;
+
+	if (receiver == NULL) {
+		question_free(q); /* shutting down */
 		return;
 	}
-	fact_wait_init(&q->wait);
-	fact_get(cache, question_key(q), &in, q->younger_than, &q->wait, on_control_fact, q);
+	list_init(&q->node);
+	list_append(control_questions(receiver), &q->node);
+	ask_control(receiver, q);
+}
+
+void
+lookups_ask_again(struct control *c)
+{
+	LIST_FOR (node, control_questions(c)) {
+		struct question *q = LIST_ENTRY(node, struct question, node);
+
+		fact_cancel(&q->wait);
+		ask_control(c, q);
+	}
+}
+
+void
+lookups_drop(struct control *c)
+{
+	LIST_FOR (node, control_questions(c)) {
+		struct question *q = LIST_ENTRY(node, struct question, node);
+
+		fact_cancel(&q->wait);
+		list_remove(node);
+		question_free(q);
+	}
 }
 
 static char *

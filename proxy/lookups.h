@@ -11,6 +11,7 @@
 #include "lib/fact/fact.h"
 #include "proxy/rules/rules.h"
 
+struct control;
 struct worker;
 
 /* The `input` of fact_get()/fact_peek() on a worker's keys; its accounts take a struct account_input. */
@@ -20,6 +21,11 @@ struct keys_input {
 
 bool lookups_open(struct worker *w) MUST_CHECK; /* makes the worker's caches */
 void lookups_close(struct worker *w);
+
+/* Control side: questions that wait there are in control_questions().  Asked again of caches that were made anew;
+ * dropped when the workers have ended. */
+void lookups_ask_again(struct control *c);
+void lookups_drop(struct control *c);
 
 /* Remembers an invite that is let through.  false: out of memory, the invite must not pass. */
 bool lookups_note_invite(struct worker *w, const struct service_conf *s, const struct invite *in) MUST_CHECK;

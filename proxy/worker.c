@@ -14,7 +14,6 @@
 struct thread { /* what worker.h does not show */
 	struct worker w;
 	pthread_t id;
-	bool running;
 };
 
 /* --- the thread --- */
@@ -57,6 +56,25 @@ begin_drain(struct worker *w)
 		timer_set(w->loop, &w->drain_timer, w->conf->drain_timeout);
 }
 
+static void
+open_ended(struct letter *l, void *receiver) /* on the control thread */
+{
+	free(l);
+	if (receiver != NULL)
+		control_worker_ended(receiver);
+}
+
+static void
+tell_ended(struct worker *w)
+{
+	struct letter *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		abort(); /* the control thread would wait for ever */
+	l->open = open_ended;
+	loop_post(control_loop(w->control), l);
+}
+
 static void *
 worker_main(void *arg)
 {
@@ -70,14 +88,16 @@ worker_main(void *arg)
 	loop_run(w->loop);
 	http_server_fini(&w->http);
 	lookups_close(w);
+	tell_ended(w);
 	log_flush();
 	return NULL;
 }
 
-static void
+void
 worker_free(struct worker *w)
 {
-	loop_free(w->loop); /* runs pending frees first */
+	lookups_close(w);
+	loop_free(w->loop); /* frees what is buried and opens what is still in the mailbox */
 	inbound_close(w);
 	free(w);
 }
@@ -120,7 +140,6 @@ void
 worker_join(struct worker *w)
 {
 	pthread_join(((struct thread *)w)->id, NULL);
-	worker_free(w);
 }
 
 /* --- news --- */

@@ -57,7 +57,8 @@ struct worker {
 struct worker *worker_start(struct control *control, unsigned number, struct proxy_conf *conf,
     struct tls_tickets *tickets, const int *sockets, size_t n_sockets,
     const unsigned char invite_key[INVITE_KEY_BYTES], char *why, size_t why_size) MUST_CHECK;
-void worker_join(struct worker *w); /* after worker_post_drain(): waits for the thread and frees everything */
+void worker_join(struct worker *w); /* waits for the thread; it ends after worker_post_drain() */
+void worker_free(struct worker *w); /* after worker_join() */
 
 /* News, from the control thread. */
 bool worker_post_conf(struct worker *w, struct proxy_conf *conf);         /* takes a reference */

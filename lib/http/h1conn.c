@@ -400,6 +400,7 @@ static size_t
 write_plain(struct h1conn *c, struct str data)
 {
 	size_t done = 0, room;
+	struct str rest;
 
 	if (buf_len(&c->out) > 0 && data.n >= DIRECT_MIN && !send_out(c))
 		return data.n; /* lost: nobody will miss it */
@@ -407,15 +408,14 @@ write_plain(struct h1conn *c, struct str data)
 		ssize_t n = stream_write(c->stream, str_from(data, done));
 
 		if (n <= 0)
-			return done;
+			break;
 		done += (size_t)n;
 	}
-	if (data.n - done >= DIRECT_MIN)
-		return done;
 	room = OUT_MAX - buf_len(&c->out);
-	if (data.n - done > room || !buf_put(&c->out, str_from(data, done)))
-		return done;
-	return data.n;
+	rest = str_from(data, done);
+	if (rest.n > room)
+		rest.n = room;
+	return buf_put(&c->out, rest) ? done + rest.n : done;
 }
 
 static size_t
