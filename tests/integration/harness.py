@@ -256,7 +256,7 @@ class World:
                     "name": "ti",
                     "list": {
                         "file": str(self.folder / "list.jws"),
-                        "interval": "1s",
+                        "interval": "200ms",
                         "anchors": [str(self.folder / "list-anchors.pem")],
                     },
                     "passport": {

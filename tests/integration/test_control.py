@@ -7,7 +7,7 @@ from typing import Iterator
 import pytest
 from aiohttp import web
 
-from harness import DEADLINE, PKI, World, open_world, until
+from harness import DEADLINE, PKI, World, until
 from sim.wire import request
 
 HOST = ("Host", "matrix.alpha.test")

@@ -10,6 +10,11 @@ from sim.wire import request
 
 ME, NAME = "%40anna%3Aalpha.test", {"displayname": "Dr. Evil"}
 V3 = "/_matrix/client/v3"
+MEMBER = {
+    "type": "m.room.member",
+    "state_key": "@anna:alpha.test",
+    "content": {"membership": "join", **NAME},
+}
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +55,13 @@ ROUTES = [
      {"membership": "join", **NAME}),
     ("PUT", f"/_matrix/client/r0/rooms/!r:alpha.test/state/m%2Eroom%2Emember/{ME}",
      {"membership": "join", **NAME}),
-    ("PUT", f"/_matrix/client/api/v1/rooms/!r:alpha.test/state/m.room.member/@anna:alpha.test",
+    ("PUT", "/_matrix/client/api/v1/rooms/!r:alpha.test/state/m.room.member/@anna:alpha.test",
      {"membership": "join", **NAME}),
     ("POST", f"{V3}/join/%21r%3Aalpha.test", NAME),
-    ("POST", f"/_matrix/client/unstable/join/%23r%3Aalpha.test?server_name=x", NAME),
+    ("POST", "/_matrix/client/unstable/join/%23r%3Aalpha.test?server_name=x", NAME),
     ("PUT", f"{V3}/join/%21r%3Aalpha.test/txn1", NAME),
+    ("POST", f"{V3}/createRoom", {"initial_state": [MEMBER]}),
+    ("PUT", "/_matrix/client/r0/createRoom/txn2", {"initial_state": [{"type": "x"}, MEMBER]}),
 ]  # fmt: skip
 
 
@@ -125,6 +132,7 @@ def test_chunked_bodies_are_judged_too(world: World) -> None:
         ("PUT", f"{V3}/rooms/!r:alpha.test/state/m.room.member/{ME}",
          {"membership": "join", "displayname": "Anna"}),
         ("PUT", f"{V3}/rooms/!r:alpha.test/state/m.room.topic", {"topic": "displayname"}),
+    ("POST", f"{V3}/createRoom", {"name": "displayname", "initial_state": [{"type": "x"}]}),
         ("OPTIONS", f"{V3}/profile/{ME}/displayname", None),
     ],
 )  # fmt: skip

@@ -19,7 +19,7 @@ def module_world() -> Iterator[World]:
         w.main_service["homeserver"] = w.raw.where
         w.config["timeouts"]["head"] = "5s"
         w.config["limits"] = {"head_max": "8k", "target_max": "4k", "fields_max": 50}
-        w.config["limits"]["client_body_max"] = "64k"
+        w.config["limits"].update(client_body_max="64k", inspect_body_max="64k")
         w.start()
 
     with open_world(setup) as w:

@@ -79,16 +79,16 @@ def test_an_invite_the_homeserver_refuses_is_not_remembered(world: World) -> Non
 
 
 def test_exchange_third_party_invite(world: World) -> None:
-    """The event in it is an invite like any other: PASSporT or no entry."""
+    """Here our user invites one of the origin's: PASSporT or no entry, as for any other invite."""
     uri = "/_matrix/federation/v1/exchange_third_party_invite" + path("!x:alpha.test")
     peer = world.peer(world.beta)
-    event = member_event(bob(world), ANNA, "!x:alpha.test")
-    event["content"]["third_party_invite"] = {"signed": {"mxid": ANNA, "token": "t"}}
+    event = member_event(ANNA, bob(world), "!x:alpha.test")
+    event["content"]["third_party_invite"] = {"signed": {"mxid": bob(world), "token": "t"}}
     a = peer.ask("PUT", uri, event)
     assert (a.status, a.errcode) == (403, "M_FORBIDDEN")
     world.not_forwarded()
-    token = passport.issue(PKI.passport_signer, bob(world), ANNA)
-    state = [passport.state_event(ANNA, token, bob(world))]
+    token = passport.issue(PKI.passport_signer, ANNA, bob(world))
+    state = [passport.state_event(bob(world), token, ANNA)]
     good = {**event, "unsigned": {"invite_room_state": state}}
     assert peer.ask("PUT", uri, good).status == 200
 

@@ -38,7 +38,7 @@ def traffic(w: World) -> list[str]:
     return [w.token, token, "anna", "bobby", "secret", "unknownroom", "127.0.0.1:%d" % w.address[1]]
 
 
-@pytest.mark.parametrize("level", ["info", "warning"])
+@pytest.mark.parametrize("level", ["info", "warn"])
 def test_logs_and_metrics_name_nobody(make_world, level: str) -> None:
     w = make_world()
     w.config["log_level"] = level

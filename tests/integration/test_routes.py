@@ -133,4 +133,7 @@ def test_admin_paths_can_be_opened(make_world) -> None:
     w.main_service["admin_paths"] = "forward"
     w.start()
     w.homeserver.users["@anna:alpha.test"]["admin"] = True
+    for other in ("/_synapse/metrics", "/_synapse/replication/x", "/_synapse/mas/set_displayname"):
+        assert w.client("GET", other).status in (403, 404)
+    w.not_forwarded("")
     assert w.client("GET", "/_synapse/admin/v1/users/%40anna%3Aalpha.test/admin").status == 200

@@ -71,9 +71,16 @@ Script = Callable[["Seen", web.Request], Awaitable[Optional[web.StreamResponse]]
 class Homeserver:
     """One homeserver in a thread of its own; `where` is the upstream address for the proxy."""
 
-    def __init__(self, name: str, *, unix: Path | None = None, port: int = 0) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        unix: Path | None = None,
+        port: int = 0,
+        key: xmatrix.SigningKey | None = None,
+    ) -> None:
         self.name = name
-        self.key = xmatrix.SigningKey("a_hs")
+        self.key = key or xmatrix.SigningKey("a_hs")
         self.peers: dict[str, list[Any]] = {}  # verify keys by server name
         self.users: dict[str, dict[str, Any]] = {}  # by MXID
         self.tokens: dict[str, str] = {}

@@ -8,18 +8,31 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from signedjson.key import encode_verify_key_base64, generate_signing_key, get_verify_key
+from signedjson.key import (
+    decode_signing_key_base64,
+    encode_signing_key_base64,
+    encode_verify_key_base64,
+    generate_signing_key,
+    get_verify_key,
+)
 from signedjson.sign import sign_json, verify_signed_json
 
 from . import b64, wire
 
 
 class SigningKey:
-    """A server's Ed25519 key."""
+    """A server's Ed25519 key; from a seed (base64) or new."""
 
-    def __init__(self, version: str = "a_test") -> None:
-        self.key = generate_signing_key(version)
+    def __init__(self, version: str = "a_test", seed: str | None = None) -> None:
+        if seed is None:
+            self.key = generate_signing_key(version)
+        else:
+            self.key = decode_signing_key_base64("ed25519", version, seed)
         self.id = f"ed25519:{version}"
+
+    @property
+    def seed(self) -> str:
+        return str(encode_signing_key_base64(self.key))
 
     @property
     def public(self) -> Any:
