@@ -48,11 +48,14 @@ AC_DEFUN([SCHLEUSE_WARNINGS], [
 ])
 
 AC_DEFUN([SCHLEUSE_HARDENING], [
-	SCHLEUSE_TRY_FLAGS([HARDEN], [-fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE -pie -fno-plt \
-		-fno-strict-aliasing -fno-common -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack])
+	SCHLEUSE_TRY_FLAGS([HARDEN], [-fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE -fno-plt \
+		-fno-strict-aliasing -fno-common])
+	dnl Apart from the others: clang warns about linker flags it is given when it only compiles.
+	SCHLEUSE_TRY_FLAGS([HARDEN_LD], [-pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack])
 	dnl _FORTIFY_SOURCE needs optimisation and confuses the sanitizers.
 	AS_IF([test -z "$SANITIZE"], [
 		AS_CASE([" $CFLAGS "], [*" -O0 "*], [], [*" -O"*], [
 			AS_CASE([" $CFLAGS $CPPFLAGS "], [*_FORTIFY_SOURCE*], [], [HARDEN="$HARDEN -D_FORTIFY_SOURCE=2"])])])
 	AC_SUBST([HARDEN])
+	AC_SUBST([HARDEN_LD])
 ])

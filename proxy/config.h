@@ -15,22 +15,12 @@
 #include "lib/base/err.h"
 #include "lib/base/log.h"
 #include "lib/base/snapshot.h"
+#include "lib/conf/address.h"
+#include "lib/conf/option.h"
 
 struct passport_trust;
 
 enum rule_mode { RULE_ENFORCE, RULE_LOG, RULE_OFF };
-
-struct conf_list { /* a YAML sequence of strings */
-	char **v;
-	size_t n;
-};
-
-struct conf_address { /* "127.0.0.1:8008", "[::1]:8008", "unix:/run/x.sock"; one of both */
-	char *text;      /* as written */
-	char *unix_path; /* NULL: TCP */
-	char *host;      /* IP literal or name, without brackets */
-	uint16_t port;
-};
 
 /* How a federation is known: its list and whose PASSporTs count. */
 struct federation_conf {
@@ -109,7 +99,8 @@ struct proxy_conf {
 	bool tls13;                     /* offer 1.3 */
 	clock_ms ticket_lifetime;       /* keys rotate twice as often */
 	/* limits; bytes */
-	uint64_t head_max, target_max, fields_max;
+	uint64_t head_max, target_max; /* target_max < head_max */
+	uint64_t fields_max;
 	uint64_t client_body_max;       /* streamed client bodies */
 	uint64_t federation_body_max;   /* inspected federation bodies, held in memory */
 	uint64_t inspect_body_max;      /* inspected client bodies */
@@ -145,5 +136,13 @@ struct proxy_conf *proxy_conf_load(const char *path, struct buf *errors) MUST_CH
 
 const struct service_conf *proxy_conf_service_by_host(const struct proxy_conf *c, struct str host); /* lower case, no port */
 const struct federation_conf *proxy_conf_federation(const struct proxy_conf *c, const struct service_conf *s);
+
+/* Whether settings differ that only a restart can change; their names are appended to `what`. */
+bool proxy_conf_needs_restart(const struct proxy_conf *old, const struct proxy_conf *new, struct buf *what);
+
+/* Every setting with the value in force, as YAML; a secret is a file's name here, never its content. */
+bool proxy_conf_print(const struct proxy_conf *c, struct buf *out) MUST_CHECK;
+
+extern const struct conf_option proxy_conf_rows[]; /* of struct proxy_conf; for the manual's test */
 
 #endif

@@ -115,6 +115,7 @@
 	X(ERR_X5C_USAGE,             "x5c_usage",                0, "",                "Certificate keyUsage lacks digitalSignature") \
 	X(ERR_X5C_ROLE,              "x5c_role",                 0, "",                "Certificate lacks the required role or name") \
 	X(ERR_FEDLIST_SHAPE,         "fedlist_shape",            0, "",                "Federation list is not of a known form") \
+	X(ERR_FEDLIST_DATES,         "fedlist_dates",            0, "",                "Federation list is outside its own dates (iat, exp)") \
 	X(ERR_FEDLIST_LOWER,         "fedlist_lower",            0, "",                "Federation list has a lower version than the one held") \
 	X(ERR_FEDLIST_SIZE,          "fedlist_size",             0, "",                "Federation list exceeds the configured size")
 /* clang-format on */

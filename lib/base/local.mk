@@ -10,4 +10,5 @@ libschleuse_a_SOURCES += \
 	lib/base/log.c lib/base/log.h \
 	lib/base/mailbox.c lib/base/mailbox.h \
 	lib/base/snapshot.h \
-	lib/base/str.c lib/base/str.h
+	lib/base/str.c lib/base/str.h \
+	lib/base/utf8.c lib/base/utf8.h

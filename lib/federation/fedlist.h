@@ -6,6 +6,12 @@
  * every entry, plain or hashed, is kept as the SHA-256 of its normalised name in one sorted
  * array.  Plain entries and hashed ones (64 hex digits, 43/44 characters of base64 or base64url) are
  * told apart entry by entry; entries are strings or objects with "domain" (and "isInsurance").
+ *
+ * A plain name counts in its normal form (lower case, no trailing dot, port without leading zeros).  An
+ * entry is a hash if it has the length and the characters of one and no dot: a domain name of 43, 44
+ * or 64 characters has dots in practice.  Hash lists are made of host names without port, so there a
+ * name with a port is found by FEDLIST_PORTS_ANY.  Entries that are neither hash nor server name
+ * cannot match anything; they are skipped and counted, so one bad entry does not cost the list.
  */
 #ifndef SCHLEUSE_FEDERATION_FEDLIST_H
 #define SCHLEUSE_FEDERATION_FEDLIST_H
@@ -24,7 +30,8 @@ struct fedlist_limits {
 enum err fedlist_parse(struct str payload, const struct fedlist_limits *lim, struct fedlist **out) MUST_CHECK;
 
 int64_t fedlist_version(const struct fedlist *l);
-size_t fedlist_count(const struct fedlist *l);
+size_t fedlist_count(const struct fedlist *l);       /* distinct entries */
+size_t fedlist_skipped(const struct fedlist *l);     /* entries that were no server name and no hash */
 int64_t fedlist_not_after(const struct fedlist *l);  /* "exp" of the payload in seconds, 0: none */
 int64_t fedlist_not_before(const struct fedlist *l); /* "iat" of the payload in seconds, 0: none */
 

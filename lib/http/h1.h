@@ -59,10 +59,12 @@ struct h1_head {
 	bool keep_alive;       /* as far as the message's own version and Connection say */
 };
 
+#define H1_FIELDS_CEILING 256
+
 struct h1_limits {
 	size_t head_max;   /* bytes of request/status line and fields together */
 	size_t target_max; /* bytes of the request target */
-	size_t fields_max;
+	size_t fields_max; /* fields; more than H1_FIELDS_CEILING are never taken */
 };
 
 /* Looks for the blank line that ends a head.  *scanned: where the last call stopped, 0 at first.  Returns the length of
@@ -96,7 +98,9 @@ struct h1_body {
 	uint64_t left;       /* bytes left of the body or of the chunk */
 	uint64_t total;      /* body bytes delivered so far */
 	uint64_t max;        /* ERR_BODY_SIZE beyond; UINT64_MAX: none */
-	size_t meta;         /* bytes of chunk extensions and trailers seen; bounded */
+	size_t meta;         /* bytes of chunk extensions, later of trailers, seen; bounded */
+	size_t line;         /* bytes of the size, the extension or the trailer name being read */
+	char name[24];       /* beginning of the trailer name being read */
 };
 
 void h1_body_init(struct h1_body *b, const struct h1_head *h, uint64_t max);

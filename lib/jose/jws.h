@@ -25,14 +25,16 @@ struct jws {
 	enum jws_alg alg;
 	struct str typ;           /* header members as unescaped text, n == 0 when absent */
 	struct str x5u;
-	struct str ppt;
+	struct str ppt;           /* n == 0 also when it is no string */
 	bool has_ppt;
 	bool has_crit;            /* a "crit" member: nothing critical is understood here, refuse */
-	struct str x5c;           /* raw JSON value of "x5c", n == 0 when absent */
+	struct str x5c;           /* JSON text of the value of "x5c", n == 0 when absent */
 };
 
-/* Splits and decodes; header and payload must be valid JSON objects without duplicate names.  Exactly three parts,
- * base64url without padding.  ERR_JWS_SYNTAX, ERR_MEMORY. */
+/* Splits and decodes: exactly three parts, base64url without padding.  The header must be a valid JSON object
+ * without duplicate names, and "alg", "typ" and "x5u" strings where present.  The payload may be any
+ * bytes (RFC 7515): who reads it judges it, a federation list of a million entries is no tree.
+ * The token must outlive *out.  ERR_JWS_SYNTAX, ERR_MEMORY. */
 enum err jws_parse(struct arena *a, struct str token, struct jws *out) MUST_CHECK;
 
 /* Verifies with a public key whose curve must fit the algorithm.  ERR_JWS_ALG, ERR_X5C_CURVE, ERR_JWS_SIGNATURE. */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * x5c - certificates that sign tokens and lists: parse, chain, judge.
+ *
+ * Revocation is not looked at here: no function of this module does I/O but x5c_anchors().  Judging is
+ * safe from any thread, also with shared certificates and stores.
  */
 #ifndef SCHLEUSE_JOSE_X5C_H
 #define SCHLEUSE_JOSE_X5C_H
@@ -25,8 +28,23 @@ struct x5c_demands {
 };
 
 /* Judges the first certificate of the stack, the others help to build the chain.  keyUsage must be present and contain
- * digitalSignature.  ERR_X5C_CHAIN, ERR_X5C_VALIDITY, ERR_X5C_USAGE, ERR_X5C_ROLE. */
+ * digitalSignature.  ERR_X5C_VALIDITY, ERR_X5C_CHAIN, ERR_X5C_USAGE, ERR_X5C_ROLE, ERR_MEMORY. */
 enum err x5c_judge(STACK_OF(X509) *certs, const struct x5c_demands *d) MUST_CHECK;
+
+/* The parts of that judgement, for who has to order or remember them. */
+struct x5c_span {
+	int64_t from, to; /* seconds, both inclusive; dates beyond what time_t prints are clamped */
+};
+bool x5c_may_sign(X509 *cert); /* keyUsage is present and contains digitalSignature */
+bool x5c_has_role(X509 *cert, const char *oid);
+bool x5c_has_name(X509 *cert, const char *common_name); /* exactly one CN, and it is this */
+/* *valid (may be NULL) is when all certificates of the chain found are valid.  ERR_X5C_VALIDITY before
+ * ERR_X5C_CHAIN if the first certificate is out of its dates; ERR_MEMORY. */
+enum err x5c_chain(STACK_OF(X509) *certs, X509_STORE *anchors, int64_t at,
+    struct x5c_span *valid) MUST_CHECK;
+
+/* The certificates of a PEM file, in its order.  NULL with *why: ERR_FILE (errno), ERR_X5C_SYNTAX, ERR_MEMORY. */
+STACK_OF(X509) *x5c_read_pem(const char *file, enum err *why) MUST_CHECK;
 
 /* A store of all certificates in PEM files; self-signed ones are anchors, and so are all others (partial chains are
  * allowed: pinning an intermediate is a configuration).  NULL with *why and errno on failure. */

@@ -9,7 +9,8 @@
  * wrote or send only integers).
  *
  * The accessors below read *valid* JSON, such as canonical_form() returns, without building a tree: a
- * value is the slice of its text.
+ * value is the slice of its text.  Blanks between tokens do not matter to them.  Text that is not JSON gives
+ * results without meaning, but they never read beyond the slice.
  */
 #ifndef SCHLEUSE_MATRIX_CANONICAL_H
 #define SCHLEUSE_MATRIX_CANONICAL_H
@@ -38,8 +39,8 @@ struct str json_text(struct arena *a, struct str v);
 /* Whether v is a string value whose unescaped text is exactly `text`. */
 bool json_is(struct str v, struct str text);
 
-/* Iterates an array or object: *at = STR_NONE to begin.  Returns false at the end.  For objects *key is the
- * raw string value of the name (json_is/json_text apply); key may be NULL for arrays. */
+/* Iterates an array or object: json_begin(), then json_next() until it returns false.  For objects *key
+ * becomes the name as a string value (json_is() and json_text() apply); key may be NULL. */
 struct json_iter {
 	struct str rest;
 	enum json_type in;
@@ -50,7 +51,7 @@ bool json_next(struct json_iter *it, struct str *key, struct str *value);
 /* An integer value in the range of int64_t without fraction or exponent. */
 bool json_int(struct str v, int64_t *out);
 
-/* Appends s as a canonical JSON string with quotes to out; false when out is full. */
+/* Appends s, which is UTF-8, as a canonical JSON string with quotes to out; false when out is full. */
 struct buf;
 bool json_put_string(struct buf *out, struct str s) MUST_CHECK;
 

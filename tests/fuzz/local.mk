@@ -1,12 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-# Each target is one fuzz_<parser>.c with LLVMFuzzerTestOneInput.  With --enable-fuzzing it becomes a
-# libFuzzer program; without, replay.c runs it over its corpus in `make check`.
+# Fuzz targets.  One target is one tests/fuzz/fuzz_<x>.c with LLVMFuzzerTestOneInput() and at least one
+# seed file in tests/fuzz/corpus/<x>/.  To add one, append these three lines at the end of this file:
+#
+#	FUZZ_TARGETS += tests/fuzz/fuzz_<x>
+#	tests_fuzz_fuzz_<x>_SOURCES = tests/fuzz/fuzz_<x>.c $(FUZZ_MAIN)
+#	tests_fuzz_fuzz_<x>_LDADD = $(FUZZ_LIBS)
+#
+# Everywhere `make check` runs each target over its corpus (replay.c finds the folder by the program's
+# name).  With `--enable-fuzzing CC=clang` the targets are libFuzzer programs, and `make fuzz
+# FUZZ_SECONDS=30` lets each of them search for so long; what it finds stays in the build folder's
+# fuzz/<x>/ (inputs that reach new code) and fuzz/<x>-* (inputs that crash).
 FUZZ_TARGETS =
-if FUZZING
-FUZZ_MAIN =
-else
-FUZZ_MAIN = tests/fuzz/replay.c
-endif
-FUZZ_LIBS = libproxy.a libschleuse.a $(DEPS_LIBS)
+FUZZ_SECONDS = 60
+FUZZ_LIBS = libproxy.a libschleuse.a $(DEPS_LIBS) $(FUZZ_ENGINE)
+FUZZ_RUN = set -e; for target in $(FUZZ_TARGETS); do \
+	x=$${target\#\#*/fuzz_}; seeds=$(srcdir)/tests/fuzz/corpus/$$x; echo "fuzz $$x";
 check_PROGRAMS += $(FUZZ_TARGETS)
 EXTRA_DIST += tests/fuzz/corpus
+
+if FUZZING
+FUZZ_MAIN =
+check-local: $(FUZZ_TARGETS)
+	@$(FUZZ_RUN) $$target -runs=0 $$seeds; done
+fuzz: $(FUZZ_TARGETS)
+	@$(FUZZ_RUN) $(MKDIR_P) fuzz/$$x; \
+		$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -max_len=16384 \
+			-print_final_stats=1 -artifact_prefix=fuzz/$$x- fuzz/$$x $$seeds; done
+else
+FUZZ_MAIN = tests/fuzz/replay.c
+TESTS += $(FUZZ_TARGETS)
+fuzz:
+	@echo "make fuzz needs a build configured with --enable-fuzzing CC=clang"; exit 1
+endif
+.PHONY: fuzz

@@ -5,6 +5,15 @@ check_PROGRAMS += tests/unit/unit
 TESTS += tests/unit/unit
 endif
 tests_unit_unit_SOURCES = \
+	tests/unit/test_h1.c \
 	tests/unit/test_str.c
+tests_unit_unit_SOURCES += tests/unit/test_fact.c tests/unit/test_address.c
 tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) -DTEST_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_unit_LDADD = libproxy.a libschleuse.a $(DEPS_LIBS) $(CRITERION_LIBS)
+tests_unit_unit_SOURCES += tests/unit/pki.c tests/unit/pki.h
+tests_unit_unit_SOURCES += tests/unit/test_b64.c
+tests_unit_unit_SOURCES += tests/unit/test_jws.c
+tests_unit_unit_SOURCES += tests/unit/test_x5c.c
+tests_unit_unit_SOURCES += tests/unit/test_fedlist.c
+tests_unit_unit_SOURCES += tests/unit/test_canonical.c
+tests_unit_unit_SOURCES += tests/unit/test_xmatrix.c

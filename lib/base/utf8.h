@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * utf8 - strict UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
+ *
+ * Pure.  Needs only str.
+ */
+#ifndef SCHLEUSE_BASE_UTF8_H
+#define SCHLEUSE_BASE_UTF8_H
+
+#include "lib/base/str.h"
+
+size_t utf8_char(const char *p, const char *end); /* length of the character at p < end, 0 if malformed */
+bool utf8_valid(struct str s);
+size_t utf8_encode(uint32_t code_point, char out[4]); /* a Unicode scalar value; returns its length */
+
+#endif

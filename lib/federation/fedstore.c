@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fedstore - an offer is verified whole before anything changes; what was adopted is written after that.
+ *
+ * Two files: the list as it was signed, and beside it version, hash and time of the last
+ * refresh.  The list is written first.  After a crash between the two, or with a damaged second
+ * file, the list is in force with unknown age ("never refreshed"), which keeps the
+ * federation closed until the source was asked, and still refuses lower versions.
+ */
+#include "lib/federation/fedstore.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/fsutil.h"
+#include "lib/base/log.h"
+#include "lib/jose/claims.h"
+#include "lib/jose/jws.h"
+#include "lib/jose/x5c.h"
+
+#define DIGEST 32
+#define SKEW_S 60
+#define HEADER_ROOM (512 * 1024) /* for the decoded header, its certificates and their copies */
+#define STATE_MAX 1024
+
+struct fedstore {
+	struct fedstore_config cfg;
+	char *state_dir, *name, *signer_role, *signer_cn; /* what cfg points to */
+	struct fedlist *list;
+	unsigned char digest[DIGEST]; /* SHA-256 of the payload of `list` */
+	int64_t as_of;
+};
+
+static bool
+copy(const char *from, char **to, const char **use)
+{
+	if (from != NULL && (*to = strdup(from)) == NULL)
+		return false;
+	*use = *to;
+	return true;
+}
+
+struct fedstore *
+fedstore_new(const struct fedstore_config *cfg)
+{
+	struct fedstore *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->cfg = *cfg;
+	if (cfg->anchors != NULL)
+		X509_STORE_up_ref(cfg->anchors);
+	if (!copy(cfg->state_dir, &s->state_dir, &s->cfg.state_dir) ||
+	    !copy(cfg->name, &s->name, &s->cfg.name) ||
+	    !copy(cfg->signer_role, &s->signer_role, &s->cfg.signer_role) ||
+	    !copy(cfg->signer_cn, &s->signer_cn, &s->cfg.signer_cn)) {
+		fedstore_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+fedstore_free(struct fedstore *s)
+{
+	if (s == NULL)
+		return;
+	snapshot_drop((struct snapshot *)s->list);
+	X509_STORE_free(s->cfg.anchors);
+	free(s->state_dir);
+	free(s->name);
+	free(s->signer_role);
+	free(s->signer_cn);
+	free(s);
+}
+
+const struct fedlist *
+fedstore_list(const struct fedstore *s)
+{
+	return s->list;
+}
+
+int64_t
+fedstore_as_of(const struct fedstore *s)
+{
+	return s->as_of;
+}
+
+/* -- verification -- */
+
+static enum err
+judge_signer(const struct fedstore *s, const struct jws *j, STACK_OF(X509) *certs, int64_t now)
+{
+	struct x5c_demands demands = {
+		.anchors = s->cfg.anchors,
+		.at = now,
+		.role = s->cfg.signer_role,
+		.common_name = s->cfg.signer_cn,
+	};
+	EVP_PKEY *key = X509_get0_pubkey(sk_X509_value(certs, 0));
+	enum err err;
+
+	if (key == NULL) /* of a kind OpenSSL does not know */
+		return ERR_X5C_CURVE;
+	err = jws_verify(j, key);
+	return err == OK ? x5c_judge(certs, &demands) : err;
+}
+
+static enum err
+verify(const struct fedstore *s, struct arena *a, struct str text, int64_t now, struct jws *j)
+{
+	STACK_OF(X509) *certs;
+	enum err err = jws_parse(a, text, j);
+
+	if (err != OK)
+		return err;
+	if (j->has_crit)
+		return ERR_JWS_SYNTAX;
+	if (j->alg != JWS_ES256 && j->alg != JWS_BP256R1)
+		return ERR_JWS_ALG;
+	if (j->x5c.n == 0)
+		return ERR_X5C_SYNTAX;
+	err = x5c_parse(a, j->x5c, &certs);
+	if (err != OK)
+		return err;
+	err = judge_signer(s, j, certs, now);
+	sk_X509_pop_free(certs, X509_free);
+	return err;
+}
+
+static bool
+in_dates(const struct fedlist *l, int64_t now)
+{
+	int64_t from = fedlist_not_before(l), to = fedlist_not_after(l);
+
+	return (from == 0 || from - SKEW_S <= now) && (to == 0 || now - SKEW_S <= to);
+}
+
+/* -- files -- */
+
+static bool
+file_path(const struct fedstore *s, const char *suffix, char out[PATH_MAX])
+{
+	return s->cfg.state_dir != NULL &&
+	    snprintf(out, PATH_MAX, "%s/%s.%s", s->cfg.state_dir, s->cfg.name, suffix) < PATH_MAX;
+}
+
+static void
+hex_of(const unsigned char digest[DIGEST], char out[2 * DIGEST + 1])
+{
+	for (size_t i = 0; i < DIGEST; i++)
+		snprintf(out + 2 * i, 3, "%02x", digest[i]);
+}
+
+static void
+write_file(const struct fedstore *s, const char *suffix, struct str content)
+{
+	char path[PATH_MAX];
+
+	if (s->cfg.state_dir == NULL)
+		return;
+	if (!file_path(s, suffix, path) || fs_replace(path, content, 0640) != 0)
+		log_error("fedstore list=%s cannot write the .%s file: %s", s->cfg.name, suffix,
+		    strerror(errno));
+}
+
+static void
+write_state(const struct fedstore *s)
+{
+	char hex[2 * DIGEST + 1], text[STATE_MAX];
+	int n;
+
+	hex_of(s->digest, hex);
+	n = snprintf(text, sizeof(text), "{\"version\":%lld,\"as_of\":%lld,\"sha256\":\"%s\"}\n",
+	    (long long)fedlist_version(s->list), (long long)s->as_of, hex);
+	write_file(s, "state", str_of(text, (size_t)n));
+}
+
+/* The time of the last refresh, if the state is of the list held; else 0. */
+static int64_t
+state_as_of(const struct fedstore *s, struct str text)
+{
+	struct claims *state = claims_read_object(text);
+	char hex[2 * DIGEST + 1];
+	double version = -1, as_of = 0;
+	struct str sha256 = STR_NONE;
+	bool good;
+
+	hex_of(s->digest, hex);
+	good = claims_number(claims_get(state, "version"), &version) &&
+	    claims_number(claims_get(state, "as_of"), &as_of) &&
+	    claims_text(claims_get(state, "sha256"), &sha256) &&
+	    version == (double)fedlist_version(s->list) && str_eq(sha256, str_z(hex)) &&
+	    as_of > 0 && as_of <= (double)(clock_wall_s() + SKEW_S);
+	claims_free(state);
+	return good ? (int64_t)as_of : 0;
+}
+
+static int64_t
+read_state(const struct fedstore *s)
+{
+	char path[PATH_MAX];
+	struct buf text;
+	int64_t as_of = 0;
+
+	buf_init(&text, STATE_MAX);
+	if (file_path(s, "state", path) && fs_read(path, &text) == 0)
+		as_of = state_as_of(s, buf_str(&text));
+	buf_fini(&text);
+	return as_of;
+}
+
+/* -- adoption -- */
+
+/* An offer on its way: verified text, and the list made of it unless that is the one held. */
+struct offer {
+	struct str text;
+	unsigned char digest[DIGEST];
+	struct fedlist *list; /* NULL: same as held */
+};
+
+static enum err
+read_offer(const struct fedstore *s, struct arena *a, int64_t now, struct offer *o)
+{
+	struct fedlist_limits limits = { .max_entries = s->cfg.max_entries };
+	struct jws j;
+	enum err err = verify(s, a, o->text, now, &j);
+
+	if (err != OK)
+		return err;
+	if (EVP_Digest(j.payload.p, j.payload.n, o->digest, NULL, EVP_sha256(), NULL) != 1)
+		return ERR_MEMORY;
+	if (s->list != NULL && memcmp(o->digest, s->digest, DIGEST) == 0)
+		return in_dates(s->list, now) ? OK : ERR_FEDLIST_DATES;
+	err = fedlist_parse(j.payload, &limits, &o->list);
+	if (err == OK && !in_dates(o->list, now))
+		err = ERR_FEDLIST_DATES;
+	/* the same version with other content is as odd as a lower one */
+	if (err == OK && s->list != NULL && fedlist_version(o->list) <= fedlist_version(s->list))
+		err = ERR_FEDLIST_LOWER;
+	return err;
+}
+
+static void
+adopt(struct fedstore *s, struct offer *o)
+{
+	if (fedlist_skipped(o->list) > 0)
+		log_warn("fedstore list=%s version=%lld skipped %zu entries that are no server name",
+		    s->cfg.name, (long long)fedlist_version(o->list), fedlist_skipped(o->list));
+	snapshot_drop((struct snapshot *)s->list);
+	s->list = o->list;
+	memcpy(s->digest, o->digest, DIGEST);
+	o->list = NULL;
+}
+
+/* Blanks and line ends around a list that went through an editor. */
+static struct str
+trim(struct str s)
+{
+	while (s.n > 0 && strchr(" \t\r\n", s.p[s.n - 1]) != NULL && s.p[s.n - 1] != '\0')
+		s.n--;
+	while (s.n > 0 && strchr(" \t\r\n", s.p[0]) != NULL && s.p[0] != '\0')
+		s = str_from(s, 1);
+	return s;
+}
+
+/* Verifies and adopts.  *is_new: another list than before is held now. */
+static enum err
+take(struct fedstore *s, struct offer *o, int64_t now, bool *is_new)
+{
+	struct arena a;
+	enum err err;
+
+	o->text = trim(o->text);
+	*is_new = false;
+	if (o->text.n > s->cfg.max_bytes)
+		return ERR_FEDLIST_SIZE;
+	arena_init(&a, o->text.n + HEADER_ROOM);
+	err = read_offer(s, &a, now, o);
+	arena_fini(&a);
+	if (err == OK && o->list != NULL) {
+		adopt(s, o);
+		*is_new = true;
+	}
+	snapshot_drop((struct snapshot *)o->list);
+	return err;
+}
+
+enum err
+fedstore_offer(struct fedstore *s, struct str jws, int64_t as_of)
+{
+	struct offer o = { .text = jws };
+	int64_t now = clock_wall_s();
+	bool is_new;
+	enum err err = take(s, &o, now, &is_new);
+
+	if (err != OK) {
+		log_warn("fedstore list=%s refused: %s", s->cfg.name, err_name(err));
+		return err;
+	}
+	if (!is_new) {
+		fedstore_confirm(s, as_of);
+		return OK;
+	}
+	s->as_of = as_of < now ? as_of : now; /* a date from the future does not keep a list fresh */
+	log_info("fedstore list=%s adopted version=%lld entries=%zu", s->cfg.name,
+	    (long long)fedlist_version(s->list), fedlist_count(s->list));
+	write_file(s, "jws", o.text);
+	write_state(s);
+	return OK;
+}
+
+void
+fedstore_confirm(struct fedstore *s, int64_t as_of)
+{
+	int64_t now = clock_wall_s();
+
+	as_of = as_of < now ? as_of : now;
+	if (s->list == NULL || as_of <= s->as_of)
+		return;
+	s->as_of = as_of;
+	write_state(s);
+}
+
+enum err
+fedstore_restore(struct fedstore *s)
+{
+	char path[PATH_MAX];
+	struct offer o = { 0 };
+	struct buf text;
+	bool is_new;
+	enum err err = ERR_NOT_FOUND;
+
+	if (!file_path(s, "jws", path))
+		return ERR_NOT_FOUND;
+	buf_init(&text, s->cfg.max_bytes);
+	if (fs_read(path, &text) == 0) {
+		o.text = buf_str(&text);
+		err = take(s, &o, clock_wall_s(), &is_new);
+		if (err == OK && is_new)
+			s->as_of = read_state(s);
+	} else if (errno != ENOENT) {
+		err = errno == EFBIG ? ERR_FEDLIST_SIZE : ERR_FILE;
+	}
+	buf_fini(&text);
+	if (err != OK && err != ERR_NOT_FOUND)
+		log_warn("fedstore list=%s kept copy refused: %s", s->cfg.name, err_name(err));
+	return err;
+}

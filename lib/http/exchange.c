@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/http/exchange.h"
+
+#include <stdio.h>
+#include <time.h>
+
+static struct str
+http_date(struct arena *a)
+{
+	char text[40];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	return arena_dup(a, str_z(text));
+}
+
+static struct h1_field *
+add(struct h1_head *h, const char *name, struct str value)
+{
+	struct h1_field *f = &h->fields[h->n_fields++];
+
+	*f = (struct h1_field){ .name = str_z(name), .value = value };
+	return f;
+}
+
+static size_t
+count_lines(struct str fields)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < fields.n; i++)
+		n += fields.p[i] == '\n';
+	return n;
+}
+
+/* "Name: value\r\n" lines to fields; they are our own, so their form is known. */
+static void
+add_lines(struct h1_head *h, struct str fields)
+{
+	struct str line, name, value;
+
+	while (str_cut(fields, '\n', &line, &fields)) {
+		str_cut(line, ':', &name, &value);
+		value = str_trim(value);
+		if (value.n > 0 && value.p[value.n - 1] == '\r')
+			value.n--;
+		h->fields[h->n_fields++] = (struct h1_field){ .name = name, .value = value };
+	}
+}
+
+void
+exchange_answer(struct exchange *ex, int status, const char *content_type, struct str fields, struct str body)
+{
+	struct h1_head h = { .status = status, .reason = str_z(h1_reason(status)), .minor = 1,
+		.framing = H1_LENGTH, .length = body.n, .keep_alive = true };
+	char length[24];
+	size_t n;
+
+	h.fields = arena_alloc(&ex->arena, (3 + count_lines(fields)) * sizeof(*h.fields));
+	if (h.fields == NULL) {
+		exchange_abort(ex);
+		return;
+	}
+	add(&h, "Date", http_date(&ex->arena));
+	if (body.n > 0)
+		add(&h, "Content-Type", str_z(content_type));
+	n = (size_t)snprintf(length, sizeof(length), "%zu", body.n);
+	add(&h, "Content-Length", str_of(length, n))->id = H1_F_CONTENT_LENGTH;
+	add_lines(&h, fields);
+	if (!exchange_head(ex, &h) ||
+	    (ex->req.method != H1_HEAD && exchange_write(ex, body) != body.n)) {
+		exchange_abort(ex);
+		return;
+	}
+	exchange_end(ex);
+}

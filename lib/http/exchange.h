@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exchange - one request with its response, bodies as streams in both directions.
+ *
+ * The connection (h1conn; HTTP/2 later) makes an exchange when a request head is complete and hands it
+ * to its server's handler.  The handler sets events and arg, pulls the request body when it wants it
+ * (nothing is read ahead of that beyond one buffer: that is the back-pressure), and pushes the
+ * response.  It ends with exactly one of: exchange_end() by the handler, exchange_abort() by the
+ * handler, or the `gone` event from the connection; after that the exchange is no more.
+ *
+ * Body bytes are those of the peer, byte for byte.  The arena dies with the exchange.
+ */
+#ifndef SCHLEUSE_HTTP_EXCHANGE_H
+#define SCHLEUSE_HTTP_EXCHANGE_H
+
+#include "lib/base/arena.h"
+#include "lib/base/clock.h"
+#include "lib/base/err.h"
+#include "lib/http/h1.h"
+
+enum exchange_body { EXCHANGE_DATA, EXCHANGE_AGAIN, EXCHANGE_END, EXCHANGE_BAD };
+
+struct exchange;
+
+struct exchange_events {
+	void (*body)(void *arg);                /* the request body goes on (data, end or error) */
+	void (*room)(void *arg);                /* the response can take more */
+	void (*gone)(void *arg, enum err why);  /* the peer is gone; the exchange ends with this call */
+};
+
+struct exchange_ops {
+	enum exchange_body (*peek)(struct exchange *ex, struct str *data, enum err *why);
+	void (*consume)(struct exchange *ex, size_t n);
+	void (*want_body)(struct exchange *ex, bool want);
+	bool (*head)(struct exchange *ex, const struct h1_head *resp);
+	size_t (*write)(struct exchange *ex, struct str data);
+	void (*flush)(struct exchange *ex);
+	bool (*idle)(const struct exchange *ex);
+	void (*end)(struct exchange *ex);
+	void (*abort)(struct exchange *ex);
+};
+
+struct exchange {
+	struct arena arena;
+	struct h1_head req;
+	uint64_t id;           /* random; in logs and as X-Request-ID */
+	clock_ms began;
+	const char *peer;      /* the client's IP address as text; never logged */
+	bool tls;
+	size_t identity;       /* the TLS identity in use */
+	bool by_sni;           /* ... named by the client */
+	bool head_sent;
+	uint64_t bytes_in;     /* request body */
+	uint64_t bytes_out;    /* response body */
+	const struct exchange_ops *ops;
+	const struct exchange_events *events;
+	void *arg;
+};
+
+/* --- the request body --- */
+
+/* The next decoded bytes without copying: valid until the next call on this exchange.  AGAIN: the body event follows
+ * (if wanted).  BAD: *why tells, the rest is lost. */
+static inline enum exchange_body
+exchange_peek(struct exchange *ex, struct str *data, enum err *why)
+{
+	return ex->ops->peek(ex, data, why);
+}
+
+static inline void
+exchange_consume(struct exchange *ex, size_t n)
+{
+	ex->ops->consume(ex, n);
+}
+
+/* Asks for body events; sends "100 Continue" if the client waits for it. */
+static inline void
+exchange_want_body(struct exchange *ex, bool want)
+{
+	ex->ops->want_body(ex, want);
+}
+
+/* --- the response --- */
+
+/* Writes a head (buffered).  Interim ones (1xx) may precede.  Hop-by-hop fields are left out, the framing is chosen to fit
+ * the client.  false: out of memory. */
+static inline bool
+exchange_head(struct exchange *ex, const struct h1_head *resp)
+{
+	return ex->ops->head(ex, resp);
+}
+
+/* Bytes of the body taken; fewer than data.n: wait for the room event. */
+static inline size_t
+exchange_write(struct exchange *ex, struct str data)
+{
+	return ex->ops->write(ex, data);
+}
+
+static inline void
+exchange_flush(struct exchange *ex) /* sends what is buffered */
+{
+	ex->ops->flush(ex);
+}
+
+static inline bool
+exchange_idle(const struct exchange *ex) /* nothing is buffered */
+{
+	return ex->ops->idle(ex);
+}
+
+static inline void
+exchange_end(struct exchange *ex) /* the response is complete */
+{
+	ex->ops->end(ex);
+}
+
+static inline void
+exchange_abort(struct exchange *ex) /* cuts the connection */
+{
+	ex->ops->abort(ex);
+}
+
+/* A whole small response: head, body, end.  `fields`: complete lines ("Name: value\r\n" each) besides Content-Type,
+ * Content-Length and Date. */
+void exchange_answer(struct exchange *ex, int status, const char *content_type, struct str fields,
+    struct str body);
+
+#endif

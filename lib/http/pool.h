@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pool - one worker's connections to one upstream: reuse, bounds, a queue with a deadline.
+ *
+ * A connection taken from the pool belongs to the taker until pool_release().  Idle ones are watched:
+ * one that closes or speaks out of turn is dropped.
+ */
+#ifndef SCHLEUSE_HTTP_POOL_H
+#define SCHLEUSE_HTTP_POOL_H
+
+#include <sys/socket.h>
+
+#include "lib/base/buf.h"
+#include "lib/net/stream.h"
+
+struct pool_config {
+	struct sockaddr_storage address;
+	socklen_t address_len;
+	size_t connections_max, idle_max, queue_max;
+	clock_ms connect_timeout, idle_timeout, queue_timeout;
+	size_t buffer_max; /* ceiling of an upstream's input buffer */
+};
+
+struct pool;
+
+struct upstream {
+	struct list node;
+	struct pool *pool;
+	struct stream *stream;
+	struct buf in;    /* bytes received and not yet understood */
+	bool reused;      /* has carried a request before */
+	stream_fn *fn;    /* the taker's; NULL while idle or connecting */
+	void *arg;
+	struct timer timer;
+	struct pool_wait *wait; /* who the connect is for */
+	struct grave grave;
+	bool dead;
+};
+
+/* A waiting taker; embedded. */
+struct pool_wait {
+	struct list node;
+	struct pool *pool;
+	struct upstream *connecting;
+	struct timer timer;
+	void (*fn)(void *arg, struct upstream *up, enum err why); /* up NULL: why tells */
+	void *arg;
+};
+
+struct pool *pool_new(struct loop *loop, const struct pool_config *cfg) MUST_CHECK;
+void pool_free(struct pool *p); /* closes idle connections; those in use close when released */
+void pool_set_limits(struct pool *p, const struct pool_config *cfg); /* the address stays */
+
+/* An idle connection at once, or NULL. */
+struct upstream *pool_take(struct pool *p, stream_fn *fn, void *arg);
+
+/* A connection later: a new one, or, at the bound, the next one released.  `fresh`: never a reused one.  fn is called once, not before
+ * this returns, with ERR_UPSTREAM_DOWN, ERR_UPSTREAM_SLOW (connecting), ERR_UPSTREAM_BUSY (queue full or waited too long). */
+void pool_wait_init(struct pool_wait *w);
+void pool_acquire(struct pool *p, bool fresh, struct pool_wait *w,
+    void (*fn)(void *arg, struct upstream *up, enum err why), void *arg);
+void pool_cancel(struct pool_wait *w); /* may be called any time */
+
+/* Sets who gets the stream's events from now on (after pool_acquire()). */
+void upstream_own(struct upstream *up, stream_fn *fn, void *arg);
+
+/* Gives the connection back; not reusable: it is closed. */
+void pool_release(struct upstream *up, bool reusable);
+
+size_t pool_connections(const struct pool *p);
+size_t pool_waiting(const struct pool *p);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/jose/jws.h"
+
+#include <openssl/ec.h>
+#include <openssl/ecdsa.h>
+#include <openssl/err.h>
+
+#include "lib/jose/b64.h"
+#include "lib/jose/claims.h"
+
+#define SIG_TEXT_MAX 1024 /* longer than the signature of any algorithm that could be named here */
+
+static enum err
+decode_part(struct arena *a, struct str part, struct str *out)
+{
+	char *mem = arena_bytes(a, B64_DECODED_MAX(part.n));
+	size_t n;
+
+	if (mem == NULL)
+		return ERR_MEMORY;
+	if (!b64url_decode(part, mem, B64_DECODED_MAX(part.n), &n))
+		return ERR_JWS_SYNTAX;
+	*out = str_of(mem, n);
+	return OK;
+}
+
+static enum err
+decode_signature(struct str part, struct jws *out)
+{
+	unsigned char sig[B64_DECODED_MAX(SIG_TEXT_MAX)];
+
+	if (part.n > SIG_TEXT_MAX || !b64url_decode(part, sig, sizeof(sig), &out->sig_len))
+		return ERR_JWS_SYNTAX;
+	if (out->sig_len == sizeof(out->sig))
+		memcpy(out->sig, sig, sizeof(out->sig));
+	return OK;
+}
+
+/* A member that has to be a string if it is there; a copy, because the tree goes. */
+static enum err
+read_text(struct arena *a, const struct claims *header, const char *name, struct str *out)
+{
+	const struct claims *v = claims_get(header, name);
+	struct str text;
+
+	if (v == NULL)
+		return OK;
+	if (!claims_text(v, &text))
+		return ERR_JWS_SYNTAX;
+	if (text.n == 0)
+		return OK;
+	*out = arena_dup(a, text);
+	return out->p != NULL ? OK : ERR_MEMORY;
+}
+
+static enum jws_alg
+alg_of(struct str name)
+{
+	if (str_eq(name, STR("ES256")))
+		return JWS_ES256;
+	if (str_eq(name, STR("BP256R1")))
+		return JWS_BP256R1;
+	return JWS_OTHER;
+}
+
+static enum err
+read_members(struct arena *a, const struct claims *header, struct jws *out)
+{
+	const struct claims *x5c = claims_get(header, "x5c"), *ppt = claims_get(header, "ppt");
+	struct str alg = STR_NONE, text;
+	enum err err;
+
+	if ((err = read_text(a, header, "alg", &alg)) != OK ||
+	    (err = read_text(a, header, "typ", &out->typ)) != OK ||
+	    (err = read_text(a, header, "x5u", &out->x5u)) != OK)
+		return err;
+	out->alg = alg_of(alg);
+	out->has_crit = claims_get(header, "crit") != NULL;
+	out->has_ppt = ppt != NULL;
+	if (claims_text(ppt, &text) && text.n > 0) {
+		out->ppt = arena_dup(a, text);
+		if (out->ppt.p == NULL)
+			return ERR_MEMORY;
+	}
+	if (x5c != NULL) {
+		out->x5c = claims_json(a, x5c);
+		if (out->x5c.p == NULL)
+			return ERR_MEMORY;
+	}
+	return OK;
+}
+
+static enum err
+read_header(struct arena *a, struct jws *out)
+{
+	struct claims *header = claims_read_object(out->header);
+	enum err err;
+
+	if (header == NULL)
+		return ERR_JWS_SYNTAX;
+	err = read_members(a, header, out);
+	claims_free(header);
+	return err;
+}
+
+enum err
+jws_parse(struct arena *a, struct str token, struct jws *out)
+{
+	struct str header, payload, sig, rest;
+	enum err err;
+
+	*out = (struct jws){ 0 };
+	if (!str_cut(token, '.', &header, &rest) || !str_cut(rest, '.', &payload, &sig) ||
+	    str_chr(sig, '.') != NULL || header.n > (CLAIMS_MAX + 2) / 3 * 4)
+		return ERR_JWS_SYNTAX;
+	out->signing_input = str_of(token.p, header.n + 1 + payload.n);
+	if ((err = decode_part(a, header, &out->header)) != OK ||
+	    (err = decode_signature(sig, out)) != OK || (err = read_header(a, out)) != OK)
+		return err;
+	return decode_part(a, payload, &out->payload);
+}
+
+/* The named curve of an EC key, or NID_undef. */
+static int
+curve_of(EVP_PKEY *key)
+{
+	char name[64];
+	size_t n;
+	int nid;
+
+	if (EVP_PKEY_get_base_id(key) != EVP_PKEY_EC ||
+	    EVP_PKEY_get_group_name(key, name, sizeof(name), &n) != 1)
+		return NID_undef;
+	nid = EC_curve_nist2nid(name);
+	return nid != NID_undef ? nid : OBJ_txt2nid(name);
+}
+
+/* r||s as the DER that OpenSSL wants; n == 0 when it cannot be. */
+static size_t
+sig_to_der(const unsigned char raw[64], unsigned char der[80])
+{
+	ECDSA_SIG *sig = ECDSA_SIG_new();
+	BIGNUM *r = BN_bin2bn(raw, 32, NULL), *s = BN_bin2bn(raw + 32, 32, NULL);
+	int n = 0;
+
+	if (sig != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(sig, r, s) == 1) {
+		r = s = NULL; /* now the signature's */
+		n = i2d_ECDSA_SIG(sig, &der);
+	}
+	BN_free(r);
+	BN_free(s);
+	ECDSA_SIG_free(sig);
+	return n > 0 ? (size_t)n : 0;
+}
+
+enum err
+jws_verify(const struct jws *j, EVP_PKEY *key)
+{
+	int curve = j->alg == JWS_ES256 ? NID_X9_62_prime256v1 : NID_brainpoolP256r1;
+	unsigned char der[80]; /* two integers of at most 33 bytes with their heads: 72 */
+	EVP_MD_CTX *ctx;
+	size_t n;
+	bool good;
+
+	if (j->alg != JWS_ES256 && j->alg != JWS_BP256R1)
+		return ERR_JWS_ALG;
+	if (curve_of(key) != curve)
+		return ERR_X5C_CURVE;
+	if (j->sig_len != sizeof(j->sig))
+		return ERR_JWS_SIGNATURE;
+	n = sig_to_der(j->sig, der);
+	ctx = EVP_MD_CTX_new();
+	if (n == 0 || ctx == NULL) {
+		EVP_MD_CTX_free(ctx);
+		return ERR_MEMORY;
+	}
+	good = EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key) == 1 &&
+	    EVP_DigestVerify(ctx, der, n, (const unsigned char *)j->signing_input.p,
+	        j->signing_input.n) == 1;
+	EVP_MD_CTX_free(ctx);
+	ERR_clear_error();
+	return good ? OK : ERR_JWS_SIGNATURE;
+}

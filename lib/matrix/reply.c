@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/matrix/reply.h"
+
+#include "lib/matrix/jsontext.h"
+
+/* Short where the load or a restart of ours is over in a moment, longer where somebody else has to
+ * come back, longest where only a new federation list helps. */
+unsigned
+reply_retry_after(enum err why)
+{
+	switch (why) {
+	case ERR_MEMORY:
+	case ERR_OVERLOAD:
+	case ERR_DRAINING:
+	case ERR_UPSTREAM_BUSY:
+		return 1;
+	case ERR_LOOKUP:
+	case ERR_UPSTREAM_DOWN:
+	case ERR_UPSTREAM_SLOW:
+		return 5;
+	case ERR_FEDLIST_MISSING:
+	case ERR_FEDLIST_STALE:
+		return 300;
+	default:
+		return 0;
+	}
+}
+
+static char *
+put(char *out, struct str s)
+{
+	memcpy(out, s.p, s.n);
+	return out + s.n;
+}
+
+/* Reasons that are no peer's business look like an internal error. */
+bool
+reply_body(struct buf *out, enum err why)
+{
+	const struct err_row *row = &err_rows[why];
+	struct str open = STR("{\"errcode\":"), middle = STR(",\"error\":"), errcode, text;
+	size_t n;
+	char *p;
+
+	if (row->errcode[0] == '\0')
+		row = &err_rows[ERR_INTERNAL];
+	errcode = str_z(row->errcode);
+	text = str_z(row->text);
+	n = open.n + jsontext_quoted_size(errcode) + middle.n + jsontext_quoted_size(text) + 1;
+	p = buf_reserve(out, n);
+	if (p == NULL)
+		return false;
+	p = jsontext_quote(put(p, open), errcode);
+	p = jsontext_quote(put(p, middle), text);
+	*p = '}';
+	buf_commit(out, n);
+	return true;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * address - IP addresses: literals, and which of them are public.
+ *
+ * Names given by other servers decide where we connect to; only addresses of the public Internet may
+ * be reached that way (no SSRF).  Pure.
+ */
+#ifndef SCHLEUSE_NET_ADDRESS_H
+#define SCHLEUSE_NET_ADDRESS_H
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "lib/base/str.h"
+
+struct address {
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	};
+	socklen_t len;
+};
+
+/* An IPv4 dotted quad or an IPv6 address, with or without brackets, no zone.  false: not a literal. */
+bool address_parse(struct str literal, uint16_t port, struct address *out) __attribute__((warn_unused_result));
+
+/* From a sockaddr of either family; false for any other family. */
+bool address_from(const struct sockaddr *sa, uint16_t port, struct address *out)
+    __attribute__((warn_unused_result));
+
+#define ADDRESS_TEXT_MAX 64
+/* The literal without port, IPv6 in brackets; returns out. */
+char *address_text(const struct address *a, char out[ADDRESS_TEXT_MAX]);
+
+/* Whether sa is a unicast address of the public Internet (IANA special-purpose registries).  Other
+ * families are not.  Addresses that embed an IPv4 address (6to4, Teredo, NAT64, mapped) are refused. */
+bool address_is_public(const struct sockaddr *sa);
+bool address_is_loopback(const struct sockaddr *sa);
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/net/listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/base/log.h"
+
+#define BACKLOG 1024
+#define ACCEPT_BATCH 64 /* connections taken in one turn, so that accepting starves nobody */
+
+struct listener {
+	struct loop *loop;
+	struct event *ev;
+	int fd;
+	bool paused; /* by the owner */
+	listener_fn *fn;
+	void *arg;
+	struct timer wake;
+};
+
+static int
+bind_unix(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof(a.sun_path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(a.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	unlink(path);
+	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static socklen_t
+parse_ip(const char *host, uint16_t port, struct sockaddr_storage *out)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
+
+	memset(out, 0, sizeof(*out));
+	if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(port);
+		return sizeof(*v4);
+	}
+	if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons(port);
+		return sizeof(*v6);
+	}
+	errno = EINVAL;
+	return 0;
+}
+
+int
+listener_bind(const char *unix_path, const char *host, uint16_t port)
+{
+	struct sockaddr_storage a;
+	socklen_t len;
+	int fd, one = 1, err;
+
+	if (unix_path != NULL)
+		return bind_unix(unix_path);
+	len = parse_ip(host, port, &a);
+	if (len == 0)
+		return -1;
+	fd = socket(a.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) == 0 &&
+	    (a.ss_family != AF_INET6 ||
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) == 0) &&
+	    bind(fd, (struct sockaddr *)&a, len) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	err = errno;
+	close(fd);
+	errno = err;
+	return -1;
+}
+
+char *
+listener_address(int fd, char *out, size_t size)
+{
+	struct sockaddr_storage a = { 0 };
+	socklen_t len = sizeof(a);
+	char ip[INET6_ADDRSTRLEN] = "?";
+
+	if (getsockname(fd, (struct sockaddr *)&a, &len) != 0) {
+		snprintf(out, size, "?");
+		return out;
+	}
+	if (a.ss_family == AF_UNIX) {
+		snprintf(out, size, "unix:%s", ((struct sockaddr_un *)&a)->sun_path);
+	} else if (a.ss_family == AF_INET6) {
+		inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&a)->sin6_addr, ip, sizeof(ip));
+		snprintf(out, size, "[%s]:%u", ip, ntohs(((struct sockaddr_in6 *)&a)->sin6_port));
+	} else {
+		inet_ntop(AF_INET, &((struct sockaddr_in *)&a)->sin_addr, ip, sizeof(ip));
+		snprintf(out, size, "%s:%u", ip, ntohs(((struct sockaddr_in *)&a)->sin_port));
+	}
+	return out;
+}
+
+static void
+on_wake(void *arg)
+{
+	struct listener *l = arg;
+
+	if (!l->paused)
+		event_add(l->ev, NULL);
+}
+
+static void
+on_accept(evutil_socket_t lfd, short what, void *arg)
+{
+	struct listener *l = arg;
+	int one = 1;
+
+	(void)what;
+	for (int i = 0; i < ACCEPT_BATCH && !l->paused; i++) {
+		struct sockaddr_storage peer;
+		socklen_t len = sizeof(peer);
+		int fd = accept4(lfd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
+			continue;
+		if (fd < 0) {
+			if (errno == EAGAIN || errno == EWOULDBLOCK)
+				return;
+			log_warn("listener: cannot accept: %s; pausing %d ms (raise LimitNOFILE or lower limits.connections_max)",
+			    strerror(errno), LISTENER_PAUSE_MS);
+			event_del(l->ev);
+			timer_set(l->loop, &l->wake, LISTENER_PAUSE_MS);
+			return;
+		}
+		if (peer.ss_family != AF_UNIX)
+			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		l->fn(l->arg, fd, (struct sockaddr *)&peer, len);
+	}
+}
+
+struct listener *
+listener_new(struct loop *loop, int fd, listener_fn *fn, void *arg)
+{
+	struct listener *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	*l = (struct listener){ .loop = loop, .fd = fd, .fn = fn, .arg = arg };
+	timer_init(&l->wake, on_wake, l);
+	l->ev = event_new(loop_base(loop), fd, EV_READ | EV_PERSIST, on_accept, l);
+	if (l->ev == NULL || event_add(l->ev, NULL) != 0) {
+		if (l->ev != NULL)
+			event_free(l->ev);
+		free(l);
+		return NULL;
+	}
+	return l;
+}
+
+void
+listener_free(struct listener *l)
+{
+	if (l == NULL)
+		return;
+	timer_clear(&l->wake);
+	event_free(l->ev);
+	close(l->fd);
+	free(l);
+}
+
+void
+listener_pause(struct listener *l)
+{
+	l->paused = true;
+	timer_clear(&l->wake);
+	event_del(l->ev);
+}
+
+void
+listener_resume(struct listener *l)
+{
+	if (!l->paused)
+		return;
+	l->paused = false;
+	event_add(l->ev, NULL);
+}

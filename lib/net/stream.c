@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stream - readiness, then plain socket calls or OpenSSL on a BIO of our own.
+ *
+ * The BIO is what makes TLS cheap here.  Reading, it remembers that the socket was emptied (a short
+ * recv() without a pending hang-up), so that the last SSL_read() of a batch costs no system call.
+ * Writing, it never blocks: records collect in one buffer per thread and leave in one send(); only
+ * what the socket refuses is copied to the stream.
+ */
+#include "lib/net/stream.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <openssl/err.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/base/buf.h"
+
+#define RECORDS_MAX (STREAM_WRITE_MAX + 16 * 1024) /* 64 KiB of plaintext as records, and alerts */
+#define UNSENT_MAX (4 * RECORDS_MAX)
+
+enum state { CONNECTING, HANDSHAKE, OPEN, FAILED };
+
+struct stream {
+	struct loop *loop;
+	struct event *ev;
+	SSL *ssl;
+	int fd;
+	enum state state;
+	unsigned want;   /* directions the owner waits for */
+	bool readable;   /* the socket may have bytes */
+	bool writable;   /* the socket may have room */
+	bool hung_up;    /* the kernel announced the end: a short read does not mean empty */
+	bool eof;        /* the end was read */
+	bool shut;
+	bool closed;
+	struct buf unsent; /* ciphertext */
+	stream_fn *fn;
+	void *arg;
+	struct task again;
+	struct grave grave;
+};
+
+/* Ciphertext of the operation in progress; empty between operations. */
+static _Thread_local char records[RECORDS_MAX];
+static _Thread_local size_t recorded;
+
+static void
+fail(struct stream *s)
+{
+	s->state = FAILED;
+	recorded = 0;
+}
+
+/* --- socket --- */
+
+static ssize_t
+socket_read(struct stream *s, char *p, size_t n)
+{
+	ssize_t got;
+
+	if (!s->readable)
+		return STREAM_AGAIN;
+	do
+		got = recv(s->fd, p, n, 0);
+	while (got < 0 && errno == EINTR);
+	if (got > 0) {
+		if ((size_t)got < n && !s->hung_up)
+			s->readable = false;
+		return got;
+	}
+	if (got == 0) {
+		s->eof = true;
+		return STREAM_EOF;
+	}
+	if (errno == EAGAIN || errno == EWOULDBLOCK) {
+		s->readable = false;
+		return STREAM_AGAIN;
+	}
+	return STREAM_FAILED;
+}
+
+static ssize_t
+socket_write(struct stream *s, const char *p, size_t n)
+{
+	ssize_t put;
+
+	if (!s->writable)
+		return 0;
+	do
+		put = send(s->fd, p, n, MSG_NOSIGNAL);
+	while (put < 0 && errno == EINTR);
+	if (put < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+		return STREAM_FAILED;
+	if (put < 0)
+		put = 0;
+	if ((size_t)put < n)
+		s->writable = false;
+	return put;
+}
+
+/* --- BIO --- */
+
+static int
+bio_read(BIO *b, char *p, size_t n, size_t *got)
+{
+	ssize_t r = socket_read(BIO_get_data(b), p, n);
+
+	BIO_clear_retry_flags(b);
+	if (r == STREAM_AGAIN)
+		BIO_set_retry_read(b);
+	*got = r > 0 ? (size_t)r : 0;
+	return r > 0;
+}
+
+static int
+bio_write(BIO *b, const char *p, size_t n, size_t *put)
+{
+	struct stream *s = BIO_get_data(b);
+
+	BIO_clear_retry_flags(b);
+	if (n > sizeof(records) - recorded) {
+		if (!buf_put(&s->unsent, str_of(records, recorded)) || !buf_put(&s->unsent, str_of(p, n)))
+			return 0;
+		recorded = 0;
+	} else {
+		memcpy(records + recorded, p, n);
+		recorded += n;
+	}
+	*put = n;
+	return 1;
+}
+
+static long
+bio_ctrl(BIO *b, int cmd, long num, void *ptr)
+{
+	struct stream *s = BIO_get_data(b);
+
+	(void)num;
+	(void)ptr;
+	switch (cmd) {
+	case BIO_CTRL_FLUSH:
+		return 1;
+	case BIO_CTRL_EOF:
+		return s->eof;
+	default:
+		return 0;
+	}
+}
+
+static BIO_METHOD *bio_method;
+static pthread_once_t bio_once = PTHREAD_ONCE_INIT;
+
+static void
+make_bio_method(void)
+{
+	bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "schleuse stream");
+	if (bio_method == NULL)
+		return;
+	BIO_meth_set_read_ex(bio_method, bio_read);
+	BIO_meth_set_write_ex(bio_method, bio_write);
+	BIO_meth_set_ctrl(bio_method, bio_ctrl);
+}
+
+/* Sends what earlier operations left and what the last one recorded.  false: the stream failed. */
+static bool
+flush(struct stream *s)
+{
+	ssize_t n;
+
+	if (buf_len(&s->unsent) > 0) {
+		if (recorded > 0 && !buf_put(&s->unsent, str_of(records, recorded)))
+			goto failed;
+		recorded = 0;
+		n = socket_write(s, buf_str(&s->unsent).p, buf_len(&s->unsent));
+		if (n < 0)
+			goto failed;
+		buf_consume(&s->unsent, (size_t)n);
+		buf_release(&s->unsent);
+		return true;
+	}
+	if (recorded == 0)
+		return true;
+	n = socket_write(s, records, recorded);
+	if (n < 0 || ((size_t)n < recorded &&
+	    !buf_put(&s->unsent, str_of(records + n, recorded - (size_t)n))))
+		goto failed;
+	recorded = 0;
+	return true;
+failed:
+	fail(s);
+	return false;
+}
+
+/* --- events --- */
+
+static void
+handshake(struct stream *s)
+{
+	int r, e;
+
+	ERR_clear_error();
+	r = SSL_do_handshake(s->ssl);
+	e = SSL_get_error(s->ssl, r);
+	if (!flush(s))
+		return;
+	if (r == 1)
+		s->state = OPEN;
+	else if (e != SSL_ERROR_WANT_READ && e != SSL_ERROR_WANT_WRITE)
+		fail(s);
+}
+
+static void
+connected(struct stream *s)
+{
+	int err = 0;
+	socklen_t len = sizeof(err);
+
+	if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0 || err != 0)
+		fail(s);
+	else
+		s->state = s->ssl != NULL ? HANDSHAKE : OPEN;
+}
+
+static unsigned
+ready(const struct stream *s)
+{
+	unsigned what = 0;
+
+	if (s->state == FAILED)
+		return STREAM_READ | STREAM_WRITE;
+	if (s->state != OPEN)
+		return 0;
+	if (s->readable || s->eof || (s->ssl != NULL && SSL_has_pending(s->ssl)))
+		what |= STREAM_READ;
+	if (s->writable && buf_len(&s->unsent) == 0)
+		what |= STREAM_WRITE;
+	return what;
+}
+
+static void
+tell(struct stream *s, unsigned what)
+{
+	what &= s->want;
+	if (what != 0 && !s->closed)
+		s->fn(s->arg, what);
+}
+
+static void
+on_again(void *arg)
+{
+	struct stream *s = arg;
+
+	tell(s, ready(s));
+}
+
+static void
+on_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct stream *s = arg;
+
+	(void)fd;
+	if (s->closed)
+		return;
+	if (what & EV_CLOSED)
+		s->hung_up = true;
+	if (what & (EV_READ | EV_CLOSED))
+		s->readable = true;
+	if (what & EV_WRITE)
+		s->writable = true;
+	if (s->state == CONNECTING && (what & EV_WRITE))
+		connected(s);
+	if (s->state == HANDSHAKE) {
+		handshake(s);
+		if (s->state != HANDSHAKE)
+			tell(s, STREAM_READ | STREAM_WRITE);
+		return;
+	}
+	if (s->state == OPEN && s->writable && buf_len(&s->unsent) > 0)
+		(void)flush(s); /* a failure is state, told below */
+	tell(s, ready(s));
+}
+
+/* --- public --- */
+
+static bool
+attach_tls(struct stream *s, SSL *ssl)
+{
+	BIO *bio;
+
+	pthread_once(&bio_once, make_bio_method);
+	bio = bio_method != NULL ? BIO_new(bio_method) : NULL;
+	if (bio == NULL)
+		return false;
+	BIO_set_data(bio, s);
+	BIO_set_init(bio, 1);
+	SSL_set_bio(ssl, bio, bio);
+	SSL_set_read_ahead(ssl, 1);
+	s->ssl = ssl;
+	return true;
+}
+
+struct stream *
+stream_new(struct loop *loop, int fd, SSL *ssl, bool connecting, stream_fn *fn, void *arg)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->loop = loop;
+	s->fd = fd;
+	s->fn = fn;
+	s->arg = arg;
+	s->state = connecting ? CONNECTING : ssl != NULL ? HANDSHAKE : OPEN;
+	s->readable = s->writable = !connecting;
+	buf_init(&s->unsent, UNSENT_MAX);
+	task_init(&s->again, on_again, s);
+	s->ev = event_new(loop_base(loop), fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
+	    on_event, s);
+	if (s->ev == NULL || (ssl != NULL && !attach_tls(s, ssl)) || event_add(s->ev, NULL) != 0) {
+		if (s->ev != NULL)
+			event_free(s->ev);
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+static void
+stream_free(void *arg)
+{
+	struct stream *s = arg;
+
+	SSL_free(s->ssl);
+	buf_fini(&s->unsent);
+	free(s);
+}
+
+void
+stream_shut(struct stream *s)
+{
+	if (s->closed || s->shut)
+		return;
+	s->shut = true;
+	if (s->ssl != NULL && s->state == OPEN) {
+		ERR_clear_error();
+		SSL_shutdown(s->ssl);
+		(void)flush(s); /* best effort */
+	}
+	if (s->state == OPEN && buf_len(&s->unsent) == 0)
+		shutdown(s->fd, SHUT_WR);
+}
+
+void
+stream_close(struct stream *s)
+{
+	if (s == NULL || s->closed)
+		return;
+	if (s->state == OPEN && s->ssl != NULL && buf_len(&s->unsent) == 0)
+		stream_shut(s);
+	recorded = 0;
+	s->closed = true;
+	task_cancel(&s->again);
+	event_free(s->ev);
+	close(s->fd);
+	loop_bury(s->loop, &s->grave, stream_free, s);
+}
+
+void
+stream_want(struct stream *s, unsigned what)
+{
+	s->want = what;
+	if (what != 0 && (ready(s) & what) != 0)
+		task_defer(s->loop, &s->again);
+}
+
+static ssize_t
+tls_read(struct stream *s, char *p, size_t n)
+{
+	size_t got = 0;
+	int r, e;
+
+	ERR_clear_error();
+	r = SSL_read_ex(s->ssl, p, n, &got);
+	if (recorded > 0 && !flush(s))
+		return STREAM_FAILED;
+	if (r == 1)
+		return (ssize_t)got;
+	e = SSL_get_error(s->ssl, r);
+	if (e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE)
+		return STREAM_AGAIN;
+	/* A peer that ends the connection without close_notify is as gone as one that says so: HTTP
+	 * framing, not TLS, tells whether a message is complete. */
+	if (e == SSL_ERROR_ZERO_RETURN || s->eof) {
+		s->eof = true;
+		return STREAM_EOF;
+	}
+	fail(s);
+	return STREAM_FAILED;
+}
+
+ssize_t
+stream_read(struct stream *s, char *p, size_t n)
+{
+	ssize_t got;
+
+	if (s->state == FAILED)
+		return STREAM_FAILED;
+	if (s->state != OPEN)
+		return STREAM_AGAIN;
+	if (s->ssl != NULL)
+		return tls_read(s, p, n);
+	got = socket_read(s, p, n);
+	if (got == STREAM_FAILED)
+		fail(s);
+	return got;
+}
+
+ssize_t
+stream_write(struct stream *s, struct str data)
+{
+	size_t put = 0;
+	ssize_t n;
+
+	if (s->state == FAILED)
+		return STREAM_FAILED;
+	if (s->state != OPEN || data.n == 0 || s->shut)
+		return 0;
+	if (s->ssl == NULL) {
+		n = socket_write(s, data.p, data.n);
+		if (n < 0)
+			fail(s);
+		return n;
+	}
+	if (buf_len(&s->unsent) > 0 || !s->writable)
+		return 0;
+	if (data.n > STREAM_WRITE_MAX)
+		data.n = STREAM_WRITE_MAX;
+	ERR_clear_error();
+	while (put < data.n) {
+		size_t piece = 0;
+
+		if (SSL_write_ex(s->ssl, data.p + put, data.n - put, &piece) != 1) {
+			fail(s);
+			return STREAM_FAILED;
+		}
+		put += piece;
+	}
+	return flush(s) ? (ssize_t)put : STREAM_FAILED;
+}
+
+bool
+stream_unsent(const struct stream *s)
+{
+	return buf_len(&s->unsent) > 0;
+}
+
+bool
+stream_open(const struct stream *s)
+{
+	return s->state == OPEN;
+}
+
+bool
+stream_failed(const struct stream *s)
+{
+	return s->state == FAILED;
+}
+
+SSL *
+stream_ssl(const struct stream *s)
+{
+	return s->ssl;
+}
+
+int
+stream_fd(const struct stream *s)
+{
+	return s->fd;
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/config_check.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/matrix/name.h"
+
+static void
+lower(char *s)
+{
+	for (; *s != '\0'; s++)
+		*s = str_lower(*s);
+}
+
+/* A DNS name or an IP literal, without port. */
+static bool
+is_host(const char *s)
+{
+	struct server_name name;
+	struct in6_addr ip6;
+
+	if (inet_pton(AF_INET6, s, &ip6) == 1)
+		return true;
+	return name_parse(str_z(s), &name) && name.port == 0 && s[0] != '[' && strchr(s, ':') == NULL;
+}
+
+/* An IP literal, with or without port ("[ip6]:port"). */
+static bool
+is_ip_with_port(struct arena *a, const char *s)
+{
+	struct conf_address ad;
+	struct in6_addr ip6;
+	struct in_addr ip4;
+
+	if (inet_pton(AF_INET, s, &ip4) == 1 || inet_pton(AF_INET6, s, &ip6) == 1)
+		return true;
+	return conf_address_parse(a, str_z(s), NULL, &ad) == NULL && conf_address_is_ip(&ad) && ad.port != 0;
+}
+
+static void
+check_listeners(struct load *l, struct proxy_conf *c)
+{
+	unsigned served = 0;
+
+	for (size_t i = 0; i < c->n_listeners; i++) {
+		struct conf_address *ad = &c->listeners[i].address;
+
+		served |= c->listeners[i].kind;
+		if (ad->text == NULL)
+			continue;
+		if (!conf_address_is_ip(ad))
+			load_fault(l, ad, "address: '%s' is not an IP address; write 0.0.0.0 or [::] for all of them",
+			    ad->text);
+		for (size_t j = 0; j < i && ad->port != 0; j++)
+			if (c->listeners[j].address.text != NULL &&
+			    strcmp(c->listeners[j].address.text, ad->text) == 0)
+				load_fault(l, ad, "address: '%s' appears twice; join the two listeners", ad->text);
+	}
+	if (c->n_listeners > 0 && (served & LISTEN_CLIENTS) == 0)
+		load_fault(l, &c->listeners, "listeners: none serves clients; add \"clients\" to one of them");
+	if (c->n_listeners > 0 && (served & LISTEN_FEDERATION) == 0)
+		log_warn("%s: no listener serves the federation", c->path);
+}
+
+/* Without a setting the admin listener is a socket beside the state: reachable for those who may read that. */
+static void
+check_admin(struct load *l, struct proxy_conf *c)
+{
+	char text[4096];
+	const char *why;
+
+	if (c->admin.text == NULL) {
+		if (c->state_dir == NULL)
+			return;
+		snprintf(text, sizeof(text), "unix:%s/admin.sock", c->state_dir);
+		why = conf_address_parse(l->ctx.arena, str_z(text), NULL, &c->admin);
+		if (why != NULL)
+			load_fault(l, &c->admin, "admin: '%s': %s; set admin", text, why);
+	} else if (!conf_address_is_loopback(&c->admin)) {
+		load_fault(l, &c->admin,
+		    "admin: '%s' can be reached from other machines; use a loopback address or unix:/path",
+		    c->admin.text);
+	}
+}
+
+static bool
+is_https(const char *url)
+{
+	const char *host = url + strlen("https://");
+
+	if (strncmp(url, "https://", strlen("https://")) != 0 || host[strcspn(host, "@/?#")] == '@')
+		return false;
+	return strcspn(host, "/?#") > 0 && strpbrk(url, " <>\"\\") == NULL;
+}
+
+static void
+check_list(struct load *l, struct federation_conf *f)
+{
+	if ((f->list_file == NULL) == (f->list_url == NULL))
+		load_fault(l, f->list_url != NULL ? &f->list_url : &f->list_file,
+		    "list: %s; give one of the two", f->list_file == NULL ? "neither file nor url is set"
+		    : "both file and url are set");
+	if (f->list_url != NULL && !is_https(f->list_url))
+		load_fault(l, &f->list_url, "url: must be https://host/path without user and password");
+	if (f->list_interval > 0 && f->list_interval >= f->list_ttl && f->list_ttl > 0)
+		log_warn("%s: federation %s: list.interval is not shorter than list.ttl; the list will be stale "
+			 "between two looks", l->faults.path, f->name != NULL ? f->name : "");
+}
+
+static bool
+is_file_stem(const char *s)
+{
+	return strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == strlen(s);
+}
+
+static void
+check_federations(struct load *l, struct proxy_conf *c)
+{
+	for (size_t i = 0; i < c->n_federations; i++) {
+		struct federation_conf *f = &c->federations[i];
+
+		check_list(l, f);
+		for (size_t j = 0; j < f->n_passport_certs; j++)
+			if (f->passport_certs[j].x5u != NULL && !c->test_mode && !is_https(f->passport_certs[j].x5u))
+				load_fault(l, &f->passport_certs[j].x5u, "x5u: must be an https:// URL");
+		if (f->name == NULL)
+			continue;
+		if (!is_file_stem(f->name))
+			load_fault(l, &f->name, "name: only letters, digits, - and _; it becomes a file name");
+		for (size_t j = 0; j < i; j++)
+			if (c->federations[j].name != NULL && strcmp(c->federations[j].name, f->name) == 0)
+				load_fault(l, &f->name, "name: '%s' appears twice; rename one", f->name);
+	}
+}
+
+/* The server name in normal form; its host is one of the public hosts. */
+static void
+check_names(struct load *l, struct service_conf *s)
+{
+	char normal[NAME_MAX_LEN + 1];
+	struct server_name name;
+	struct str text = STR_NONE;
+	char **hosts;
+	char *host;
+
+	for (size_t i = 0; i < s->hosts.n; i++) {
+		if (s->hosts.v[i] == NULL)
+			continue;
+		lower(s->hosts.v[i]);
+		if (!is_host(s->hosts.v[i]))
+			load_fault(l, &s->hosts.v[i], "hosts: '%s' is not a host name; write it without scheme, port "
+			    "and path", s->hosts.v[i]);
+	}
+	if (s->server_name == NULL)
+		return;
+	text = name_normal(str_z(s->server_name), normal);
+	if (text.n == 0 || !name_parse(text, &name)) {
+		load_fault(l, &s->server_name, "server_name: '%s' is not a Matrix server name; write host or host:port",
+		    s->server_name);
+		s->server_name = NULL;
+		return;
+	}
+	host = arena_z(l->ctx.arena, name.host);
+	s->server_name = arena_z(l->ctx.arena, text);
+	hosts = arena_alloc(l->ctx.arena, (s->hosts.n + 1) * sizeof(*hosts));
+	if (host == NULL || s->server_name == NULL || hosts == NULL) {
+		load_fault(l, s, "out of memory");
+		return;
+	}
+	for (size_t i = 0; i < s->hosts.n; i++) {
+		if (s->hosts.v[i] != NULL && strcmp(s->hosts.v[i], host) == 0)
+			return;
+		hosts[i] = s->hosts.v[i];
+	}
+	hosts[s->hosts.n++] = host;
+	s->hosts.v = hosts;
+}
+
+static bool
+has_host(const struct service_conf *s, const char *host, size_t before)
+{
+	for (size_t i = 0; i < s->hosts.n && i < before; i++)
+		if (s->hosts.v[i] != NULL && strcmp(s->hosts.v[i], host) == 0)
+			return true;
+	return false;
+}
+
+/* No other service, and no earlier entry, may have the names of service `at`. */
+static void
+check_unique(struct load *l, struct proxy_conf *c, size_t at)
+{
+	struct service_conf *s = &c->services[at];
+
+	for (size_t j = 0; j < at; j++) {
+		struct service_conf *o = &c->services[j];
+
+		if (s->server_name != NULL && o->server_name != NULL && strcmp(s->server_name, o->server_name) == 0) {
+			load_fault(l, s, "server_name: '%s' is already that of an earlier service", s->server_name);
+			return; /* its hosts collide for the same reason */
+		}
+		for (size_t h = 0; h < s->hosts.n; h++)
+			if (s->hosts.v[h] != NULL && has_host(o, s->hosts.v[h], SIZE_MAX))
+				load_fault(l, load_given(l, &s->hosts) ? (void *)&s->hosts : (void *)s,
+				    "hosts: '%s' already belongs to service '%s'", s->hosts.v[h],
+				    o->server_name != NULL ? o->server_name : "?");
+	}
+	for (size_t h = 0; h < s->hosts.n; h++)
+		if (s->hosts.v[h] != NULL && has_host(s, s->hosts.v[h], h))
+			load_fault(l, &s->hosts, "hosts: '%s' appears twice; remove one", s->hosts.v[h]);
+}
+
+static void
+check_upstream(struct load *l, struct service_conf *s)
+{
+	struct conf_address *ad = &s->upstream;
+
+	if (ad->text == NULL)
+		return;
+	if (!conf_address_is_loopback(ad))
+		load_fault(l, ad, "homeserver: '%s' is not a loopback address; plain HTTP must not leave the machine, use "
+		    "127.0.0.1:port, [::1]:port or unix:/path", ad->text);
+	else if (ad->unix_path == NULL && ad->port == 0)
+		load_fault(l, ad, "homeserver: port 0 cannot be connected to; write the homeserver's port");
+}
+
+static void
+check_admins(struct load *l, struct service_conf *s)
+{
+	for (size_t i = 0; i < s->org_admins.n; i++) {
+		struct str local, server;
+		char normal[NAME_MAX_LEN + 1];
+
+		if (s->org_admins.v[i] == NULL)
+			continue;
+		if (!mxid_parse(str_z(s->org_admins.v[i]), &local, &server))
+			load_fault(l, &s->org_admins.v[i], "org_admins: not a Matrix user ID; write @name:server");
+		else if (s->server_name != NULL &&
+		    !str_eq(name_normal(server, normal), str_z(s->server_name)))
+			load_fault(l, &s->org_admins.v[i], "org_admins: not a user of %s; a service's administrators are "
+			    "its own users", s->server_name);
+	}
+}
+
+static void
+check_membership(struct load *l, struct proxy_conf *c, struct service_conf *s)
+{
+	const struct federation_conf *f;
+	size_t i = 0;
+
+	if (s->federation == NULL)
+		return;
+	while (i < c->n_federations &&
+	    (c->federations[i].name == NULL || strcmp(c->federations[i].name, s->federation) != 0))
+		i++;
+	if (i == c->n_federations) {
+		load_fault(l, &s->federation, "federation: '%s' is not the name of a federation of this file",
+		    s->federation);
+		return;
+	}
+	s->federation_index = i;
+	f = &c->federations[i];
+	if (s->invite_rule != RULE_OFF && (f->passport_anchors.n == 0 || f->n_passport_certs == 0))
+		load_fault(l, &s->federation,
+		    "federation: '%s' has no passport.anchors or no passport.certificates; add them, or set "
+		    "invites.passport of this service to off", s->federation);
+}
+
+static void
+check_services(struct load *l, struct proxy_conf *c)
+{
+	const struct service_conf *first = NULL;
+
+	for (size_t i = 0; i < c->n_services; i++) {
+		struct service_conf *s = &c->services[i];
+
+		check_names(l, s);
+		check_unique(l, c, i);
+		check_upstream(l, s);
+		check_membership(l, c, s);
+		check_admins(l, s);
+		if (s->is_default && first != NULL)
+			load_fault(l, &s->is_default, "default: a second default service; at most one can be");
+		else if (s->is_default)
+			first = s;
+	}
+	if (c->n_services == 1)
+		c->services[0].is_default = true;
+}
+
+static void
+check_lookups(struct load *l, struct proxy_conf *c)
+{
+	struct server_name name;
+
+	for (size_t i = 0; i < c->nameservers.n; i++)
+		if (c->nameservers.v[i] != NULL && !is_ip_with_port(&l->scratch, c->nameservers.v[i]))
+			load_fault(l, &c->nameservers.v[i], "nameservers: '%s' is not an IP address; write ip, ip4:port or "
+			    "[ip6]:port", c->nameservers.v[i]);
+	for (size_t i = 0; i < c->n_hosts; i++) {
+		struct host_conf *h = &c->hosts[i];
+
+		if (h->name != NULL)
+			lower(h->name);
+		if (h->name != NULL && !name_parse(str_z(h->name), &name))
+			load_fault(l, &h->name, "hosts: '%s' is not a host name", h->name);
+		if (h->address != NULL && !is_ip_with_port(&l->scratch, h->address))
+			load_fault(l, &h->address, "hosts: '%s' is not an IP address; write ip, ip4:port or [ip6]:port",
+			    h->address);
+	}
+	for (size_t i = 0; i < c->notaries.n; i++)
+		if (c->notaries.v[i] != NULL && !name_parse(str_z(c->notaries.v[i]), &name))
+			load_fault(l, &c->notaries.v[i], "notaries: '%s' is not a Matrix server name",
+			    c->notaries.v[i]);
+	if (!c->ca_system && c->ca_file == NULL)
+		load_fault(l, &c->ca_system, "ca_system: false leaves no CA at all; set ca_file or make it true");
+}
+
+/* Limits that would contradict each other. */
+static void
+check_order(struct load *l, struct proxy_conf *c)
+{
+	const struct {
+		const char *low, *high;
+		const uint64_t *low_field, *high_field;
+		bool may_equal;
+	} pairs[] = {
+		{ "target_max", "head_max", &c->target_max, &c->head_max, false },
+		{ "federation_body_max", "request_memory", &c->federation_body_max, &c->request_memory, true },
+		{ "inspect_body_max", "request_memory", &c->inspect_body_max, &c->request_memory, true },
+		{ "inspect_body_max", "client_body_max", &c->inspect_body_max, &c->client_body_max, true },
+		{ "upstream_idle_max", "upstream_connections_max", &c->upstream_idle_max,
+		    &c->upstream_connections_max, true },
+		{ "upstream", "upstream_slow", &c->upstream_timeout, &c->upstream_slow_timeout, true },
+		{ "negative_ttl", "negative_ttl_max", &c->negative_ttl, &c->negative_ttl_max, true },
+	};
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
+		bool low_given = load_given(l, pairs[i].low_field);
+
+		if (*pairs[i].low_field < *pairs[i].high_field ||
+		    (pairs[i].may_equal && *pairs[i].low_field == *pairs[i].high_field))
+			continue;
+		load_fault(l, low_given ? pairs[i].low_field : pairs[i].high_field,
+		    "%s must %s %s; lower the one or raise the other", pairs[i].low,
+		    pairs[i].may_equal ? "not be above" : "be below", pairs[i].high);
+	}
+}
+
+void
+config_check(struct load *l, struct proxy_conf *c)
+{
+	bool complete = load_ok(l); /* else numbers may be missing */
+
+	check_listeners(l, c);
+	check_admin(l, c);
+	check_federations(l, c);
+	check_services(l, c);
+	check_lookups(l, c);
+	if (complete)
+		check_order(l, c);
+}

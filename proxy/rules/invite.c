@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * invite - an invite event carries a PASSporT of the invited user for the inviting one.
+ *
+ * Everything is taken from the event in the body, never from the path: that is what the homeserver
+ * acts on.
+ */
+#include "lib/matrix/canonical.h"
+#include "lib/matrix/name.h"
+#include "proxy/passport.h"
+#include "proxy/rules/rules.h"
+
+#define PASSPORT_EVENT STR("de.gematik.ti-messenger.passport")
+
+static bool
+lives_on(struct str mxid, struct str server)
+{
+	struct str local, domain;
+
+	return mxid_parse(mxid, &local, &domain) && str_eq(domain, server);
+}
+
+static enum err
+read_event(struct judged *j, struct str event, struct invite *out)
+{
+	if (json_type(event) != JSON_OBJECT || !json_is(json_get(event, STR("type")), STR("m.room.member")) ||
+	    !json_is(json_get(json_get(event, STR("content")), STR("membership")), STR("invite")))
+		return ERR_JSON_SHAPE;
+	out->room = json_text(j->arena, json_get(event, STR("room_id")));
+	out->sender = json_text(j->arena, json_get(event, STR("sender")));
+	out->invitee = json_text(j->arena, json_get(event, STR("state_key")));
+	if (out->room.n == 0 || out->sender.n == 0 || out->invitee.n == 0)
+		return ERR_JSON_SHAPE;
+	/* The homeserver ignores the path's room; a sender that means another one is up to something. */
+	return str_eq(out->room, j->path->text[4]) ? OK : ERR_JSON_SHAPE;
+}
+
+/* Who may invite whom by this endpoint. */
+static enum err
+check_sides(const struct judged *j, const struct invite *in)
+{
+	struct str us = str_z(j->service->server_name);
+	bool exchange = j->route->rule == RULE_EXCHANGE;
+
+	if (!lives_on(in->sender, exchange ? us : j->origin))
+		return ERR_INVITE_ORIGIN;
+	if (!exchange && !lives_on(in->invitee, us))
+		return ERR_INVITE_TARGET;
+	return OK;
+}
+
+/* Verifies every matching entry of one invite_room_state; *err is OK once one of them is good. */
+static void
+check_state(struct judged *j, const struct invite *in, struct str state, enum err *err)
+{
+	const struct passport_demands demands = {
+		.orig = in->sender,
+		.dest = in->invitee,
+		.now = j->now_ms / 1000,
+		.max_age_s = (int64_t)(j->service->passport_max_age / 1000),
+		.max_future_s = (int64_t)(j->service->passport_max_future / 1000),
+		.iat_optional = j->service->passport_iat_optional,
+	};
+	struct json_iter it;
+	struct str entry;
+
+	json_begin(&it, state);
+	while (*err != OK && json_type(state) == JSON_ARRAY && json_next(&it, NULL, &entry)) {
+		struct str token;
+
+		if (!json_is(json_get(entry, STR("type")), PASSPORT_EVENT) ||
+		    !json_is(json_get(entry, STR("state_key")), in->invitee) ||
+		    !json_is(json_get(entry, STR("sender")), in->sender))
+			continue;
+		token = json_text(j->arena, json_get(json_get(entry, STR("content")), STR("token")));
+		*err = token.n == 0 ? ERR_PASSPORT_SYNTAX
+		    : j->federation->passports == NULL ? ERR_PASSPORT_CERTIFICATE
+		    : passport_verify(j->arena, j->federation->passports, token, &demands);
+	}
+}
+
+enum err
+rule_invite(struct judged *j)
+{
+	bool v2 = j->route->rule == RULE_INVITE;
+	struct str event = v2 ? json_get(j->content, STR("event")) : j->content;
+	struct invite *in = &j->invites[0];
+	enum err err = read_event(j, event, in);
+
+	if (err == OK)
+		err = check_sides(j, in);
+	if (err != OK)
+		return err;
+	j->n_invites = 1;
+	err = ERR_PASSPORT_MISSING;
+	if (v2)
+		check_state(j, in, json_get(j->content, STR("invite_room_state")), &err);
+	check_state(j, in, json_get(json_get(event, STR("unsigned")), STR("invite_room_state")), &err);
+	return err;
+}

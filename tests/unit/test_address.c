@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <criterion/criterion.h>
+
+#include "lib/net/address.h"
+
+static const struct row {
+	const char *text;
+	bool is_public;
+} rows[] = {
+	{ "0.0.0.0", false }, { "0.255.255.255", false }, { "1.1.1.1", true }, { "9.255.255.255", true },
+	{ "10.0.0.1", false }, { "10.255.255.255", false }, { "11.0.0.0", true },
+	{ "100.63.255.255", true }, { "100.64.0.0", false }, { "100.127.255.255", false },
+	{ "100.128.0.0", true }, { "127.0.0.1", false }, { "127.255.255.254", false },
+	{ "128.0.0.1", true }, { "169.253.255.255", true }, { "169.254.169.254", false },
+	{ "172.15.255.255", true }, { "172.16.0.0", false }, { "172.31.255.255", false },
+	{ "172.32.0.0", true }, { "192.0.0.1", false }, { "192.0.1.1", true }, { "192.0.2.1", false },
+	{ "192.88.99.1", false }, { "192.167.255.255", true }, { "192.168.0.1", false },
+	{ "192.169.0.1", true }, { "198.17.255.255", true }, { "198.18.0.1", false },
+	{ "198.19.255.255", false }, { "198.20.0.1", true }, { "198.51.100.7", false },
+	{ "203.0.113.7", false }, { "203.0.114.7", true }, { "223.255.255.255", true },
+	{ "224.0.0.1", false }, { "239.1.2.3", false }, { "240.0.0.1", false },
+	{ "255.255.255.255", false },
+	{ "::", false }, { "::1", false }, { "::ffff:8.8.8.8", false }, { "::ffff:127.0.0.1", false },
+	{ "::8.8.8.8", false }, { "64:ff9b::808:808", false }, { "64:ff9b:1::1", false },
+	{ "100::1", false }, { "2001::1", false }, { "2001:10::1", false }, { "2001:1ff::1", false },
+	{ "2001:200::1", true }, { "2001:db8::1", false }, { "2001:db9::1", true },
+	{ "2002:a00:1::1", false }, { "2002:808:808::1", false }, { "2003::1", true },
+	{ "2606:4700::1111", true }, { "2620:4f:8000::1", false }, { "3ffe::1", false },
+	{ "3fff::1", false }, { "3fff:1000::1", true }, { "5f00::1", false }, { "4000::1", false },
+	{ "fc00::1", false }, { "fd12:3456::1", false }, { "fe80::1", false }, { "fec0::1", false },
+	{ "ff02::1", false },
+};
+
+Test(address, only_global_unicast_is_public)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct address a;
+
+		cr_assert(address_parse(str_z(rows[i].text), 443, &a), "%s", rows[i].text);
+		cr_expect_eq(address_is_public(&a.sa), rows[i].is_public, "%s", rows[i].text);
+	}
+}
+
+Test(address, other_families_are_not_public)
+{
+	const struct sockaddr sa = { .sa_family = AF_UNIX };
+
+	cr_assert_not(address_is_public(&sa));
+	cr_assert_not(address_is_loopback(&sa));
+}
+
+Test(address, parses_only_literals)
+{
+	static const char *const bad[] = { "", "localhost", "1.2.3", "1.2.3.4.5", "01.2.3.4", "1.2.3.4:80",
+		"[::1", "[]", "fe80::1%lo", "0x7f000001", "2130706433" };
+	struct address a;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		cr_expect_not(address_parse(str_z(bad[i]), 0, &a), "%s", bad[i]);
+}
+
+Test(address, prints_what_it_parsed)
+{
+	char out[ADDRESS_TEXT_MAX];
+	struct address a;
+
+	cr_assert(address_parse(STR("[2001:DB8:0::1]"), 8448, &a));
+	cr_assert_str_eq(address_text(&a, out), "[2001:db8::1]");
+	cr_assert_eq(ntohs(a.in6.sin6_port), 8448);
+	cr_assert(address_parse(STR("127.0.0.1"), 1, &a));
+	cr_assert_str_eq(address_text(&a, out), "127.0.0.1");
+	cr_assert(address_is_loopback(&a.sa));
+}
