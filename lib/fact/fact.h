@@ -45,7 +45,7 @@ struct fact_config {
 	clock_ms negative_ttl_ms; /* how long a time-out is remembered */
 	/* Starts one look-up.  `input` is what the first asker passed to fact_get() (valid during this
 	 * call only; for secrets that must not be the key).  Must end in exactly one fact_answer() for this
-	 * key, not before this call has returned. */
+	 * key, which may come at once; the cache never starts a second look-up for a key before that. */
 	void (*look_up)(void *arg, struct fact_cache *c, struct str key, const void *input);
 	void *arg;
 };

@@ -8,7 +8,8 @@
 
 #include "lib/base/str.h"
 
-/* Decodes s if it stands for exactly n bytes; false if not, or if its padding or last bits are wrong. */
+/* Decodes s if it stands for exactly n bytes.  Surplus bits of the last digit may be set, as in the
+ * specification's own test key; whoever compares must compare bytes. */
 bool base64_exact(struct str s, unsigned char *out, size_t n) __attribute__((warn_unused_result));
 
 #endif

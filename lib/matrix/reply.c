@@ -3,8 +3,6 @@
 
 #include "lib/matrix/jsontext.h"
 
-/* Short where the load or a restart of ours is over in a moment, longer where somebody else has to
- * come back, longest where only a new federation list helps. */
 unsigned
 reply_retry_after(enum err why)
 {

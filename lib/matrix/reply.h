@@ -8,7 +8,9 @@
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
 
-/* Seconds a peer should wait before it tries again, 0 where trying again does not help. */
+/* Seconds a peer should wait before it tries again, 0 where trying again does not help: 1 for load and
+ * restarts of ours, 5 where a homeserver or a look-up has to recover, 300 where only a new federation
+ * list helps. */
 unsigned reply_retry_after(enum err why);
 
 /* Appends {"errcode":"…","error":"…"}; false when out is full. */

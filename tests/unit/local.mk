@@ -4,16 +4,44 @@ if HAVE_CRITERION
 check_PROGRAMS += tests/unit/unit
 TESTS += tests/unit/unit
 endif
-tests_unit_unit_SOURCES = \
-	tests/unit/test_h1.c \
-	tests/unit/test_str.c
-tests_unit_unit_SOURCES += tests/unit/test_fact.c tests/unit/test_address.c
 tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) -DTEST_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_unit_LDADD = libproxy.a libschleuse.a $(DEPS_LIBS) $(CRITERION_LIBS)
-tests_unit_unit_SOURCES += tests/unit/pki.c tests/unit/pki.h
+tests_unit_unit_SOURCES =
+tests_unit_unit_SOURCES += tests/unit/pki.c
+tests_unit_unit_SOURCES += tests/unit/pki.h
+tests_unit_unit_SOURCES += tests/unit/test_address.c
+tests_unit_unit_SOURCES += tests/unit/test_arena.c
 tests_unit_unit_SOURCES += tests/unit/test_b64.c
-tests_unit_unit_SOURCES += tests/unit/test_jws.c
-tests_unit_unit_SOURCES += tests/unit/test_x5c.c
-tests_unit_unit_SOURCES += tests/unit/test_fedlist.c
+tests_unit_unit_SOURCES += tests/unit/test_buf.c
 tests_unit_unit_SOURCES += tests/unit/test_canonical.c
+tests_unit_unit_SOURCES += tests/unit/test_certcheck.c
+tests_unit_unit_SOURCES += tests/unit/test_clock.c
+tests_unit_unit_SOURCES += tests/unit/test_conf.c
+tests_unit_unit_SOURCES += tests/unit/test_conf_address.c
+tests_unit_unit_SOURCES += tests/unit/test_config.c
+tests_unit_unit_SOURCES += tests/unit/test_config_docs.c
+tests_unit_unit_SOURCES += tests/unit/test_discovery.c
+tests_unit_unit_SOURCES += tests/unit/test_fact.c
+tests_unit_unit_SOURCES += tests/unit/test_fedlist.c
+tests_unit_unit_SOURCES += tests/unit/test_fedstore.c
+tests_unit_unit_SOURCES += tests/unit/test_fetch.c
+tests_unit_unit_SOURCES += tests/unit/test_fsutil.c
+tests_unit_unit_SOURCES += tests/unit/test_h1.c
+tests_unit_unit_SOURCES += tests/unit/test_h1_body.c
+tests_unit_unit_SOURCES += tests/unit/test_hash.c
+tests_unit_unit_SOURCES += tests/unit/test_invites.c
+tests_unit_unit_SOURCES += tests/unit/test_json_read.c
+tests_unit_unit_SOURCES += tests/unit/test_jws.c
+tests_unit_unit_SOURCES += tests/unit/test_log.c
+tests_unit_unit_SOURCES += tests/unit/test_loop.c
+tests_unit_unit_SOURCES += tests/unit/test_mailbox.c
+tests_unit_unit_SOURCES += tests/unit/test_metrics.c
+tests_unit_unit_SOURCES += tests/unit/test_name.c
+tests_unit_unit_SOURCES += tests/unit/test_passport.c
+tests_unit_unit_SOURCES += tests/unit/test_reply.c
+tests_unit_unit_SOURCES += tests/unit/test_serverkeys.c
+tests_unit_unit_SOURCES += tests/unit/test_str.c
+tests_unit_unit_SOURCES += tests/unit/test_x5c.c
 tests_unit_unit_SOURCES += tests/unit/test_xmatrix.c
+tests_unit_unit_SOURCES += tests/unit/tlscert.c
+tests_unit_unit_SOURCES += tests/unit/tlscert.h

@@ -11,6 +11,7 @@
 static struct loop *loop;
 static struct fact_cache *cache;
 static size_t looked_up;
+static bool at_once;
 
 struct asker {
 	struct fact_wait wait;
@@ -26,6 +27,8 @@ static void
 look_up(void *arg, struct fact_cache *c, struct str key, const void *input)
 {
 	looked_up++;
+	if (at_once)
+		fact_answer(c, key, fact_negative(ERR_DNS, 60000));
 }
 
 static void
@@ -142,6 +145,18 @@ Test(fact, remembers_a_negative_answer)
 	cr_assert_eq(askers[1].err, ERR_DNS);
 	cr_assert_eq(looked_up, 1);
 	cr_assert_eq(fact_cache_stats(cache)->negative, 1);
+}
+
+Test(fact, takes_an_answer_that_comes_at_once)
+{
+	at_once = true;
+	ask(0, STR("a"));
+	ask(1, STR("a"));
+	cr_assert_eq(askers[0].calls, 0);
+	turn();
+	cr_assert_eq(askers[0].err, ERR_DNS);
+	cr_assert_eq(askers[1].err, ERR_DNS);
+	cr_assert_eq(looked_up, 1);
 }
 
 Test(fact, looks_up_again_when_a_fact_has_expired)

@@ -136,7 +136,6 @@ Test(xmatrix, refuses_malformed_headers)
 		"X-Matrix origin=foo,key=ed25519:1,sig=" SIG "=", "X-Matrix origin=foo,key=ed25519:1,sig=" SIG "===",
 		"X-Matrix origin=foo,key=ed25519:1,sig=\"7vt4vP_w8zYB3Zg77nuTPwie3TxEy2OHZQMsSa4nsXZzL4_qw-DguXbyMy3BF77XvSJmBt-Gw-fU6T4HId7fBg\"",
 		"X-Matrix origin=foo,key=ed25519:1,sig=\" " SIG "\"",
-		"X-Matrix origin=foo,key=ed25519:1,sig=\"7vt4vP/w8zYB3Zg77nuTPwie3TxEy2OHZQMsSa4nsXZzL4/qw+DguXbyMy3BF77XvSJmBt+Gw+fU6T4HId7fBh\"",
 	};
 
 	for (size_t i = 0; i < COUNT(bad); i++) {
@@ -287,7 +286,8 @@ Test(xmatrix, decodes_base64_of_an_exact_length)
 		if (n > 0)
 			cr_assert_not(base64_exact(str_z(rows[i].text), out, n - 1), "%s", rows[i].text);
 	}
-	cr_assert_not(base64_exact(STR("Zh"), out, 1));
+	cr_assert(base64_exact(STR("Zh"), out, 1), "surplus bits are ignored");
+	cr_assert_eq(out[0], 'f');
 	cr_assert_not(base64_exact(STR("Z="), out, 1));
 	cr_assert_not(base64_exact(STR("Zg="), out, 1));
 	cr_assert_not(base64_exact(STR("Z==="), out, 1));

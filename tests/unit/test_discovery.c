@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Matrix server-server API, "Server discovery"; what needs no network, and what fixed hosts stand in for. */
+#include <criterion/criterion.h>
+
+#include "lib/matrix/discovery.h"
+
+#define MINUTE ((clock_ms)60000)
+#define HOUR (60 * MINUTE)
+#define NOW 1767225600 /* 2026-01-01T00:00:00Z */
+
+static const struct {
+	const char *cache_control, *expires;
+	clock_ms lifetime;
+} lifetimes[] = {
+	{ "", "", 24 * HOUR },
+	{ "public", "", 24 * HOUR },
+	{ "max-age=3600", "", HOUR },
+	{ "public, MAX-AGE = \"7200\"", "", 2 * HOUR },
+	{ "max-age=0", "", 5 * MINUTE },
+	{ "max-age=nonsense", "", 5 * MINUTE },
+	{ "max-age=99999999999999999999", "", 48 * HOUR },
+	{ "max-age=999999", "", 48 * HOUR },
+	{ "max-age=3600, no-store", "", 5 * MINUTE },
+	{ "no-store", "Thu, 01 Jan 2026 10:00:00 GMT", 5 * MINUTE },
+	{ "max-age=3600", "Thu, 01 Jan 2026 10:00:00 GMT", HOUR },
+	{ "", "Thu, 01 Jan 2026 10:00:00 GMT", 10 * HOUR },
+	{ "", "Wed, 31 Dec 2025 10:00:00 GMT", 5 * MINUTE },
+	{ "", "0", 5 * MINUTE },
+	{ "", "Fri, 01 Jan 2036 10:00:00 GMT", 48 * HOUR },
+	{ "", "Fri, 01 Jan 9999 10:00:00 GMT", 48 * HOUR },
+};
+
+Test(discovery, uses_an_answer_as_long_as_its_headers_say_within_bounds)
+{
+	for (size_t i = 0; i < sizeof(lifetimes) / sizeof(lifetimes[0]); i++)
+		cr_expect_eq(discovery_lifetime(lifetimes[i].cache_control, lifetimes[i].expires, NOW),
+		    lifetimes[i].lifetime, "row %zu", i);
+}
+
+static const struct {
+	const char *body, *to;
+} delegations[] = {
+	{ "{\"m.server\":\"delegated.example:443\"}", "delegated.example:443" },
+	{ " { \"x\": [1], \"m.server\" : \"a.example\" } ", "a.example" },
+	{ "{\"m.server\":\"[2001:db8::1]:8448\"}", "[2001:db8::1]:8448" },
+	{ "", "" },
+	{ "{}", "" },
+	{ "[]", "" },
+	{ "{\"m.server\":1}", "" },
+	{ "{\"m.server\":\"\"}", "" },
+	{ "{\"m.server\":\"https://a.example\"}", "" },
+	{ "{\"m.server\":\"a.example/x\"}", "" },
+	{ "{\"m.server\":\"a.example:99999999\"}", "" },
+	{ "{\"m.server\":\"a.example\"", "" },
+	{ "{\"m.server\":\"a.example\",\"m.server\":\"b.example\"}", "" },
+	{ "<html>not found</html>", "" },
+};
+
+Test(discovery, takes_only_a_valid_delegation)
+{
+	for (size_t i = 0; i < sizeof(delegations) / sizeof(delegations[0]); i++) {
+		char out[NAME_MAX_LEN + 1];
+		struct str to = discovery_delegation(str_z(delegations[i].body), out);
+
+		cr_expect(str_eq(to, str_z(delegations[i].to)), "row %zu", i);
+	}
+}
+
+static const struct {
+	const char *name;
+	bool delegated;
+	enum discovery_step first;
+} firsts[] = {
+	{ "a.example", false, DISCOVERY_WELL_KNOWN },
+	{ "a.example", true, DISCOVERY_SRV_FED }, /* one level of delegation */
+	{ "a.example:8448", false, DISCOVERY_DIRECT },
+	{ "a.example:443", true, DISCOVERY_DIRECT },
+	{ "192.0.2.1", false, DISCOVERY_DIRECT },
+	{ "192.0.2.1", true, DISCOVERY_DIRECT },
+	{ "[2001:db8::1]", false, DISCOVERY_DIRECT },
+};
+
+Test(discovery, begins_with_the_first_step_that_applies)
+{
+	for (size_t i = 0; i < sizeof(firsts) / sizeof(firsts[0]); i++) {
+		struct server_name n;
+
+		cr_assert(name_parse(str_z(firsts[i].name), &n));
+		cr_expect_eq(discovery_first(&n, firsts[i].delegated), firsts[i].first, "row %zu", i);
+	}
+}
+
+static const struct {
+	enum discovery_step step;
+	enum err err;
+	enum discovery_step next;
+} nexts[] = {
+	{ DISCOVERY_WELL_KNOWN, ERR_NOT_FOUND, DISCOVERY_SRV_FED },
+	{ DISCOVERY_WELL_KNOWN, ERR_TLS, DISCOVERY_SRV_FED },
+	{ DISCOVERY_SRV_FED, OK, DISCOVERY_DONE },
+	{ DISCOVERY_SRV_FED, ERR_NOT_FOUND, DISCOVERY_SRV_OLD },
+	{ DISCOVERY_SRV_FED, ERR_DNS, DISCOVERY_FAILED }, /* SERVFAIL does not fall through */
+	{ DISCOVERY_SRV_FED, ERR_TIMEOUT, DISCOVERY_FAILED },
+	{ DISCOVERY_SRV_OLD, OK, DISCOVERY_DONE },
+	{ DISCOVERY_SRV_OLD, ERR_NOT_FOUND, DISCOVERY_DEFAULT },
+	{ DISCOVERY_SRV_OLD, ERR_DNS, DISCOVERY_FAILED },
+};
+
+Test(discovery, falls_through_only_where_nothing_exists)
+{
+	for (size_t i = 0; i < sizeof(nexts) / sizeof(nexts[0]); i++)
+		cr_expect_eq(discovery_next(nexts[i].step, nexts[i].err), nexts[i].next, "row %zu", i);
+}
+
+/* --- whole discoveries, without network --- */
+
+static struct loop *loop;
+static struct resolver *resolver;
+static struct fetcher *fetcher;
+static struct discovery *discovery;
+static const struct fact *found;
+
+static void
+on_fact(void *arg, const struct fact *f)
+{
+	found = snapshot_hold(&((struct fact *)(uintptr_t)f)->snap);
+	loop_stop(loop);
+}
+
+static void
+setup(void)
+{
+	/* 127.0.0.1 is not public, so nothing is ever connected to. */
+	static const struct resolver_host hosts[] = { { "fixed.example", "127.0.0.1" } };
+	const struct resolver_config r = { .hosts = hosts, .n_hosts = 1 };
+	struct fetcher_config f = { 0 };
+	struct discovery_config d = { .max_entries = 10,
+		.max_pending = 10,
+		.timeout_ms = 60000,
+		.negative_ttl = 30000,
+		.negative_ttl_max = 3600000 };
+
+	loop = loop_new(NULL);
+	f.resolver = d.resolver = resolver = resolver_new(loop, &r);
+	d.fetcher = fetcher = fetcher_new(loop, &f);
+	discovery = discovery_new(loop, &d);
+	cr_assert_not_null(discovery);
+}
+
+static void
+teardown(void)
+{
+	snapshot_drop((struct snapshot *)(uintptr_t)found);
+	discovery_free(discovery);
+	fetcher_free(fetcher);
+	resolver_free(resolver);
+	loop_free(loop);
+}
+
+static const struct discovery_target *
+discover(struct str name)
+{
+	struct fact_wait w;
+
+	fact_wait_init(&w);
+	fact_get(discovery_cache(discovery), name, NULL, 0, &w, on_fact, NULL);
+	loop_run(loop);
+	cr_assert_not_null(found);
+	return (const struct discovery_target *)(const void *)found;
+}
+
+TestSuite(discovery_whole, .init = setup, .fini = teardown);
+
+Test(discovery_whole, points_an_ip_literal_to_itself)
+{
+	const struct discovery_target *t = discover(STR("[2001:db8::1]"));
+
+	cr_assert_eq(t->fact.err, OK);
+	cr_assert_str_eq(t->host, "[2001:db8::1]");
+	cr_assert_str_eq(t->tls_name, "[2001:db8::1]");
+	cr_assert_eq(t->n, 1);
+	cr_assert_str_eq(t->at[0].host, "2001:db8::1");
+	cr_assert_eq(t->at[0].port, 8448);
+}
+
+Test(discovery_whole, keeps_an_explicit_port)
+{
+	const struct discovery_target *t = discover(STR("a.example:443"));
+	struct fetch_request req = { 0 };
+	char url[64];
+
+	cr_assert_eq(t->fact.err, OK);
+	cr_assert_str_eq(t->host, "a.example:443");
+	cr_assert_str_eq(t->tls_name, "a.example");
+	cr_assert_eq(t->at[0].port, 443);
+	cr_assert(discovery_request(t, "/x", url, sizeof(url), &req));
+	cr_assert_str_eq(url, "https://a.example/x");
+}
+
+Test(discovery_whole, falls_back_to_port_8448)
+{
+	const struct discovery_target *t = discover(STR("fixed.example"));
+
+	cr_assert_eq(t->fact.err, OK);
+	cr_assert_str_eq(t->host, "fixed.example");
+	cr_assert_eq(t->at[0].port, 8448);
+}
+
+Test(discovery_whole, refuses_what_is_no_server_name)
+{
+	cr_assert_eq(discover(STR("a b")) ->fact.err, ERR_SERVER_NAME);
+}
+
+Test(discovery_whole, is_freed_while_looking_up)
+{
+	static struct fact_wait w;
+
+	fact_wait_init(&w);
+	fact_get(discovery_cache(discovery), STR("fixed.example"), NULL, 0, &w, on_fact, NULL);
+}
