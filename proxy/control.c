@@ -18,6 +18,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "lib/base/arena.h"
 #include "lib/base/fsutil.h"
 #include "lib/daemon/admin.h"
 #include "lib/http/fetch.h"
@@ -616,6 +617,8 @@ stop(struct control *c)
 	snapshot_drop((struct snapshot *)c->tickets);
 	loop_free(c->loop);
 	snapshot_drop(&c->conf->snap);
+	arena_drop_cache();
+	buf_drop_cache();
 }
 
 int
