@@ -4,6 +4,23 @@ if HAVE_CRITERION
 check_PROGRAMS += tests/unit/unit
 TESTS += tests/unit/unit
 endif
+tests_unit_unit_SOURCES = \
+	tests/unit/test_arena.c \
+	tests/unit/test_buf.c \
+	tests/unit/test_clock.c \
+	tests/unit/test_err.c \
+	tests/unit/test_fsutil.c \
+	tests/unit/test_h1.c \
+	tests/unit/test_h1_body.c \
+	tests/unit/test_hash.c \
+	tests/unit/test_list.c \
+	tests/unit/test_log.c \
+	tests/unit/test_loop.c \
+	tests/unit/test_mailbox.c \
+	tests/unit/test_metrics.c \
+	tests/unit/test_snapshot.c \
+	tests/unit/test_str.c
+tests_unit_unit_SOURCES += tests/unit/test_fact.c tests/unit/test_address.c tests/unit/test_discovery.c tests/unit/test_invites.c
 tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) -DTEST_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_unit_LDADD = libproxy.a libschleuse.a $(DEPS_LIBS) $(CRITERION_LIBS)
 tests_unit_unit_SOURCES =
