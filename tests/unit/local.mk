@@ -4,23 +4,6 @@ if HAVE_CRITERION
 check_PROGRAMS += tests/unit/unit
 TESTS += tests/unit/unit
 endif
-tests_unit_unit_SOURCES = \
-	tests/unit/test_arena.c \
-	tests/unit/test_buf.c \
-	tests/unit/test_clock.c \
-	tests/unit/test_err.c \
-	tests/unit/test_fsutil.c \
-	tests/unit/test_h1.c \
-	tests/unit/test_h1_body.c \
-	tests/unit/test_hash.c \
-	tests/unit/test_list.c \
-	tests/unit/test_log.c \
-	tests/unit/test_loop.c \
-	tests/unit/test_mailbox.c \
-	tests/unit/test_metrics.c \
-	tests/unit/test_snapshot.c \
-	tests/unit/test_str.c
-tests_unit_unit_SOURCES += tests/unit/test_fact.c tests/unit/test_address.c tests/unit/test_discovery.c tests/unit/test_invites.c
 tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) -DTEST_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_unit_LDADD = libproxy.a libschleuse.a $(DEPS_LIBS) $(CRITERION_LIBS)
 tests_unit_unit_SOURCES =
@@ -38,6 +21,7 @@ tests_unit_unit_SOURCES += tests/unit/test_conf_address.c
 tests_unit_unit_SOURCES += tests/unit/test_config.c
 tests_unit_unit_SOURCES += tests/unit/test_config_docs.c
 tests_unit_unit_SOURCES += tests/unit/test_discovery.c
+tests_unit_unit_SOURCES += tests/unit/test_err.c
 tests_unit_unit_SOURCES += tests/unit/test_fact.c
 tests_unit_unit_SOURCES += tests/unit/test_fedlist.c
 tests_unit_unit_SOURCES += tests/unit/test_fedstore.c
@@ -49,6 +33,7 @@ tests_unit_unit_SOURCES += tests/unit/test_hash.c
 tests_unit_unit_SOURCES += tests/unit/test_invites.c
 tests_unit_unit_SOURCES += tests/unit/test_json_read.c
 tests_unit_unit_SOURCES += tests/unit/test_jws.c
+tests_unit_unit_SOURCES += tests/unit/test_list.c
 tests_unit_unit_SOURCES += tests/unit/test_log.c
 tests_unit_unit_SOURCES += tests/unit/test_loop.c
 tests_unit_unit_SOURCES += tests/unit/test_mailbox.c
@@ -57,6 +42,7 @@ tests_unit_unit_SOURCES += tests/unit/test_name.c
 tests_unit_unit_SOURCES += tests/unit/test_passport.c
 tests_unit_unit_SOURCES += tests/unit/test_reply.c
 tests_unit_unit_SOURCES += tests/unit/test_serverkeys.c
+tests_unit_unit_SOURCES += tests/unit/test_snapshot.c
 tests_unit_unit_SOURCES += tests/unit/test_str.c
 tests_unit_unit_SOURCES += tests/unit/test_x5c.c
 tests_unit_unit_SOURCES += tests/unit/test_xmatrix.c
