@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A compact JWS as it comes from outside, with the certificates of its header.  An input that begins
- * with "{" is a header in clear, which is encoded first: the search is blind behind base64.
+ * A compact JWS as it comes from outside, with the certificates of its header.  An input that
+ * begins with "{" is a header in clear, which is encoded first: the search is blind behind base64.
  */
 #include <openssl/ec.h>
 #include <sodium.h>
@@ -16,7 +16,9 @@ static void
 judge(struct arena *a, const struct jws *j)
 {
 	static X509_STORE *anchors;
-	struct x5c_demands demands = { .at = 1700000000, .role = "1.2.276.0.76.4.171", .common_name = "x" };
+	struct x5c_demands demands = {
+		.at = 1700000000, .role = "1.2.276.0.76.4.171", .common_name = "x"
+	};
 	STACK_OF(X509) *certs;
 	EVP_PKEY *key;
 
@@ -39,8 +41,9 @@ judge(struct arena *a, const struct jws *j)
 static struct str
 token_of(struct arena *a, struct str header)
 {
-	static const char rest[] = ".e30.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-				   "AAAAAAAAAAAAAAAA";
+	static const char rest[] =
+	    ".e30.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	    "AAAAAAAAAAAAAAAA";
 	size_t cap = sodium_base64_encoded_len(header.n, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 	char *token = arena_bytes(a, cap + sizeof(rest));
 
