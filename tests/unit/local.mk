@@ -7,7 +7,9 @@ endif
 tests_unit_unit_SOURCES = \
 	tests/unit/test_h1.c \
 	tests/unit/test_str.c
-tests_unit_unit_SOURCES += tests/unit/test_fact.c tests/unit/test_address.c tests/unit/test_discovery.c tests/unit/test_fetch.c tests/unit/test_invites.c
+tests_unit_unit_SOURCES += tests/unit/httpd.c tests/unit/httpd.h tests/unit/test_fetch.c
+tests_unit_unit_SOURCES += tests/unit/test_lookups.c tests/unit/test_resolver.c
+tests_unit_unit_SOURCES += tests/unit/test_fact.c tests/unit/test_address.c tests/unit/test_discovery.c tests/unit/test_invites.c
 tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) -DTEST_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_unit_LDADD = libproxy.a libschleuse.a $(DEPS_LIBS) $(CRITERION_LIBS)
 tests_unit_unit_SOURCES += tests/unit/pki.c tests/unit/pki.h
