@@ -67,6 +67,7 @@ struct service_conf {
 	bool admin_paths;               /* forward /_synapse/admin */
 	/* made while loading */
 	struct str certificate_pem, key_pem, ocsp_der; /* the files' bytes; n == 0: none */
+	int64_t certificate_not_after;  /* wall-clock second at which the certificate ends */
 };
 
 enum listener_kind { LISTEN_CLIENTS = 1, LISTEN_FEDERATION = 2, LISTEN_BOTH = 3 };

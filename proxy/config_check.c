@@ -135,6 +135,21 @@ check_federations(struct load *l, struct proxy_conf *c)
 	}
 }
 
+static void
+check_hosts(struct load *l, struct service_conf *s)
+{
+	for (size_t i = 0; i < s->hosts.n; i++) {
+		if (s->hosts.v[i] == NULL)
+			continue;
+		lower(s->hosts.v[i]);
+		if (is_host(s->hosts.v[i]))
+			continue;
+		load_fault(l, &s->hosts.v[i], "hosts: '%s' is not a host name; write it without scheme, port and path",
+		    s->hosts.v[i]);
+		s->hosts.v[i] = NULL;
+	}
+}
+
 /* The server name in normal form; its host is one of the public hosts. */
 static void
 check_names(struct load *l, struct service_conf *s)
@@ -145,14 +160,6 @@ check_names(struct load *l, struct service_conf *s)
 	char **hosts;
 	char *host;
 
-	for (size_t i = 0; i < s->hosts.n; i++) {
-		if (s->hosts.v[i] == NULL)
-			continue;
-		lower(s->hosts.v[i]);
-		if (!is_host(s->hosts.v[i]))
-			load_fault(l, &s->hosts.v[i], "hosts: '%s' is not a host name; write it without scheme, port "
-			    "and path", s->hosts.v[i]);
-	}
 	if (s->server_name == NULL)
 		return;
 	text = name_normal(str_z(s->server_name), normal);
@@ -173,6 +180,7 @@ check_names(struct load *l, struct service_conf *s)
 		if (s->hosts.v[i] != NULL && strcmp(s->hosts.v[i], host) == 0)
 			return;
 		hosts[i] = s->hosts.v[i];
+		load_moved(l, &s->hosts.v[i], &hosts[i]);
 	}
 	hosts[s->hosts.n++] = host;
 	s->hosts.v = hosts;
@@ -275,6 +283,7 @@ check_services(struct load *l, struct proxy_conf *c)
 	for (size_t i = 0; i < c->n_services; i++) {
 		struct service_conf *s = &c->services[i];
 
+		check_hosts(l, s);
 		check_names(l, s);
 		check_unique(l, c, i);
 		check_upstream(l, s);
@@ -353,6 +362,8 @@ config_check(struct load *l, struct proxy_conf *c)
 {
 	bool complete = load_ok(l); /* else numbers may be missing */
 
+	if (c->test_mode)
+		log_warn("%s: test_mode is on: self-signed certificates are accepted; never in production", c->path);
 	check_listeners(l, c);
 	check_admin(l, c);
 	check_federations(l, c);

@@ -4,9 +4,13 @@
  */
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <openssl/ocsp.h>
 
 #include "lib/base/fsutil.h"
+#include "lib/jose/x5c.h"
+#include "lib/net/certcheck.h"
 #include "proxy/config_check.h"
+#include "proxy/passport.h"
 
 #define CERTIFICATE_MAX (256 << 10)
 #define KEY_MAX (64 << 10)
@@ -43,18 +47,169 @@ read_file(struct load *l, const char *what, char *const *path, size_t max, struc
 	return ok;
 }
 
+struct finding {
+	struct load *load;
+	struct service_conf *service;
+};
+
+static void
+on_finding(void *arg, bool fatal, enum certcheck_part part, size_t host, const char *text)
+{
+	struct finding *f = arg;
+	struct service_conf *s = f->service;
+	const void *field = &s->certificate;
+
+	if (!fatal) {
+		log_warn("%s", text);
+		return;
+	}
+	if (part == CERTCHECK_KEY)
+		field = &s->key;
+	else if (part == CERTCHECK_HOST && load_given(f->load, &s->hosts.v[host]))
+		field = &s->hosts.v[host];
+	load_fault(f->load, field, "%s: %s", part == CERTCHECK_KEY ? "key" : "certificate", text);
+}
+
+static void
+judge_certificate(struct load *l, const struct proxy_conf *c, struct service_conf *s)
+{
+	struct finding finding = { l, s };
+	struct certcheck check = {
+		.chain_file = s->certificate, .key_file = s->key,
+		.chain_pem = s->certificate_pem, .key_pem = s->key_pem,
+		.hosts = (const char *const *)s->hosts.v, .n_hosts = s->hosts.n,
+		.now = clock_wall_s(), .test_mode = c->test_mode,
+	};
+	bool good = certcheck_judge(&check, on_finding, &finding, &s->certificate_not_after);
+
+	(void)good; /* every fatal finding has become a fault */
+}
+
+static void
+judge_ocsp(struct load *l, struct service_conf *s)
+{
+	const unsigned char *p = (const unsigned char *)s->ocsp_der.p;
+	OCSP_RESPONSE *r = d2i_OCSP_RESPONSE(NULL, &p, (long)s->ocsp_der.n);
+
+	if (r == NULL || OCSP_response_status(r) != OCSP_RESPONSE_STATUS_SUCCESSFUL)
+		load_fault(l, &s->ocsp_file, "ocsp_file: %s is not a successful OCSP response in DER; fetch it again, or "
+		    "remove the line", s->ocsp_file);
+	OCSP_RESPONSE_free(r);
+}
+
 static void
 read_service(struct load *l, const struct proxy_conf *c, struct service_conf *s)
 {
-	read_file(l, "certificate", &s->certificate, CERTIFICATE_MAX, &s->certificate_pem);
-	if (read_file(l, "key", &s->key, KEY_MAX, &s->key_pem) && !c->test_mode && fs_is_private(s->key) != 1)
-		load_fault(l, &s->key, "key: %s can be read by others; chmod 0600 (or 0640 with the daemon's group)", s->key);
-	read_file(l, "ocsp_file", &s->ocsp_file, OCSP_MAX, &s->ocsp_der);
+	bool complete = read_file(l, "certificate", &s->certificate, CERTIFICATE_MAX, &s->certificate_pem);
+
+	for (size_t i = 0; i < s->hosts.n; i++)
+		complete = complete && s->hosts.v[i] != NULL;
+	if (read_file(l, "key", &s->key, KEY_MAX, &s->key_pem)) {
+		if (!c->test_mode && fs_is_private(s->key) != 1)
+			load_fault(l, &s->key,
+			    "key: %s can be read by others; chmod 0600 (or 0640 with the daemon's group)", s->key);
+		if (complete)
+			judge_certificate(l, c, s);
+	}
+	if (read_file(l, "ocsp_file", &s->ocsp_file, OCSP_MAX, &s->ocsp_der))
+		judge_ocsp(l, s);
+}
+
+/* The trust anchors in PEM files; NULL after adding a fault at the file to blame, or where one is missing. */
+static X509_STORE *
+read_anchors(struct load *l, struct conf_list *files)
+{
+	X509_STORE *store;
+	enum err why = OK;
+
+	if (files->n == 0)
+		return NULL;
+	/* one by one first, so that the fault names the file */
+	for (size_t i = 0; i < files->n; i++) {
+		if (files->v[i] == NULL)
+			return NULL;
+		store = x5c_anchors((const char *const *)&files->v[i], 1, &why);
+		if (store == NULL) {
+			load_fault(l, &files->v[i], "anchors: %s: %s%s%s; expected a PEM file of certificates",
+			    files->v[i], err_text(why), why == ERR_FILE ? ": " : "",
+			    why == ERR_FILE ? strerror(errno) : "");
+			return NULL;
+		}
+		X509_STORE_free(store);
+	}
+	store = x5c_anchors((const char *const *)files->v, files->n, &why);
+	if (store == NULL)
+		load_fault(l, files, "anchors: %s", err_text(why));
+	return store;
+}
+
+static struct passport_trust *
+read_passports(struct load *l, struct federation_conf *f, X509_STORE *anchors)
+{
+	struct passport_certificate *certs = arena_alloc(&l->scratch, f->n_passport_certs * sizeof(*certs));
+	struct passport_trust *trust;
+	enum err why = OK;
+
+	if (certs == NULL) {
+		load_fault(l, &f->passport_certs, "certificates: out of memory");
+		return NULL;
+	}
+	/* one by one first, so that the fault names the file */
+	for (size_t i = 0; i < f->n_passport_certs; i++) {
+		struct passport_cert_conf *one = &f->passport_certs[i];
+
+		if (one->file == NULL)
+			return NULL;
+		certs[i] = (struct passport_certificate){ .file = one->file, .x5u = one->x5u };
+		sk_X509_pop_free(x5c_read_pem(one->file, &why), X509_free);
+		if (why != OK) {
+			load_fault(l, &one->file, "file: %s: %s%s%s; expected a PEM certificate", one->file,
+			    err_text(why), why == ERR_FILE ? ": " : "", why == ERR_FILE ? strerror(errno) : "");
+			return NULL;
+		}
+	}
+	trust = passport_trust_new(certs, f->n_passport_certs, anchors, &why);
+	if (trust == NULL)
+		load_fault(l, &f->passport_certs, "certificates: %s", err_text(why));
+	return trust;
+}
+
+static void
+read_federation(struct load *l, struct federation_conf *f)
+{
+	X509_STORE *anchors;
+
+	f->anchors = read_anchors(l, &f->list_anchors);
+	anchors = read_anchors(l, &f->passport_anchors);
+	if (anchors != NULL && f->n_passport_certs > 0)
+		f->passports = read_passports(l, f, anchors);
+	X509_STORE_free(anchors);
+}
+
+/* A CA file only has to be there and readable: it is given to libcurl and OpenSSL by name. */
+static void
+try_ca_file(struct load *l, const char *what, char *const *path)
+{
+	X509_STORE *store;
+	enum err why = OK;
+
+	if (*path == NULL)
+		return;
+	store = x5c_anchors((const char *const *)path, 1, &why);
+	if (store == NULL)
+		load_fault(l, path, "%s: %s: %s%s%s; expected a PEM file of CA certificates", what, *path, err_text(why),
+		    why == ERR_FILE ? ": " : "", why == ERR_FILE ? strerror(errno) : "");
+	X509_STORE_free(store);
 }
 
 void
 config_files(struct load *l, struct proxy_conf *c)
 {
+	try_ca_file(l, "ca_file", &c->ca_file);
+	for (size_t i = 0; i < c->n_federations; i++) {
+		try_ca_file(l, "ca_file", &c->federations[i].list_ca_file);
+		read_federation(l, &c->federations[i]);
+	}
 	for (size_t i = 0; i < c->n_services; i++)
 		read_service(l, c, &c->services[i]);
 }

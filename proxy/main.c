@@ -1,8 +1,115 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proxy/config.h"
+/*
+ * schleuse-proxy - options, then the control thread.
+ */
+#include <getopt.h>
+#include <openssl/crypto.h>
+#include <sodium.h>
+#include <stdio.h>
+
+#include "proxy/control.h"
+#include "proxy/routes.h"
+#include "proxy/series.h"
+
+#define DEFAULT_CONFIG SCHLEUSE_SYSCONFDIR "/proxy.yaml"
+
+static const char usage[] =
+    "usage: schleuse-proxy [-c FILE] [--check-config] [--print-config]\n"
+    "       schleuse-proxy --help | --version\n"
+    "\n"
+    "  -c, --config FILE   configuration (default: " DEFAULT_CONFIG ")\n"
+    "      --check-config  read and check the configuration, print every fault, exit\n"
+    "      --print-config  the same, and print every setting in force\n"
+    "  -h, --help          this text\n"
+    "  -V, --version       the version\n"
+    "\n"
+    "Runs in the foreground and logs to standard error.  SIGHUP reloads, SIGTERM drains and ends.\n"
+    "See schleuse-proxy(8) and schleuse-proxy.yaml(5).\n";
+
+enum { CHECK = 256, PRINT };
+
+static const struct option options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "check-config", no_argument, NULL, CHECK },
+	{ "print-config", no_argument, NULL, PRINT },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int
+show(const struct proxy_conf *conf, bool print)
+{
+	struct buf out;
+	int status = 0;
+
+	if (!print) {
+		printf("%s: configuration ok\n", conf->path);
+		return 0;
+	}
+	buf_init(&out, 16 << 20);
+	if (proxy_conf_print(conf, &out))
+		fwrite(buf_str(&out).p, 1, buf_len(&out), stdout);
+	else
+		status = 1;
+	buf_fini(&out);
+	return status;
+}
+
+static int
+run(const char *path, bool check, bool print)
+{
+	struct proxy_conf *conf;
+	struct buf errors;
+	int status;
+
+	buf_init(&errors, 1 << 20);
+	conf = proxy_conf_load(path, &errors);
+	if (conf == NULL) {
+		fwrite(buf_str(&errors).p, 1, buf_len(&errors), stderr);
+		buf_fini(&errors);
+		return 1;
+	}
+	buf_fini(&errors);
+	if (check || print) {
+		status = show(conf, print);
+		snapshot_drop(&conf->snap);
+		return status;
+	}
+	if (!routes_init() || !series_declare()) {
+		fprintf(stderr, "schleuse-proxy: out of memory\n");
+		snapshot_drop(&conf->snap);
+		return 1;
+	}
+	status = control_run(conf);
+	routes_fini();
+	return status;
+}
 
 int
-main(void)
+main(int argc, char **argv)
 {
-	return 0;
+	const char *path = DEFAULT_CONFIG;
+	bool check = false, print = false;
+	int o;
+
+	while ((o = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
+		switch (o) {
+		case 'c':   path = optarg; break;
+		case CHECK: check = true; break;
+		case PRINT: print = true; break;
+		case 'h':   fputs(usage, stdout); return 0;
+		case 'V':   printf("schleuse-proxy %s\n", PACKAGE_VERSION); return 0;
+		default:    fputs(usage, stderr); return 2;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "schleuse-proxy: unexpected argument: %s\n%s", argv[optind], usage);
+		return 2;
+	}
+	if (sodium_init() < 0) {
+		fprintf(stderr, "schleuse-proxy: libsodium cannot be initialised\n");
+		return 1;
+	}
+	return run(path, check, print);
 }

@@ -4,7 +4,8 @@
  *
  * The trust store is an immutable snapshot made on the control thread; verification is pure and runs
  * on workers.  The certificate is found in the store by the token's x5u, or, where the certificates of
- * the store have no URL, by trying their keys; it is never fetched from the URL.
+ * the store have no URL, by trying their keys; it is never fetched from the URL, and a certificate
+ * inside the token counts for nothing.
  */
 #ifndef SCHLEUSE_PROXY_PASSPORT_H
 #define SCHLEUSE_PROXY_PASSPORT_H
@@ -20,7 +21,7 @@ struct passport_trust; /* starts with a struct snapshot */
 
 struct passport_certificate {
 	const char *file; /* PEM; the first certificate signs, others are intermediates */
-	const char *x5u;  /* the URL tokens name it by, or NULL */
+	const char *x5u;  /* the URL tokens name it by, or NULL: found by its key */
 };
 
 /* Reads the certificates.  Certificates that do not chain, are expired or lack digitalSignature are kept and refuse with their
@@ -38,8 +39,15 @@ struct passport_demands {
 	bool iat_optional;
 };
 
+#define PASSPORT_MAX (8 * 1024) /* bytes of a token */
+
 /* OK or the first ERR_PASSPORT_* that applies, in this order: syntax, type, alg, ppt (and crit), certificate, usage,
- * validity, chain, signature, orig, dest, iat, future, old. */
+ * validity, chain, signature, orig, dest, iat, future, old; or ERR_MEMORY.
+ *
+ * Syntax includes the payload: "orig" is an object with exactly one member, a string, and "dest" an object whose "uri"
+ * is an array of strings.  Which certificate: if some have the token's x5u, only those; otherwise those without URL
+ * whose key fits, and for a token without x5u any whose key fits.  Where several do, one that is in order suffices.  If
+ * no key fits, the certificate named is not known (certificate), or the signature of a token that names none is wrong. */
 enum err passport_verify(struct arena *a, const struct passport_trust *t, struct str token,
     const struct passport_demands *d) MUST_CHECK;
 

@@ -78,10 +78,12 @@ take(struct arena *a, size_t n, size_t align)
 {
 	struct arena_block *b = a->head;
 	size_t at = b != NULL ? (b->used + align - 1) & ~(align - 1) : 0;
+	bool fits = b != NULL && at <= b->size && n <= b->size - at;
+	size_t lost = fits ? at - b->used : b != NULL ? b->size - b->used : 0;
 
-	if (n > a->max || a->used > a->max - n)
+	if (n > a->max || lost > a->max - n || a->used > a->max - n - lost || n > SIZE_MAX / 2)
 		return NULL;
-	if (b == NULL || at > b->size || n > b->size - at) {
+	if (!fits) {
 		b = block_get(n + align);
 		if (b == NULL)
 			return NULL;
@@ -89,7 +91,7 @@ take(struct arena *a, size_t n, size_t align)
 		a->head = b;
 		at = (b->used + align - 1) & ~(align - 1);
 	}
-	a->used += n;
+	a->used += n + lost;
 	b->used = at + n;
 	return (char *)b + at;
 }

@@ -89,7 +89,7 @@ buf_reserve(struct buf *b, size_t n)
 
 	if (n > b->max || len > b->max - n)
 		return NULL;
-	if (n <= buf_space(b))
+	if (b->mem != NULL && n <= buf_space(b))
 		return b->mem + b->end;
 	if (b->mem != NULL && len + n <= b->cap && b->off >= b->cap / 2) {
 		memmove(b->mem, b->mem + b->off, len);
@@ -114,12 +114,14 @@ buf_commit(struct buf *b, size_t n)
 bool
 buf_put(struct buf *b, struct str s)
 {
-	char *p = buf_reserve(b, s.n);
+	char *p;
 
+	if (s.n == 0)
+		return true;
+	p = buf_reserve(b, s.n);
 	if (p == NULL)
 		return false;
-	if (s.n > 0)
-		memcpy(p, s.p, s.n);
+	memcpy(p, s.p, s.n);
 	b->end += s.n;
 	return true;
 }

@@ -48,7 +48,7 @@ buf_space(const struct buf *b) /* free bytes behind the end without growing */
 static inline struct str
 buf_str(const struct buf *b) /* valid until the next call that changes the buffer */
 {
-	return (struct str){ b->mem + b->off, b->end - b->off };
+	return (struct str){ b->mem != NULL ? b->mem + b->off : NULL, b->end - b->off };
 }
 
 #endif

@@ -1,14 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-libschleuse_a_SOURCES += \
-	lib/base/arena.c lib/base/arena.h \
-	lib/base/buf.c lib/base/buf.h \
-	lib/base/clock.c lib/base/clock.h \
-	lib/base/err.c lib/base/err.h \
-	lib/base/fsutil.c lib/base/fsutil.h \
-	lib/base/hash.c lib/base/hash.h \
-	lib/base/list.h \
-	lib/base/log.c lib/base/log.h \
-	lib/base/mailbox.c lib/base/mailbox.h \
-	lib/base/snapshot.h \
-	lib/base/str.c lib/base/str.h \
-	lib/base/utf8.c lib/base/utf8.h
+libschleuse_a_SOURCES += lib/base/arena.c
+libschleuse_a_SOURCES += lib/base/arena.h
+libschleuse_a_SOURCES += lib/base/buf.c
+libschleuse_a_SOURCES += lib/base/buf.h
+libschleuse_a_SOURCES += lib/base/clock.c
+libschleuse_a_SOURCES += lib/base/clock.h
+libschleuse_a_SOURCES += lib/base/err.c
+libschleuse_a_SOURCES += lib/base/err.h
+libschleuse_a_SOURCES += lib/base/fsutil.c
+libschleuse_a_SOURCES += lib/base/fsutil.h
+libschleuse_a_SOURCES += lib/base/hash.c
+libschleuse_a_SOURCES += lib/base/hash.h
+libschleuse_a_SOURCES += lib/base/list.h
+libschleuse_a_SOURCES += lib/base/log.c
+libschleuse_a_SOURCES += lib/base/log.h
+libschleuse_a_SOURCES += lib/base/mailbox.c
+libschleuse_a_SOURCES += lib/base/mailbox.h
+libschleuse_a_SOURCES += lib/base/snapshot.h
+libschleuse_a_SOURCES += lib/base/str.c
+libschleuse_a_SOURCES += lib/base/str.h
+libschleuse_a_SOURCES += lib/base/utf8.c
+libschleuse_a_SOURCES += lib/base/utf8.h

@@ -44,7 +44,7 @@ str_eq(struct str a, struct str b)
 static inline struct str
 str_from(struct str s, size_t at) /* the rest of s from byte `at`, at <= s.n */
 {
-	return (struct str){ s.p + at, s.n - at };
+	return (struct str){ at > 0 ? s.p + at : s.p, s.n - at };
 }
 
 bool str_eq_ci(struct str a, struct str b);              /* ASCII letters of either case are equal */

@@ -43,14 +43,12 @@ utf8_char(const char *at, const char *end)
 bool
 utf8_valid(struct str s)
 {
-	const char *p = s.p, *end = s.p + s.n;
-
-	while (p < end) {
-		size_t n = utf8_char(p, end);
+	while (s.n > 0) {
+		size_t n = utf8_char(s.p, s.p + s.n);
 
 		if (n == 0)
 			return false;
-		p += n;
+		s = str_from(s, n);
 	}
 	return true;
 }

@@ -85,6 +85,8 @@ parse_tcp(struct arena *a, struct str s, struct conf_address *out)
 		port = str_from(port, 1);
 	} else if (!str_cut(s, ':', &host, &port)) {
 		return "the port is missing; " FORM;
+	} else if (str_has_prefix(port, STR("//"))) {
+		return "a URL; " FORM;
 	} else if (str_chr(port, ':') != NULL) {
 		return "an IPv6 address needs brackets: [::1]:8448";
 	}

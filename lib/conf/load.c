@@ -85,6 +85,15 @@ load_fault(struct load *l, const void *field, const char *fmt, ...)
 	tree_fault(&l->faults, p != NULL ? p->at : (struct tree_mark){ 0, 0 }, "%s", text);
 }
 
+void
+load_moved(struct load *l, const void *from, const void *to)
+{
+	const struct load_place *p = place_of(l, from);
+
+	if (p != NULL)
+		remember(l, to, p->at, p->given);
+}
+
 bool
 load_given(const struct load *l, const void *field)
 {

@@ -38,6 +38,7 @@ bool load_text(struct load *l, struct str text, const struct conf_option *rows, 
 /* A fault of the setting stored at `field` (for an element of a list: &list.v[i]).  Where the setting is not in
  * the file the place is that of the section it belongs to, or the file as a whole. */
 void load_fault(struct load *l, const void *field, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void load_moved(struct load *l, const void *from, const void *to); /* faults at `to` get the place of `from` */
 bool load_given(const struct load *l, const void *field); /* the setting stands in the file */
 bool load_ok(const struct load *l);                       /* no faults so far */
 

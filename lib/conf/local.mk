@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-libschleuse_a_SOURCES += \
-	lib/conf/address.c lib/conf/address.h \
-	lib/conf/load.c lib/conf/load.h \
-	lib/conf/option.c lib/conf/option.h \
-	lib/conf/print.c lib/conf/print.h \
-	lib/conf/tree.c lib/conf/tree.h
+libschleuse_a_SOURCES += lib/conf/address.c
+libschleuse_a_SOURCES += lib/conf/address.h
+libschleuse_a_SOURCES += lib/conf/load.c
+libschleuse_a_SOURCES += lib/conf/load.h
+libschleuse_a_SOURCES += lib/conf/option.c
+libschleuse_a_SOURCES += lib/conf/option.h
+libschleuse_a_SOURCES += lib/conf/print.c
+libschleuse_a_SOURCES += lib/conf/print.h
+libschleuse_a_SOURCES += lib/conf/tree.c
+libschleuse_a_SOURCES += lib/conf/tree.h

@@ -211,7 +211,10 @@ set_address(struct conf_context *c, const struct conf_option *row, struct str te
 		return true;
 	}
 	why = conf_address_parse(c->arena, text, c->folder, field);
-	return why == NULL || wrong(c, "'%s': %s", tree_show(text, shown), why);
+	if (why == NULL)
+		return true;
+	*(struct conf_address *)field = (struct conf_address){ .text = NULL }; /* not half of one */
+	return wrong(c, "'%s': %s", tree_show(text, shown), why);
 }
 
 bool

@@ -330,7 +330,7 @@ tree_parse(struct arena *a, struct str text, struct tree_faults *f)
 		return NULL;
 	}
 	yaml_parser_set_encoding(&r.yaml, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&r.yaml, (const unsigned char *)text.p, text.n);
+	yaml_parser_set_input_string(&r.yaml, (const unsigned char *)(text.n > 0 ? text.p : ""), text.n);
 	root = document(&r);
 	yaml_parser_delete(&r.yaml);
 	if (root == NULL && f->count == before)

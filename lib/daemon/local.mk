@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
-libschleuse_a_SOURCES +=
+libschleuse_a_SOURCES += lib/daemon/admin.c
+libschleuse_a_SOURCES += lib/daemon/admin.h

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-libschleuse_a_SOURCES += \
-	lib/fact/backoff.c lib/fact/backoff.h \
-	lib/fact/fact.c lib/fact/fact.h
+libschleuse_a_SOURCES += lib/fact/backoff.c
+libschleuse_a_SOURCES += lib/fact/backoff.h
+libschleuse_a_SOURCES += lib/fact/fact.c
+libschleuse_a_SOURCES += lib/fact/fact.h

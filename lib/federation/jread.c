@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/federation/jread.h"
 
+#include "lib/base/utf8.h"
+
 void
 jread_init(struct jread *r, struct str text)
 {
@@ -65,32 +67,6 @@ jread_colon(struct jread *r)
 	return true;
 }
 
-/* The length of the UTF-8 sequence at p, 0 if there is none: RFC 3629, nothing overlong, no surrogates. */
-static size_t
-utf8_length(const unsigned char *p, size_t n)
-{
-	unsigned char low = 0x80, high = 0xbf;
-	size_t len;
-
-	if (p[0] < 0xc2 || p[0] > 0xf4)
-		return 0;
-	len = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	if (p[0] == 0xe0)
-		low = 0xa0;
-	else if (p[0] == 0xed)
-		high = 0x9f;
-	else if (p[0] == 0xf0)
-		low = 0x90;
-	else if (p[0] == 0xf4)
-		high = 0x8f;
-	if (n < len || p[1] < low || p[1] > high)
-		return 0;
-	for (size_t i = 2; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	return len;
-}
-
 /* Finds the closing quote.  *escaped: there are backslashes (not yet judged). */
 static bool
 scan_string(struct jread *r, struct str *raw, bool *escaped)
@@ -111,7 +87,7 @@ scan_string(struct jread *r, struct str *raw, bool *escaped)
 		} else if (c < 0x20) {
 			return fail(r);
 		} else if (c >= 0x80) {
-			step = utf8_length((const unsigned char *)p, (size_t)(r->end - p));
+			step = utf8_char(p, r->end);
 		}
 		if (step == 0 || (size_t)(r->end - p) < step)
 			return fail(r);
@@ -125,7 +101,7 @@ scan_string(struct jread *r, struct str *raw, bool *escaped)
 }
 
 static bool
-hex4(struct str s, size_t at, unsigned *out)
+hex4(struct str s, size_t at, uint32_t *out)
 {
 	*out = 0;
 	if (s.n - at < 4)
@@ -135,16 +111,16 @@ hex4(struct str s, size_t at, unsigned *out)
 
 		if (digit < 0)
 			return false;
-		*out = *out << 4 | (unsigned)digit;
+		*out = *out << 4 | (uint32_t)digit;
 	}
 	return true;
 }
 
 /* The code point of "\uXXXX", with its second half if it is a surrogate; *at moves past it. */
 static bool
-unescape_u(struct str s, size_t *at, unsigned *code)
+unescape_u(struct str s, size_t *at, uint32_t *code)
 {
-	unsigned low;
+	uint32_t low;
 
 	if (!hex4(s, *at, code))
 		return false;
@@ -159,42 +135,17 @@ unescape_u(struct str s, size_t *at, unsigned *code)
 	return true;
 }
 
-static size_t
-put_utf8(unsigned c, char out[4])
-{
-	if (c < 0x80) {
-		out[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		out[0] = (char)(0xc0 | c >> 6);
-		out[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		out[0] = (char)(0xe0 | c >> 12);
-		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | c >> 18);
-	out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (c & 0x3f));
-	return 4;
-}
-
 /* What follows a backslash at s[*at]; its bytes go to out, their number or 0 is the result. */
 static size_t
 unescape_one(struct str s, size_t *at, char out[4])
 {
 	static const char names[] = "\"\\/bfnrt", bytes[] = "\"\\/\b\f\n\r\t";
 	const char *named;
-	unsigned code;
+	uint32_t code;
 	char c = s.p[(*at)++];
 
 	if (c == 'u')
-		return unescape_u(s, at, &code) ? put_utf8(code, out) : 0;
+		return unescape_u(s, at, &code) ? utf8_encode(code, out) : 0;
 	named = c != '\0' ? strchr(names, c) : NULL;
 	if (named == NULL)
 		return 0;

@@ -47,8 +47,7 @@ struct exchange {
 	clock_ms began;
 	const char *peer;      /* the client's IP address as text; never logged */
 	bool tls;
-	size_t identity;       /* the TLS identity in use */
-	bool by_sni;           /* ... named by the client */
+	struct str sni;        /* the host name the client asked TLS for; n == 0: none */
 	bool head_sent;
 	uint64_t bytes_in;     /* request body */
 	uint64_t bytes_out;    /* response body */

@@ -19,7 +19,6 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/log.h"
-#include "lib/net/tls.h"
 
 #define IN_MAX (64 * 1024)   /* request bytes held; more stay in the socket */
 #define OUT_MAX (64 * 1024)  /* response bytes held; more are not taken */
@@ -401,6 +400,7 @@ static size_t
 write_plain(struct h1conn *c, struct str data)
 {
 	size_t done = 0, room;
+	struct str rest;
 
 	if (buf_len(&c->out) > 0 && data.n >= DIRECT_MIN && !send_out(c))
 		return data.n; /* lost: nobody will miss it */
@@ -408,15 +408,14 @@ write_plain(struct h1conn *c, struct str data)
 		ssize_t n = stream_write(c->stream, str_from(data, done));
 
 		if (n <= 0)
-			return done;
+			break;
 		done += (size_t)n;
 	}
-	if (data.n - done >= DIRECT_MIN)
-		return done;
 	room = OUT_MAX - buf_len(&c->out);
-	if (data.n - done > room || !buf_put(&c->out, str_from(data, done)))
-		return done;
-	return data.n;
+	rest = str_from(data, done);
+	if (rest.n > room)
+		rest.n = room;
+	return buf_put(&c->out, rest) ? done + rest.n : done;
 }
 
 static size_t
@@ -522,8 +521,7 @@ begin_exchange(struct h1conn *c, enum err bad)
 	ex->head_sent = false;
 	ex->bytes_in = ex->bytes_out = 0;
 	ex->tls = ssl != NULL;
-	if (ssl != NULL)
-		ex->identity = tls_identity_of(ssl, &ex->by_sni);
+	ex->sni = ssl != NULL ? str_z(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) : STR_NONE;
 	h1_body_init(&c->body, &ex->req, c->server->limits.body_max);
 	c->piece_n = 0;
 	c->body_err = OK;

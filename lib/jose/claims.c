@@ -56,6 +56,14 @@ claims_members(const struct claims *object)
 	return json_object_size(value(object));
 }
 
+const struct claims *
+claims_first(const struct claims *object)
+{
+	json_t *o = (json_t *)(uintptr_t)object; /* iterating changes nothing, but is declared to */
+
+	return (const struct claims *)(void *)json_object_iter_value(json_object_iter(o));
+}
+
 size_t
 claims_elements(const struct claims *array)
 {

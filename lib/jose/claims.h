@@ -24,6 +24,7 @@ void claims_free(struct claims *root);
 
 const struct claims *claims_get(const struct claims *object, const char *name); /* NULL: none */
 size_t claims_members(const struct claims *object);  /* 0: none, or not an object */
+const struct claims *claims_first(const struct claims *object); /* its first member, NULL: none */
 size_t claims_elements(const struct claims *array);  /* 0: none, or not an array */
 const struct claims *claims_at(const struct claims *array, size_t i);
 bool claims_is_array(const struct claims *v);

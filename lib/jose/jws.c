@@ -135,6 +135,19 @@ curve_of(EVP_PKEY *key)
 	return nid != NID_undef ? nid : OBJ_txt2nid(name);
 }
 
+bool
+jws_key_fits(enum jws_alg alg, EVP_PKEY *key)
+{
+	switch (alg) {
+	case JWS_ES256:
+		return curve_of(key) == NID_X9_62_prime256v1;
+	case JWS_BP256R1:
+		return curve_of(key) == NID_brainpoolP256r1;
+	default:
+		return false;
+	}
+}
+
 /* r||s as the DER that OpenSSL wants; n == 0 when it cannot be. */
 static size_t
 sig_to_der(const unsigned char raw[64], unsigned char der[80])
@@ -156,7 +169,6 @@ sig_to_der(const unsigned char raw[64], unsigned char der[80])
 enum err
 jws_verify(const struct jws *j, EVP_PKEY *key)
 {
-	int curve = j->alg == JWS_ES256 ? NID_X9_62_prime256v1 : NID_brainpoolP256r1;
 	unsigned char der[80]; /* two integers of at most 33 bytes with their heads: 72 */
 	EVP_MD_CTX *ctx;
 	size_t n;
@@ -164,7 +176,7 @@ jws_verify(const struct jws *j, EVP_PKEY *key)
 
 	if (j->alg != JWS_ES256 && j->alg != JWS_BP256R1)
 		return ERR_JWS_ALG;
-	if (curve_of(key) != curve)
+	if (!jws_key_fits(j->alg, key))
 		return ERR_X5C_CURVE;
 	if (j->sig_len != sizeof(j->sig))
 		return ERR_JWS_SIGNATURE;

@@ -37,6 +37,9 @@ struct jws {
  * The token must outlive *out.  ERR_JWS_SYNTAX, ERR_MEMORY. */
 enum err jws_parse(struct arena *a, struct str token, struct jws *out) MUST_CHECK;
 
+/* Whether signatures of this algorithm can be made with the key: an EC key on the algorithm's curve. */
+bool jws_key_fits(enum jws_alg alg, EVP_PKEY *key);
+
 /* Verifies with a public key whose curve must fit the algorithm.  ERR_JWS_ALG, ERR_X5C_CURVE, ERR_JWS_SIGNATURE. */
 enum err jws_verify(const struct jws *j, EVP_PKEY *key) MUST_CHECK;
 

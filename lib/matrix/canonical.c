@@ -257,6 +257,8 @@ canonical_form(struct arena *a, struct str in, struct str *out)
 	struct check c;
 	enum err err;
 
+	if (in.n == 0)
+		return ERR_JSON_SYNTAX;
 	c.p = in.p;
 	c.end = in.p + in.n;
 	c.canonical = true;

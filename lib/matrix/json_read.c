@@ -131,9 +131,12 @@ json_begin(struct json_iter *it, struct str v)
 static bool
 take_value(struct json_iter *it, struct str *value)
 {
-	const char *end = it->rest.p + it->rest.n;
-	const char *p = skip_blanks(it->rest.p, end), *behind;
+	const char *p, *end, *behind;
 
+	if (it->rest.n == 0)
+		return false;
+	end = it->rest.p + it->rest.n;
+	p = skip_blanks(it->rest.p, end);
 	if (p == end)
 		return false;
 	behind = skip_value(p, end);

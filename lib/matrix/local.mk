@@ -1,13 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-libschleuse_a_SOURCES += \
-	lib/matrix/base64.c lib/matrix/base64.h \
-	lib/matrix/canonical.c lib/matrix/canonical.h \
-	lib/matrix/canonical_rewrite.c lib/matrix/canonical_rewrite.h \
-	lib/matrix/discovery.c lib/matrix/discovery.h \
-	lib/matrix/json_read.c \
-	lib/matrix/jsontext.c lib/matrix/jsontext.h \
-	lib/matrix/keyring.c lib/matrix/keyring.h \
-	lib/matrix/name.c lib/matrix/name.h \
-	lib/matrix/reply.c lib/matrix/reply.h \
-	lib/matrix/serverkeys.c lib/matrix/serverkeys.h \
-	lib/matrix/xmatrix.c lib/matrix/xmatrix.h
+libschleuse_a_SOURCES += lib/matrix/base64.c
+libschleuse_a_SOURCES += lib/matrix/base64.h
+libschleuse_a_SOURCES += lib/matrix/canonical.c
+libschleuse_a_SOURCES += lib/matrix/canonical.h
+libschleuse_a_SOURCES += lib/matrix/canonical_rewrite.c
+libschleuse_a_SOURCES += lib/matrix/canonical_rewrite.h
+libschleuse_a_SOURCES += lib/matrix/discovery.c
+libschleuse_a_SOURCES += lib/matrix/discovery.h
+libschleuse_a_SOURCES += lib/matrix/json_read.c
+libschleuse_a_SOURCES += lib/matrix/jsontext.c
+libschleuse_a_SOURCES += lib/matrix/jsontext.h
+libschleuse_a_SOURCES += lib/matrix/keyring.c
+libschleuse_a_SOURCES += lib/matrix/keyring.h
+libschleuse_a_SOURCES += lib/matrix/name.c
+libschleuse_a_SOURCES += lib/matrix/name.h
+libschleuse_a_SOURCES += lib/matrix/reply.c
+libschleuse_a_SOURCES += lib/matrix/reply.h
+libschleuse_a_SOURCES += lib/matrix/serverkeys.c
+libschleuse_a_SOURCES += lib/matrix/serverkeys.h
+libschleuse_a_SOURCES += lib/matrix/xmatrix.c
+libschleuse_a_SOURCES += lib/matrix/xmatrix.h

@@ -34,12 +34,12 @@ value_char(char c)
 static struct str
 take_while(struct str *rest, bool (*wanted)(char c))
 {
-	size_t n = 0;
+	struct str taken = str_of(rest->p, 0);
 
-	while (n < rest->n && wanted(rest->p[n]))
-		n++;
-	*rest = str_from(*rest, n);
-	return str_of(rest->p - n, n);
+	while (taken.n < rest->n && wanted(rest->p[taken.n]))
+		taken.n++;
+	*rest = str_from(*rest, taken.n);
+	return taken;
 }
 
 static bool

@@ -1,8 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-libschleuse_a_SOURCES += \
-	lib/net/address.c lib/net/address.h \
-	lib/net/listener.c lib/net/listener.h \
-	lib/net/loop.c lib/net/loop.h \
-	lib/net/resolver.c lib/net/resolver.h \
-	lib/net/stream.c lib/net/stream.h \
-	lib/net/tls.c lib/net/tls.h
+libschleuse_a_SOURCES += lib/net/address.c
+libschleuse_a_SOURCES += lib/net/address.h
+libschleuse_a_SOURCES += lib/net/certcheck.c
+libschleuse_a_SOURCES += lib/net/certcheck.h
+libschleuse_a_SOURCES += lib/net/listener.c
+libschleuse_a_SOURCES += lib/net/listener.h
+libschleuse_a_SOURCES += lib/net/loop.c
+libschleuse_a_SOURCES += lib/net/loop.h
+libschleuse_a_SOURCES += lib/net/resolver.c
+libschleuse_a_SOURCES += lib/net/resolver.h
+libschleuse_a_SOURCES += lib/net/stream.c
+libschleuse_a_SOURCES += lib/net/stream.h
+libschleuse_a_SOURCES += lib/net/tls.c
+libschleuse_a_SOURCES += lib/net/tls.h

@@ -99,10 +99,10 @@ loop_free(struct loop *l)
 {
 	if (l == NULL)
 		return;
+	if (l->letters != NULL) /* before its descriptor is closed */
+		event_free(l->letters);
 	mailbox_free(l->mailbox);
 	free_graves(l);
-	if (l->letters != NULL)
-		event_free(l->letters);
 	if (l->tick != NULL)
 		event_free(l->tick);
 	if (l->base != NULL)

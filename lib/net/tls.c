@@ -174,7 +174,8 @@ static int
 on_status(SSL *ssl, void *arg)
 {
 	struct tls_server *t = SSL_get_ex_data(ssl, server_index);
-	struct identity *id = &t->ids[tls_identity_of(ssl, NULL)];
+	uintptr_t choice = (uintptr_t)SSL_get_ex_data(ssl, choice_index);
+	struct identity *id = &t->ids[choice > 0 ? choice - 1 : 0];
 	unsigned char *copy;
 
 	(void)arg;
@@ -337,14 +338,4 @@ tls_server_accept(struct tls_server *t)
 	}
 	SSL_set_accept_state(ssl);
 	return ssl;
-}
-
-size_t
-tls_identity_of(const SSL *ssl, bool *by_sni)
-{
-	uintptr_t choice = (uintptr_t)SSL_get_ex_data(ssl, choice_index);
-
-	if (by_sni != NULL)
-		*by_sni = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) != NULL;
-	return choice > 0 ? (size_t)choice - 1 : 0;
 }

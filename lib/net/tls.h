@@ -60,7 +60,4 @@ void tls_server_set_tickets(struct tls_server *t, struct tls_tickets *tickets); 
 /* A server-side SSL, ready for stream_new(); NULL: out of memory. */
 SSL *tls_server_accept(struct tls_server *t) MUST_CHECK;
 
-/* The index of the identity this connection uses, and whether the client named one by SNI. */
-size_t tls_identity_of(const SSL *ssl, bool *by_sni);
-
 #endif

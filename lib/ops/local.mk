@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
-libschleuse_a_SOURCES += \
-	lib/ops/metrics.c lib/ops/metrics.h
+libschleuse_a_SOURCES += lib/ops/metrics.c
+libschleuse_a_SOURCES += lib/ops/metrics.h

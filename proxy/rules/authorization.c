@@ -30,6 +30,9 @@ rule_authorization(struct judged *j)
 	const struct h1_field *f;
 	struct str destination;
 
+	j->auth = arena_alloc(j->arena, XMATRIX_MAX_HEADERS * sizeof(*j->auth));
+	if (j->auth == NULL)
+		return ERR_MEMORY;
 	for (f = h1_find(j->req, H1_F_AUTHORIZATION); f != NULL; f = h1_next(j->req, f)) {
 		enum err err = xmatrix_is(f->value) ? add_header(j, f->value) : OK;
 

@@ -84,8 +84,8 @@ rule_invite(struct judged *j)
 {
 	bool v2 = j->route->rule == RULE_INVITE;
 	struct str event = v2 ? json_get(j->content, STR("event")) : j->content;
-	struct invite *in = &j->invites[0];
-	enum err err = read_event(j, event, in);
+	struct invite *in = j->invites = arena_alloc(j->arena, sizeof(*in));
+	enum err err = in != NULL ? read_event(j, event, in) : ERR_MEMORY;
 
 	if (err == OK)
 		err = check_sides(j, in);

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-libproxy_a_SOURCES += \
-	proxy/rules/authorization.c \
-	proxy/rules/displayname.c \
-	proxy/rules/invite.c \
-	proxy/rules/membership.c \
-	proxy/rules/rules.h \
-	proxy/rules/signature.c \
-	proxy/rules/token.c \
-	proxy/rules/transaction.c
+libproxy_a_SOURCES += proxy/rules/authorization.c
+libproxy_a_SOURCES += proxy/rules/displayname.c
+libproxy_a_SOURCES += proxy/rules/invite.c
+libproxy_a_SOURCES += proxy/rules/membership.c
+libproxy_a_SOURCES += proxy/rules/rules.h
+libproxy_a_SOURCES += proxy/rules/signature.c
+libproxy_a_SOURCES += proxy/rules/token.c
+libproxy_a_SOURCES += proxy/rules/transaction.c

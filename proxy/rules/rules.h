@@ -50,11 +50,11 @@ struct judged {
 	bool list_stale;
 	int64_t now_ms;           /* wall clock */
 	/* found by the rules */
-	struct xmatrix auth[XMATRIX_MAX_HEADERS];
+	struct xmatrix *auth;     /* in the arena */
 	size_t n_auth;
 	struct str origin;
 	bool destination_absent;  /* counted: older senders leave it out */
-	struct invite invites[INVITES_MAX];
+	struct invite *invites;   /* in the arena */
 	size_t n_invites;
 	/* facts */
 	const struct serverkeys *keys;

@@ -44,6 +44,9 @@ rule_transaction_list(struct judged *j)
 	size_t n = 0;
 
 	j->n_invites = 0;
+	j->invites = arena_alloc(j->arena, INVITES_MAX * sizeof(*j->invites));
+	if (j->invites == NULL)
+		return ERR_MEMORY;
 	if (json_type(pdus) == JSON_NONE)
 		return OK;
 	if (json_type(pdus) != JSON_ARRAY)

@@ -33,3 +33,29 @@ fuzz:
 	@echo "make fuzz needs a build configured with --enable-fuzzing CC=clang"; exit 1
 endif
 .PHONY: fuzz
+
+FUZZ_TARGETS += tests/fuzz/fuzz_conf
+tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_conf_LDADD = $(FUZZ_LIBS)
+FUZZ_TARGETS += tests/fuzz/fuzz_h1
+tests_fuzz_fuzz_h1_SOURCES = tests/fuzz/fuzz_h1.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_h1_LDADD = $(FUZZ_LIBS)
+FUZZ_TARGETS += tests/fuzz/fuzz_canonical
+tests_fuzz_fuzz_canonical_SOURCES = tests/fuzz/fuzz_canonical.c \
+	tests/fuzz/jansson_view.c tests/fuzz/jansson_view.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_canonical_LDADD = $(FUZZ_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_xmatrix
+tests_fuzz_fuzz_xmatrix_SOURCES = tests/fuzz/fuzz_xmatrix.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_xmatrix_LDADD = $(FUZZ_LIBS)
+FUZZ_TARGETS += tests/fuzz/fuzz_jws
+tests_fuzz_fuzz_jws_SOURCES = tests/fuzz/fuzz_jws.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_jws_LDADD = $(FUZZ_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_fedlist
+tests_fuzz_fuzz_fedlist_SOURCES = tests/fuzz/fuzz_fedlist.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_fedlist_LDADD = $(FUZZ_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_passport
+tests_fuzz_fuzz_passport_SOURCES = tests/fuzz/fuzz_passport.c tests/unit/pki.c tests/unit/pki.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_passport_LDADD = $(FUZZ_LIBS)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/pki.h"
 
-#include <criterion/criterion.h>
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -9,10 +8,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static void
+must(bool made)
+{
+	if (!made) {
+		fputs("cannot make test material\n", stderr);
+		abort();
+	}
+}
+
 static void *
 made(void *p)
 {
-	cr_assert(p != NULL, "cannot make test material");
+	must(p != NULL);
 	return p;
 }
 
@@ -30,7 +38,7 @@ add_extension(X509 *cert, int nid, const char *value)
 
 	X509V3_set_ctx(&ctx, cert, cert, NULL, NULL, 0);
 	ext = made(X509V3_EXT_conf_nid(NULL, &ctx, nid, value));
-	cr_assert(X509_add_ext(cert, ext, -1) == 1);
+	must(X509_add_ext(cert, ext, -1) == 1);
 	X509_EXTENSION_free(ext);
 }
 
@@ -45,14 +53,14 @@ add_role(X509 *cert, const char *oid)
 	STACK_OF(ADMISSIONS) *all = made(sk_ADMISSIONS_new_null());
 	ADMISSION_SYNTAX *syntax = made(ADMISSION_SYNTAX_new());
 
-	cr_assert(sk_ASN1_OBJECT_push(oids, made(OBJ_txt2obj(oid, 1))) > 0);
+	must(sk_ASN1_OBJECT_push(oids, made(OBJ_txt2obj(oid, 1))) > 0);
 	PROFESSION_INFO_set0_professionOIDs(info, oids);
 	PROFESSION_INFO_set0_professionItems(info, made(sk_ASN1_STRING_new_null()));
-	cr_assert(sk_PROFESSION_INFO_push(infos, info) > 0);
+	must(sk_PROFESSION_INFO_push(infos, info) > 0);
 	ADMISSIONS_set0_professionInfos(admissions, infos);
-	cr_assert(sk_ADMISSIONS_push(all, admissions) > 0);
+	must(sk_ADMISSIONS_push(all, admissions) > 0);
 	ADMISSION_SYNTAX_set0_contentsOfAdmissions(syntax, all);
-	cr_assert(X509_add1_ext_i2d(cert, NID_x509ExtAdmission, syntax, 0, 0) == 1);
+	must(X509_add1_ext_i2d(cert, NID_x509ExtAdmission, syntax, 0, 0) == 1);
 	ADMISSION_SYNTAX_free(syntax);
 }
 
@@ -62,9 +70,9 @@ set_name(X509 *cert, const struct pki_certificate *want)
 	const char *cn = want->common_name != NULL ? want->common_name : "test";
 	X509_NAME *subject = X509_get_subject_name(cert);
 
-	cr_assert(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
+	must(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
 	              (const unsigned char *)cn, -1, -1, 0) == 1);
-	cr_assert(X509_set_issuer_name(cert,
+	must(X509_set_issuer_name(cert,
 	              want->issuer != NULL ? X509_get_subject_name(want->issuer) : subject) == 1);
 }
 
@@ -89,7 +97,7 @@ pki_certificate(EVP_PKEY *key, const struct pki_certificate *want)
 		add_extension(cert, NID_key_usage, usage);
 	if (want->role != NULL)
 		add_role(cert, want->role);
-	cr_assert(X509_sign(cert, want->issuer_key != NULL ? want->issuer_key : key, EVP_sha256()) > 0);
+	must(X509_sign(cert, want->issuer_key != NULL ? want->issuer_key : key, EVP_sha256()) > 0);
 	return cert;
 }
 
@@ -99,7 +107,7 @@ pki_store(X509 *anchor)
 	X509_STORE *store = made(X509_STORE_new());
 
 	if (anchor != NULL)
-		cr_assert(X509_STORE_add_cert(store, anchor) == 1);
+		must(X509_STORE_add_cert(store, anchor) == 1);
 	return store;
 }
 
@@ -119,7 +127,7 @@ pki_base64(X509 *cert)
 	int n = i2d_X509(cert, &der);
 	char *text;
 
-	cr_assert(n > 0);
+	must(n > 0);
 	text = encode(der, (size_t)n, sodium_base64_VARIANT_ORIGINAL);
 	OPENSSL_free(der);
 	return text;
@@ -131,8 +139,8 @@ pki_write_pem(const char *path, X509 *const *certs, size_t n)
 	FILE *f = made(fopen(path, "w"));
 
 	for (size_t i = 0; i < n; i++)
-		cr_assert(PEM_write_X509(f, certs[i]) == 1);
-	cr_assert(fclose(f) == 0);
+		must(PEM_write_X509(f, certs[i]) == 1);
+	must(fclose(f) == 0);
 }
 
 /* r||s, each 32 bytes. */
@@ -145,11 +153,11 @@ sign(EVP_PKEY *key, const char *text, unsigned char raw[64])
 	size_t n = sizeof(der);
 	ECDSA_SIG *sig;
 
-	cr_assert(EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key) == 1);
-	cr_assert(EVP_DigestSign(ctx, der, &n, (const unsigned char *)text, strlen(text)) == 1);
+	must(EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key) == 1);
+	must(EVP_DigestSign(ctx, der, &n, (const unsigned char *)text, strlen(text)) == 1);
 	sig = made(d2i_ECDSA_SIG(NULL, &p, (long)n));
-	cr_assert(BN_bn2binpad(ECDSA_SIG_get0_r(sig), raw, 32) == 32);
-	cr_assert(BN_bn2binpad(ECDSA_SIG_get0_s(sig), raw + 32, 32) == 32);
+	must(BN_bn2binpad(ECDSA_SIG_get0_r(sig), raw, 32) == 32);
+	must(BN_bn2binpad(ECDSA_SIG_get0_s(sig), raw + 32, 32) == 32);
 	ECDSA_SIG_free(sig);
 	EVP_MD_CTX_free(ctx);
 }
@@ -162,10 +170,10 @@ pki_jws(EVP_PKEY *key, const char *header, struct str payload)
 	char *input = NULL, *token = NULL, *s;
 	unsigned char raw[64];
 
-	cr_assert(asprintf(&input, "%s.%s", h, p) > 0);
+	must(asprintf(&input, "%s.%s", h, p) > 0);
 	sign(key, input, raw);
 	s = encode(raw, sizeof(raw), sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-	cr_assert(asprintf(&token, "%s.%s", input, s) > 0);
+	must(asprintf(&token, "%s.%s", input, s) > 0);
 	free(h);
 	free(p);
 	free(s);
@@ -179,7 +187,7 @@ pki_list_header(const char *alg, X509 *signer, X509 *intermediate)
 	char *first = pki_base64(signer), *second = intermediate != NULL ? pki_base64(intermediate) : NULL;
 	char *header = NULL;
 
-	cr_assert(asprintf(&header, "{\"alg\":\"%s\",\"x5c\":[\"%s\"%s%s%s],\"typ\":\"JWT\"}", alg, first,
+	must(asprintf(&header, "{\"alg\":\"%s\",\"x5c\":[\"%s\"%s%s%s],\"typ\":\"JWT\"}", alg, first,
 	              second != NULL ? ",\"" : "", second != NULL ? second : "",
 	              second != NULL ? "\"" : "") > 0);
 	free(first);

@@ -2,7 +2,8 @@
 /*
  * pki - keys, certificates and tokens made while a test runs, so that nothing in the repository expires.
  *
- * Failing to make one ends the test.  Everything returned is freed by the caller.
+ * Shared by unit tests and fuzz targets.  Failing to make one aborts.  Everything returned is freed
+ * by the caller.
  */
 #ifndef SCHLEUSE_TESTS_PKI_H
 #define SCHLEUSE_TESTS_PKI_H
@@ -33,7 +34,7 @@ void pki_write_pem(const char *path, X509 *const *certs, size_t n);
 
 /* base64url(header) "." base64url(payload) "." base64url(r||s), signed with SHA-256. */
 char *pki_jws(EVP_PKEY *key, const char *header, struct str payload);
-/* The header of a federation list with these certificates (NULL ends them). */
+/* The header of a federation list with one certificate or two (intermediate may be NULL). */
 char *pki_list_header(const char *alg, X509 *signer, X509 *intermediate);
 
 #endif

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The origin of the measured federation traffic: its keys, and requests signed before the measurement.
+
+The requests are transactions of 2 KB as a homeserver sends them: one message event in canonical JSON.
+All proxies get the same bytes.  wrk cycles through them; each is signed on its own, so that no proxy can
+know a signature from before within one cycle.
+"""
+import base64
+import json
+import os
+import secrets
+import time
+
+from sim import xmatrix
+from sim.keyserver import KeyServer
+
+ORIGIN = "origin.bench.test"
+DESTINATION = "localhost"
+COUNT = 3000
+BODY_BYTES = 2048
+
+
+def canonical(value):
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
+
+
+def key_server(pki):
+    """Publishes the origin's key on loopback, in a thread of this process."""
+    return KeyServer(ORIGIN, (pki.certificate, pki.key))
+
+
+def event_id():
+    return "$" + base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
+
+
+def transaction(origin, number, text):
+    return {
+        "origin": origin,
+        "origin_server_ts": 1700000000000 + number,
+        "edus": [],
+        "pdus": [{
+            "auth_events": [event_id(), event_id(), event_id()],
+            "content": {
+                "algorithm": "m.megolm.v1.aes-sha2",
+                "ciphertext": text,
+                "device_id": "BENCHDEVICE",
+                "sender_key": base64.b64encode(secrets.token_bytes(32)).rstrip(b"=").decode(),
+                "session_id": base64.b64encode(secrets.token_bytes(32)).rstrip(b"=").decode(),
+            },
+            "depth": 100 + number,
+            "hashes": {"sha256": base64.b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()},
+            "origin_server_ts": int(time.time() * 1000),
+            "prev_events": [event_id()],
+            "room_id": "!bench:" + origin,
+            "sender": "@bench:" + origin,
+            "signatures": {origin: {"ed25519:a_test": base64.b64encode(os.urandom(64)).decode().rstrip("=")}},
+            "type": "m.room.encrypted",
+            "unsigned": {"age": 11},
+        }],
+    }
+
+
+def body_of_size(origin, number):
+    """A transaction whose canonical text is BODY_BYTES long."""
+    bare = len(canonical(transaction(origin, number, "")))
+    filler = base64.b64encode(os.urandom(BODY_BYTES)).decode()[: BODY_BYTES - bare]
+    return transaction(origin, number, filler)
+
+
+def prepare(path, origin, key):
+    """Writes the requests as bench/wrk.lua reads them."""
+    client = xmatrix.FederationClient(origin, key, DESTINATION, ("", 0), None)
+    with path.open("w") as out:
+        for number in range(COUNT):
+            target = f"/_matrix/federation/v1/send/{1700000000000 + number}"
+            content = body_of_size(origin, number)
+            header = client.authorization("PUT", target, content)
+            out.write(f"PUT\n{target}\n{header}\n{canonical(content)}\n")

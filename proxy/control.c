@@ -1,0 +1,642 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control - starts everything, keeps it current, stops it.
+ *
+ * start: configuration is loaded, sockets are bound, look-ups and lists set up, workers started, admin
+ * listener opened.  SIGHUP: a new configuration is loaded and checked whole, then put in force here and
+ * posted to the workers.  SIGTERM: workers drain; when the last has ended so does the daemon.
+ */
+#include "proxy/control.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "lib/base/fsutil.h"
+#include "lib/daemon/admin.h"
+#include "lib/http/fetch.h"
+#include "lib/matrix/discovery.h"
+#include "lib/matrix/keyring.h"
+#include "lib/net/resolver.h"
+#include "proxy/fedsource.h"
+#include "proxy/homeserver.h"
+#include "proxy/inbound.h"
+#include "proxy/lookups.h"
+#include "proxy/series.h"
+#include "proxy/worker.h"
+
+#define LOOKUPS_PENDING_MAX 512
+
+struct federation {
+	struct control *control;
+	size_t index;
+	struct fedstore *store;
+	struct fedsource *source;
+};
+
+/* What is made anew with each configuration. */
+struct outside {
+	struct resolver *resolver;
+	struct fetcher *fetcher;
+	struct discovery *discovery;
+	struct keyring *keyring;
+	struct homeserver *homeserver;
+	struct federation *federations;
+	size_t n_federations;
+};
+
+struct control {
+	struct loop *loop;
+	struct proxy_conf *conf;
+	struct outside out;
+	struct invites *invites;
+	struct tls_tickets *tickets;
+	struct worker **workers;
+	unsigned n_workers, n_ended;
+	struct list questions;
+	struct admin *admin;
+	struct event *signals;
+	int signal_fd;
+	struct timer rotate;
+	bool draining;
+};
+
+/* --- federation lists --- */
+
+static void
+on_list(void *arg, const struct fedlist *list, int64_t as_of)
+{
+	struct federation *f = arg;
+	struct control *c = f->control;
+
+	for (unsigned i = 0; i < c->n_workers; i++)
+		if (!worker_post_list(c->workers[i], f->index, list, as_of))
+			log_error("federation %s: out of memory; a worker keeps its old list",
+			    c->conf->federations[f->index].name);
+}
+
+static void
+federation_close(struct federation *f)
+{
+	if (f->source != NULL)
+		fedsource_free(f->source);
+	if (f->store != NULL)
+		fedstore_free(f->store);
+}
+
+static bool
+federation_open(struct control *c, struct federation *f, struct outside *o, const struct proxy_conf *conf,
+    size_t index)
+{
+	const struct federation_conf *fc = &conf->federations[index];
+	char stem[128];
+	const struct fedstore_config sc = {
+		.state_dir = conf->state_dir, .name = stem, .anchors = fc->anchors,
+		.signer_role = fc->list_signer_role, .signer_cn = fc->list_signer_cn,
+		.max_bytes = fc->list_max_bytes, .max_entries = fc->list_max_entries,
+	};
+	struct fedsource_config src = {
+		.name = fc->name, .file = fc->list_file, .url = fc->list_url, .fetcher = o->fetcher,
+		.interval = fc->list_interval, .timeout = conf->fetch_timeout, .max_bytes = fc->list_max_bytes,
+		.on_change = on_list, .arg = f,
+	};
+	enum err err;
+
+	snprintf(stem, sizeof(stem), "federation-%s", fc->name);
+	*f = (struct federation){ .control = c, .index = index };
+	f->store = fedstore_new(&sc);
+	if (f->store == NULL)
+		return false;
+	err = fedstore_restore(f->store);
+	if (err != OK && err != ERR_NOT_FOUND)
+		log_warn("federation %s: the list kept in %s is not used: %s", fc->name, conf->state_dir, err_text(err));
+	if (fc->list_ca_file != NULL) {
+		src.anchors = fetch_anchors(fc->list_ca_file, true);
+		if (src.anchors == NULL)
+			return false;
+	}
+	src.store = f->store;
+	f->source = fedsource_new(c->loop, &src);
+	X509_STORE_free(src.anchors);
+	return f->source != NULL;
+}
+
+/* --- what reaches outside --- */
+
+static void
+outside_close(struct outside *o)
+{
+	for (size_t i = 0; i < o->n_federations; i++)
+		federation_close(&o->federations[i]);
+	free(o->federations);
+	if (o->homeserver != NULL)
+		homeserver_free(o->homeserver);
+	if (o->keyring != NULL)
+		keyring_free(o->keyring);
+	if (o->discovery != NULL)
+		discovery_free(o->discovery);
+	if (o->fetcher != NULL)
+		fetcher_free(o->fetcher);
+	if (o->resolver != NULL)
+		resolver_free(o->resolver);
+	*o = (struct outside){ 0 };
+}
+
+static struct resolver *
+open_resolver(struct loop *loop, const struct proxy_conf *c)
+{
+	struct resolver_host *hosts = calloc(c->n_hosts + 1, sizeof(*hosts));
+	struct resolver_config cfg = { .hosts = hosts, .n_hosts = c->n_hosts,
+		.nameservers = (const char *const *)c->nameservers.v, .n_nameservers = c->nameservers.n };
+	struct resolver *r;
+
+	if (hosts == NULL)
+		return NULL;
+	for (size_t i = 0; i < c->n_hosts; i++)
+		hosts[i] = (struct resolver_host){ .name = c->hosts[i].name, .address = c->hosts[i].address };
+	r = resolver_new(loop, &cfg);
+	free(hosts);
+	return r;
+}
+
+static bool
+open_lookups(struct control *c, struct outside *o, struct proxy_conf *conf)
+{
+	struct fetcher_config fc = { .ca_file = conf->ca_file, .ca_system = conf->ca_system,
+		.private_addresses = conf->private_addresses };
+	struct discovery_config dc = { .max_entries = conf->discovery_max_entries,
+		.max_pending = LOOKUPS_PENDING_MAX, .timeout_ms = conf->fetch_timeout,
+		.negative_ttl = conf->negative_ttl, .negative_ttl_max = conf->negative_ttl_max };
+	struct keyring_config kc = { .notaries = (const char *const *)conf->notaries.v,
+		.n_notaries = conf->notaries.n, .max_entries = conf->keys_max_entries,
+		.max_pending = LOOKUPS_PENDING_MAX, .timeout_ms = conf->fetch_timeout,
+		.ttl_max = conf->keys_ttl_max, .negative_ttl = conf->negative_ttl,
+		.negative_ttl_max = conf->negative_ttl_max };
+
+	o->resolver = open_resolver(c->loop, conf);
+	fc.resolver = o->resolver;
+	o->fetcher = o->resolver != NULL ? fetcher_new(c->loop, &fc) : NULL;
+	dc.fetcher = o->fetcher;
+	dc.resolver = o->resolver;
+	o->discovery = o->fetcher != NULL ? discovery_new(c->loop, &dc) : NULL;
+	kc.fetcher = o->fetcher;
+	kc.discovery = o->discovery;
+	o->keyring = o->discovery != NULL ? keyring_new(c->loop, &kc) : NULL;
+	o->homeserver = o->keyring != NULL ? homeserver_new(c->loop, o->fetcher, conf) : NULL;
+	return o->homeserver != NULL;
+}
+
+/* false: everything is closed again and the reason logged. */
+static bool
+outside_open(struct control *c, struct outside *o, struct proxy_conf *conf)
+{
+	bool ok = open_lookups(c, o, conf);
+
+	o->federations = calloc(conf->n_federations, sizeof(*o->federations));
+	ok = ok && o->federations != NULL;
+	for (size_t i = 0; ok && i < conf->n_federations; i++) {
+		o->n_federations++;
+		ok = federation_open(c, &o->federations[i], o, conf, i);
+	}
+	if (!ok) {
+		log_error("look-ups and federation lists cannot be set up; see the lines above, or out of memory");
+		outside_close(o);
+	}
+	return ok;
+}
+
+/* --- questions of workers --- */
+
+struct loop *
+control_loop(struct control *c)
+{
+	return c->loop;
+}
+
+struct fact_cache *
+control_keys(struct control *c)
+{
+	return keyring_cache(c->out.keyring);
+}
+
+struct fact_cache *
+control_accounts(struct control *c)
+{
+	return homeserver_accounts(c->out.homeserver);
+}
+
+struct list *
+control_questions(struct control *c)
+{
+	return &c->questions;
+}
+
+void
+control_note_invite(struct control *c, const struct invite_digest *d)
+{
+	enum err err = invites_note(c->invites, d);
+
+	if (err != OK)
+		log_error("invites: an accepted invite %s: %s; its event will be refused after a restart",
+		    err == ERR_FILE ? "is not on disk" : "is not remembered", err_text(err));
+}
+
+bool
+control_knows_invite(struct control *c, const struct invite_digest *d)
+{
+	return invites_has(c->invites, d);
+}
+
+void
+control_worker_ended(struct control *c)
+{
+	if (++c->n_ended == c->n_workers)
+		loop_stop(c->loop);
+}
+
+/* --- tickets --- */
+
+static void
+on_rotate(void *arg)
+{
+	struct control *c = arg;
+	struct tls_tickets *next = tls_tickets_rotate(c->tickets);
+
+	/* A ticket must stay readable for its lifetime: two older keys, each half a lifetime. */
+	timer_set(c->loop, &c->rotate, c->conf->ticket_lifetime / 2);
+	if (next == NULL)
+		return; /* the old key serves until the next time */
+	snapshot_drop(&c->tickets->snap);
+	c->tickets = next;
+	for (unsigned i = 0; i < c->n_workers; i++)
+		if (!worker_post_tickets(c->workers[i], next))
+			log_warn("tls: a worker keeps its old ticket keys: out of memory");
+}
+
+/* --- reload --- */
+
+static void
+log_lines(enum log_level level, const char *before, struct str text)
+{
+	struct str line;
+
+	while (text.n > 0) {
+		str_cut(text, '\n', &line, &text);
+		if (line.n > 0)
+			log_write(level, "%s" STR_FMT, before, STR_ARG(line));
+	}
+}
+
+static void
+warn_restart(const struct proxy_conf *old, const struct proxy_conf *new)
+{
+	struct buf what;
+
+	buf_init(&what, 65536);
+	if (proxy_conf_needs_restart(old, new, &what))
+		log_warn("reload: these settings changed but need a restart: " STR_FMT, STR_ARG(buf_str(&what)));
+	buf_fini(&what);
+}
+
+static void
+adopt(struct control *c, struct proxy_conf *conf, struct outside *out)
+{
+	struct outside old = c->out;
+	struct proxy_conf *old_conf = c->conf;
+
+	warn_restart(old_conf, conf);
+	c->out = *out;
+	c->conf = conf;
+	log_threshold = conf->log_level;
+	invites_set_limits(c->invites, conf->invites_max, conf->invites_ttl);
+	for (unsigned i = 0; i < c->n_workers; i++)
+		if (!worker_post_conf(c->workers[i], conf))
+			log_error("reload: a worker keeps its old configuration: out of memory");
+	/* Under new trust anchors an old list may no longer count: what the new store holds is posted, even nothing. */
+	for (size_t i = 0; i < out->n_federations; i++)
+		on_list(&out->federations[i], fedstore_list(out->federations[i].store),
+		    fedstore_as_of(out->federations[i].store));
+	lookups_ask_again(c);
+	outside_close(&old);
+	snapshot_drop(&old_conf->snap);
+}
+
+static void
+reload(struct control *c)
+{
+	struct outside out = { 0 };
+	struct proxy_conf *conf;
+	struct tls_server *trial = NULL;
+	struct buf errors;
+	char why[256] = "";
+
+	log_info("reload: reading %s", c->conf->path);
+	buf_init(&errors, 1 << 20);
+	conf = proxy_conf_load(c->conf->path, &errors);
+	if (conf != NULL)
+		trial = inbound_tls(conf, c->tickets, why, sizeof(why));
+	if (conf == NULL)
+		log_lines(LOG_ERROR, "reload: ", buf_str(&errors));
+	else if (trial == NULL)
+		log_error("reload: %s", why);
+	if (trial != NULL && outside_open(c, &out, conf)) {
+		adopt(c, conf, &out);
+		metrics_inc(S_RELOADS);
+		log_info("reload: the new configuration is in force");
+	} else {
+		if (conf != NULL)
+			snapshot_drop(&conf->snap);
+		metrics_inc(S_RELOADS_REFUSED);
+		log_error("reload: refused; the old configuration stays in force");
+	}
+	tls_server_free(trial);
+	buf_fini(&errors);
+}
+
+/* --- signals --- */
+
+static void
+drain(struct control *c, const char *why)
+{
+	if (c->draining)
+		return;
+	c->draining = true;
+	log_info("%s: draining; at most %llu s", why, (unsigned long long)(c->conf->drain_timeout / 1000));
+	for (unsigned i = 0; i < c->n_workers; i++)
+		if (!worker_post_drain(c->workers[i]))
+			loop_stop(c->workers[i]->loop);
+}
+
+static void
+on_signal(evutil_socket_t fd, short what, void *arg)
+{
+	struct control *c = arg;
+	struct signalfd_siginfo s;
+
+	(void)what;
+	while (read(fd, &s, sizeof(s)) == (ssize_t)sizeof(s)) {
+		if (s.ssi_signo != SIGHUP)
+			drain(c, s.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+		else if (!c->draining)
+			reload(c);
+	}
+}
+
+static bool
+watch_signals(struct control *c)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	signal(SIGPIPE, SIG_IGN);
+	/* Before any thread is started, so that all inherit it. */
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
+		return false;
+	c->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (c->signal_fd < 0)
+		return false;
+	c->signals = event_new(loop_base(c->loop), c->signal_fd, EV_READ | EV_PERSIST, on_signal, c);
+	return c->signals != NULL && event_add(c->signals, NULL) == 0;
+}
+
+/* --- admin --- */
+
+static void
+missing(void *arg, struct buf *out)
+{
+	struct control *c = arg;
+	int64_t now = clock_wall_s();
+	bool ok = !c->draining || buf_printf(out, "draining\n");
+
+	for (size_t i = 0; ok && i < c->out.n_federations; i++) {
+		const struct federation_conf *fc = &c->conf->federations[i];
+		struct fedstore *s = c->out.federations[i].store;
+		int64_t age = now - fedstore_as_of(s), end;
+
+		if (fedstore_list(s) == NULL) {
+			ok = buf_printf(out, "federation %s: no valid list\n", fc->name);
+			continue;
+		}
+		end = fedlist_not_after(fedstore_list(s));
+		if (age > (int64_t)(fc->list_ttl / 1000) || (end != 0 && now > end))
+			ok = buf_printf(out, "federation %s: list is outdated (%lld s old)\n", fc->name, (long long)age);
+	}
+}
+
+static void
+refresh(void *arg)
+{
+	struct control *c = arg;
+
+	metrics_set(S_INVITES_HELD, (int64_t)invites_count(c->invites));
+	for (size_t i = 0; i < c->out.n_federations; i++) {
+		struct fedsource_state st = fedsource_state(c->out.federations[i].source);
+
+		metrics_set(S_LIST_VERSION, st.version);
+		metrics_set(S_LIST_ENTRIES, (int64_t)st.count);
+		metrics_set(S_LIST_AS_OF, st.as_of);
+	}
+}
+
+/* --- start --- */
+
+static int
+bind_address(const struct conf_address *a, const char *what)
+{
+	int fd = listener_bind(a->unix_path, a->host, a->port);
+
+	if (fd < 0)
+		log_error("%s: cannot listen on %s: %s%s", what, a->text, strerror(errno),
+		    errno == EACCES ? " (ports below 1024 need CAP_NET_BIND_SERVICE)"
+		    : errno == EADDRINUSE ? " (another process uses it)" : "");
+	return fd;
+}
+
+/* One socket per listener for one worker; the first worker's choice of a free port holds for all. */
+static bool
+bind_worker(struct proxy_conf *conf, int *sockets, const int *first)
+{
+	for (size_t i = 0; i < conf->n_listeners; i++) {
+		struct conf_address a = conf->listeners[i].address;
+
+		if (first != NULL && a.port == 0) {
+			struct sockaddr_storage s;
+			socklen_t len = sizeof(s);
+
+			if (getsockname(first[i], (struct sockaddr *)&s, &len) == 0)
+				a.port = ntohs(s.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&s)->sin6_port
+								      : ((struct sockaddr_in *)&s)->sin_port);
+		}
+		sockets[i] = bind_address(&a, "listener");
+		if (sockets[i] < 0) {
+			while (i-- > 0)
+				close(sockets[i]);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool
+write_addresses(const struct proxy_conf *conf, const int *sockets, int admin)
+{
+	char text[256];
+	struct buf b;
+	bool ok;
+
+	if (conf->addresses_file == NULL)
+		return true;
+	buf_init(&b, 65536);
+	ok = buf_printf(&b, "{\"listeners\":[");
+	for (size_t i = 0; ok && i < conf->n_listeners; i++)
+		ok = buf_printf(&b, "%s\"%s\"", i > 0 ? "," : "", listener_address(sockets[i], text, sizeof(text)));
+	ok = ok && buf_printf(&b, "],\"admin\":\"%s\"}\n", listener_address(admin, text, sizeof(text))) &&
+	    fs_replace(conf->addresses_file, buf_str(&b), 0644) == 0;
+	if (!ok)
+		log_error("addresses_file: cannot write %s: %s", conf->addresses_file, strerror(errno));
+	buf_fini(&b);
+	return ok;
+}
+
+static unsigned
+count_workers(const struct proxy_conf *conf)
+{
+	cpu_set_t set;
+
+	if (conf->workers > 0)
+		return conf->workers;
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+static bool
+start_workers(struct control *c, int admin_socket)
+{
+	unsigned n = count_workers(c->conf);
+	int *sockets = calloc((size_t)n * c->conf->n_listeners, sizeof(*sockets));
+	unsigned bound = 0;
+	char why[256];
+	bool ok = sockets != NULL;
+
+	c->workers = calloc(n, sizeof(struct worker *));
+	ok = ok && c->workers != NULL;
+	for (; ok && bound < n; bound++)
+		ok = bind_worker(c->conf, &sockets[bound * c->conf->n_listeners], bound > 0 ? sockets : NULL);
+	ok = ok && write_addresses(c->conf, sockets, admin_socket);
+	for (unsigned i = 0; ok && i < n; i++) {
+		struct worker *w = worker_start(c, i, c->conf, c->tickets, &sockets[i * c->conf->n_listeners],
+		    c->conf->n_listeners, invites_key(c->invites)->bytes, why, sizeof(why));
+
+		ok = w != NULL;
+		if (ok)
+			c->workers[c->n_workers++] = w;
+		else
+			log_error("worker %u cannot start: %s", i, why);
+	}
+	free(sockets);
+	return ok;
+}
+
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
+static bool
+start(struct control *c)
+{
+	const struct proxy_conf *conf = c->conf;
+	const struct invites_config ic = { .state_dir = conf->state_dir, .max = conf->invites_max, .ttl = conf->invites_ttl };
+	struct admin_config ac = { .missing = missing, .refresh = refresh, .arg = c };
+
+	raise_descriptor_limit();
+	c->loop = loop_new(c);
+	if (c->loop == NULL || !watch_signals(c)) {
+		log_error("cannot start: out of memory or descriptors");
+		return false;
+	}
+	c->tickets = tls_tickets_rotate(NULL);
+	timer_init(&c->rotate, on_rotate, c);
+	timer_set(c->loop, &c->rotate, conf->ticket_lifetime / 2);
+	if (c->tickets == NULL || invites_open(c->loop, &ic, &c->invites) != OK) {
+		log_error("cannot start: state_dir %s: see the line above, or out of memory", conf->state_dir);
+		return false;
+	}
+	if (!outside_open(c, &c->out, c->conf))
+		return false;
+	ac.socket = bind_address(&conf->admin, "admin");
+	if (ac.socket < 0)
+		return false;
+	c->admin = admin_new(c->loop, &ac);
+	if (c->admin == NULL) {
+		close(ac.socket);
+		return false;
+	}
+	if (!start_workers(c, ac.socket))
+		return false;
+	for (size_t i = 0; i < c->out.n_federations; i++)
+		on_list(&c->out.federations[i], fedstore_list(c->out.federations[i].store),
+		    fedstore_as_of(c->out.federations[i].store));
+	return true;
+}
+
+/* --- stop --- */
+
+static void
+stop(struct control *c)
+{
+	for (unsigned i = 0; i < c->n_workers; i++)
+		worker_join(c->workers[i]);
+	lookups_drop(c);
+	admin_free(c->admin);
+	outside_close(&c->out);
+	for (unsigned i = 0; i < c->n_workers; i++)
+		worker_free(c->workers[i]);
+	free(c->workers);
+	if (c->invites != NULL)
+		invites_close(c->invites);
+	if (c->signals != NULL)
+		event_free(c->signals);
+	if (c->signal_fd >= 0)
+		close(c->signal_fd);
+	snapshot_drop((struct snapshot *)c->tickets);
+	loop_free(c->loop);
+	snapshot_drop(&c->conf->snap);
+}
+
+int
+control_run(struct proxy_conf *conf)
+{
+	struct control c = { .conf = conf, .signal_fd = -1 };
+	bool ok;
+
+	list_init(&c.questions);
+	log_threshold = conf->log_level;
+	ok = start(&c);
+	if (ok) {
+		log_info("started: %u workers, %zu services, %zu listeners", c.n_workers, conf->n_services, conf->n_listeners);
+		loop_run(c.loop);
+	} else {
+		for (unsigned i = 0; i < c.n_workers; i++)
+			loop_stop(c.workers[i]->loop);
+	}
+	stop(&c);
+	if (ok)
+		log_info("stopped");
+	log_flush();
+	return ok ? 0 : 1;
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/lookups.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "lib/matrix/keyring.h"
+#include "proxy/control.h"
+#include "proxy/homeserver.h"
+#include "proxy/invites.h"
+#include "proxy/series.h"
+#include "proxy/worker.h"
+
+#define PENDING_MAX 4096 /* look-ups of one kind a worker may have under way */
+
+/* --- questions about facts --- */
+
+enum kind { KEYS, ACCOUNT };
+
+struct question {
+	struct letter letter;
+	struct worker *worker;
+	struct list node;        /* on the control thread, like the next */
+	struct fact_wait wait;
+	struct fact *fact;       /* the answer, one reference */
+	enum kind kind;
+	clock_ms younger_than;
+	size_t key_n, name_n, token_n;
+	char bytes[];            /* key, server name, token */
+};
+
+static struct str
+question_key(const struct question *q)
+{
+	return str_of(q->bytes, q->key_n);
+}
+
+static void
+question_free(struct question *q)
+{
+	snapshot_drop((struct snapshot *)q->fact);
+	sodium_memzero(q->bytes, q->key_n + q->name_n + q->token_n);
+	free(q);
+}
+
+static struct fact_cache *
+worker_cache(struct worker *w, enum kind kind)
+{
+	return kind == KEYS ? w->keys : w->accounts;
+}
+
+static void
+open_answer(struct letter *l, void *receiver) /* on the worker */
+{
+	struct question *q = (struct question *)l;
+	struct worker *w = receiver;
+	struct fact_cache *cache = w != NULL ? worker_cache(w, q->kind) : NULL;
+
+	if (cache != NULL) {
+		fact_answer(cache, question_key(q), q->fact);
+		q->fact = NULL;
+	}
+	question_free(q);
+}
+
+static void
+on_control_fact(void *arg, const struct fact *f)
+{
+	struct question *q = arg;
+
+	list_remove(&q->node);
+	q->fact = snapshot_hold((struct snapshot *)(uintptr_t)&f->snap);
+	q->letter.open = open_answer;
+	loop_post(q->worker->loop, &q->letter);
+}
+
+static void
+ask_control(struct control *c, struct question *q)
+{
+	const struct account_input in = {
+		.server_name = str_of(q->bytes + q->key_n, q->name_n),
+		.token = str_of(q->bytes + q->key_n + q->name_n, q->token_n),
+	};
+
+	fact_wait_init(&q->wait);
+	fact_get(q->kind == KEYS ? control_keys(c) : control_accounts(c), question_key(q), &in, q->younger_than,
+	    &q->wait, on_control_fact, q);
+}
+
+static void
+open_question(struct letter *l, void *receiver) /* on the control thread */
+{
+	struct question *q = (struct question *)l;
+
+	if (receiver == NULL) {
+		question_free(q); /* shutting down */
+		return;
+	}
+	list_init(&q->node);
+	list_append(control_questions(receiver), &q->node);
+	ask_control(receiver, q);
+}
+
+void
+lookups_ask_again(struct control *c)
+{
+	LIST_FOR (node, control_questions(c)) {
+		struct question *q = LIST_ENTRY(node, struct question, node);
+
+		fact_cancel(&q->wait);
+		ask_control(c, q);
+	}
+}
+
+void
+lookups_drop(struct control *c)
+{
+	LIST_FOR (node, control_questions(c)) {
+		struct question *q = LIST_ENTRY(node, struct question, node);
+
+		fact_cancel(&q->wait);
+		list_remove(node);
+		question_free(q);
+	}
+}
+
+static char *
+append(char *p, struct str s)
+{
+	if (s.n > 0)
+		memcpy(p, s.p, s.n);
+	return p + s.n;
+}
+
+static void
+ask(struct worker *w, enum kind kind, struct str key, clock_ms younger_than, struct str name, struct str token)
+{
+	struct question *q = calloc(1, sizeof(*q) + key.n + name.n + token.n);
+
+	if (q == NULL)
+		return; /* the cache's time-out answers */
+	q->letter.open = open_question;
+	q->worker = w;
+	q->kind = kind;
+	q->younger_than = younger_than;
+	q->key_n = key.n;
+	q->name_n = name.n;
+	q->token_n = token.n;
+	append(append(append(q->bytes, key), name), token);
+	loop_post(control_loop(w->control), &q->letter);
+}
+
+static void
+look_up_keys(void *arg, struct fact_cache *c, struct str key, const void *input)
+{
+	const struct keys_input *in = input;
+
+	(void)c;
+	metrics_inc(S_KEYS_MISS);
+	ask(arg, KEYS, key, in != NULL ? in->younger_than : 0, STR_NONE, STR_NONE);
+}
+
+static void
+look_up_account(void *arg, struct fact_cache *c, struct str key, const void *input)
+{
+	const struct account_input *in = input;
+
+	(void)c;
+	ask(arg, ACCOUNT, key, 0, in->server_name, in->token);
+}
+
+bool
+lookups_open(struct worker *w)
+{
+	struct fact_config cfg = {
+		.name = "keys",
+		.max_entries = w->conf->keys_max_entries,
+		.max_pending = PENDING_MAX,
+		.timeout_ms = w->conf->fact_timeout,
+		.negative_ttl_ms = 1000, /* a time-out here says nothing about the origin */
+		.look_up = look_up_keys,
+		.arg = w,
+	};
+
+	w->keys = fact_cache_new(w->loop, &cfg);
+	cfg.name = "accounts";
+	cfg.max_entries = w->conf->accounts_max_entries;
+	cfg.look_up = look_up_account;
+	w->accounts = fact_cache_new(w->loop, &cfg);
+	return w->keys != NULL && w->accounts != NULL;
+}
+
+void
+lookups_close(struct worker *w)
+{
+	if (w->keys != NULL)
+		fact_cache_free(w->keys);
+	if (w->accounts != NULL)
+		fact_cache_free(w->accounts);
+	w->keys = w->accounts = NULL;
+}
+
+/* --- invites --- */
+
+static struct invite_digest
+digest(const struct worker *w, const struct service_conf *s, const struct invite *in)
+{
+	struct invite_key key;
+
+	memcpy(key.bytes, w->invite_key, sizeof(key.bytes));
+	return invite_digest(&key, str_z(s->server_name), in->room, in->sender, in->invitee);
+}
+
+struct note {
+	struct letter letter;
+	struct invite_digest digest;
+};
+
+static void
+open_note(struct letter *l, void *receiver) /* on the control thread */
+{
+	struct note *n = (struct note *)l;
+
+	if (receiver != NULL)
+		control_note_invite(receiver, &n->digest);
+	free(n);
+}
+
+bool
+lookups_note_invite(struct worker *w, const struct service_conf *s, const struct invite *in)
+{
+	struct note *n = calloc(1, sizeof(*n));
+
+	if (n == NULL)
+		return false;
+	n->letter.open = open_note;
+	n->digest = digest(w, s, in);
+	loop_post(control_loop(w->control), &n->letter);
+	return true;
+}
+
+struct invite_question {
+	struct letter letter;
+	struct worker *worker;
+	void (*fn)(void *arg, const bool *known); /* NULL: cancelled; read and written on the worker only */
+	void *arg;
+	size_t n;
+	bool known[INVITES_MAX];
+	struct invite_digest digests[INVITES_MAX];
+};
+
+static void
+open_invite_answer(struct letter *l, void *receiver) /* on the worker */
+{
+	struct invite_question *q = (struct invite_question *)l;
+
+	if (receiver != NULL && q->fn != NULL)
+		q->fn(q->arg, q->known);
+	free(q);
+}
+
+static void
+open_invite_question(struct letter *l, void *receiver) /* on the control thread */
+{
+	struct invite_question *q = (struct invite_question *)l;
+
+	if (receiver == NULL) {
+		free(q); /* shutting down */
+		return;
+	}
+	for (size_t i = 0; i < q->n; i++)
+		q->known[i] = control_knows_invite(receiver, &q->digests[i]);
+	q->letter.open = open_invite_answer;
+	loop_post(q->worker->loop, &q->letter);
+}
+
+struct invite_question *
+lookups_ask_invites(struct worker *w, const struct service_conf *s, const struct invite *in, size_t n,
+    void (*fn)(void *arg, const bool *known), void *arg)
+{
+	struct invite_question *q = calloc(1, sizeof(*q));
+
+	if (q == NULL)
+		return NULL;
+	q->letter.open = open_invite_question;
+	q->worker = w;
+	q->fn = fn;
+	q->arg = arg;
+	q->n = n;
+	for (size_t i = 0; i < n; i++)
+		q->digests[i] = digest(w, s, &in[i]);
+	loop_post(control_loop(w->control), &q->letter);
+	return q;
+}
+
+void
+lookups_cancel_invites(struct invite_question *q)
+{
+	if (q != NULL)
+		q->fn = NULL;
+}

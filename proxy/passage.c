@@ -1,0 +1,780 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * passage - a state machine over one exchange:
+ *
+ *   JUDGE   host, route and everything the head alone decides
+ *   FACTS   a look-up is on its way (keys, account, known invites)
+ *   BODY    the body is being read, because a rule or the signature needs it
+ *   DIAL    waiting for an upstream connection
+ *   RELAY   forward carries both directions
+ *   GONE    over; memory goes at the end of the turn
+ *
+ * advance() asks what is still needed and enters the state that gets it; when nothing is, the request
+ * is forwarded.  Every refusal goes through refuse(), every end through leave().
+ */
+#include "proxy/passage.h"
+
+#include <stdlib.h>
+
+#include "lib/base/log.h"
+#include "lib/http/forward.h"
+#include "lib/matrix/canonical.h"
+#include "lib/matrix/keyring.h"
+#include "lib/matrix/reply.h"
+#include "lib/matrix/serverkeys.h"
+#include "proxy/homeserver.h"
+#include "proxy/lookups.h"
+#include "proxy/rules/rules.h"
+#include "proxy/series.h"
+
+#define SPARE_MAX 64
+
+enum state { JUDGE, FACTS, BODY, DIAL, RELAY, GONE };
+
+static const char *const state_names[] = { "judge", "facts", "body", "dial", "relay", "gone" };
+
+struct passage {
+	struct passage *spare;
+	struct worker *w;
+	struct proxy_conf *conf;      /* one reference: a reload does not change a request under way */
+	struct worker_listener *listener;
+	struct exchange *ex;
+	enum state state;
+	enum err why;
+	int status;
+	clock_ms forwarded;           /* when the request went to the homeserver */
+	size_t service;
+	struct judged j;
+	struct fact_wait wait;
+	struct invite_question *question;
+	const struct fact *keys;      /* one reference each, or NULL */
+	const struct fact *account;
+	struct rule_account rule_account;
+	bool *known;
+	bool keys_renewed;
+	bool body_read;
+	bool body_judged;
+	bool retried;
+	struct timer timer;
+	struct buf body;
+	struct pool_wait dial;
+	struct forward forward;
+	struct grave grave;
+	struct segments path;         /* last: not zeroed */
+};
+
+static void advance(struct passage *p);
+static void on_forwarded(void *arg, enum err err);
+
+/* --- the end --- */
+
+static void
+drop_fact(const struct fact **f)
+{
+	snapshot_drop((struct snapshot *)(uintptr_t)*f);
+	*f = NULL;
+}
+
+static void
+passage_free(void *arg)
+{
+	struct passage *p = arg;
+	struct worker *w = p->w;
+
+	if (w->n_spare < SPARE_MAX) {
+		p->spare = w->spare;
+		w->spare = p;
+		w->n_spare++;
+	} else {
+		free(p);
+	}
+}
+
+void
+passage_drop_spares(struct worker *w)
+{
+	struct passage *p, *next;
+
+	for (p = w->spare; p != NULL; p = next) {
+		next = p->spare;
+		free(p);
+	}
+	w->spare = NULL;
+	w->n_spare = 0;
+}
+
+static void
+report(struct passage *p)
+{
+	const struct exchange *ex = p->ex;
+	clock_ms now = clock_now();
+	enum route_api api = p->j.route != NULL ? p->j.route->api : API_NONE;
+
+	series_response(api, p->status);
+	metrics_inc(S_ENDED + p->why);
+	metrics_add(S_REQUEST_BYTES, (int64_t)ex->bytes_in);
+	metrics_add(S_RESPONSE_BYTES, (int64_t)ex->bytes_out);
+	log_info("%016llx %s status=%d reason=%s route=%s ms=%llu upstream_ms=%llu in=%llu out=%llu state=%s",
+	    (unsigned long long)ex->id, series_api(api), p->status, err_name(p->why),
+	    p->j.route != NULL ? p->j.route->path : "-", (unsigned long long)(now - ex->began),
+	    (unsigned long long)(p->forwarded != 0 ? now - p->forwarded : 0),
+	    (unsigned long long)ex->bytes_in, (unsigned long long)ex->bytes_out, state_names[p->state]);
+}
+
+/* The only way out; the exchange itself is ended by the caller, or was by its peer. */
+static void
+leave(struct passage *p, enum err why)
+{
+	if (p->state == GONE)
+		return;
+	p->why = why;
+	report(p);
+	p->state = GONE;
+	fact_cancel(&p->wait);
+	lookups_cancel_invites(p->question);
+	pool_cancel(&p->dial);
+	forward_cancel(&p->forward);
+	timer_clear(&p->timer);
+	drop_fact(&p->keys);
+	drop_fact(&p->account);
+	buf_fini(&p->body);
+	snapshot_drop(&p->conf->snap);
+	loop_bury(p->w->loop, &p->grave, passage_free, p);
+}
+
+/* --- refusing --- */
+
+#define CORS \
+	"Access-Control-Allow-Origin: *\r\n" \
+	"Access-Control-Allow-Methods: GET, HEAD, POST, PUT, DELETE, OPTIONS\r\n" \
+	"Access-Control-Allow-Headers: X-Requested-With, Content-Type, Authorization, Date\r\n"
+
+static bool
+is_client_path(struct str target)
+{
+	return str_has_prefix(target, STR("/_matrix/client/")) || str_has_prefix(target, STR("/_matrix/media/")) ||
+	    str_has_prefix(target, STR("/_synapse/")) || str_has_prefix(target, STR("/.well-known/"));
+}
+
+static bool
+put_refusal_fields(struct passage *p, struct buf *out, enum err why)
+{
+	unsigned wait = reply_retry_after(why);
+	const struct route *r = p->j.route;
+
+	/* Without CORS a browser client sees only a network error (Matrix client-server API, "Web Browser Clients"). */
+	if (is_client_path(p->ex->req.target) && !buf_put(out, STR(CORS)))
+		return false;
+	if (why == ERR_METHOD && r != NULL && !buf_printf(out, "Allow: %s\r\n", r->methods))
+		return false;
+	return wait == 0 || buf_printf(out, "Retry-After: %u\r\n", wait);
+}
+
+static void
+refuse(struct passage *p, enum err why)
+{
+	struct exchange *ex = p->ex;
+	struct buf fields, body;
+
+	if (ex->head_sent || err_rows[why].status == 0) {
+		leave(p, why);
+		exchange_abort(ex);
+		return;
+	}
+	p->status = err_rows[why].status;
+	buf_init(&fields, 2048);
+	buf_init(&body, 2048);
+	if (!put_refusal_fields(p, &fields, why) || !reply_body(&body, why)) {
+		leave(p, ERR_MEMORY);
+		exchange_abort(ex);
+	} else {
+		struct str f = buf_str(&fields), b = buf_str(&body);
+
+		leave(p, why);
+		exchange_answer(ex, err_rows[why].status, "application/json", f, b);
+	}
+	buf_fini(&fields);
+	buf_fini(&body);
+}
+
+/* A rule in mode `log` lets through what it would refuse, and says so. */
+static enum err
+weigh(struct passage *p, enum rule_mode mode, enum err err, unsigned series)
+{
+	if (err == OK || mode == RULE_ENFORCE)
+		return err;
+	metrics_inc(series);
+	if (mode == RULE_LOG)
+		log_info("%016llx would be refused: reason=%s (rule in mode log)", (unsigned long long)p->ex->id,
+		    err_name(err));
+	return OK;
+}
+
+/* --- facts --- */
+
+static void
+on_fact_timer(void *arg)
+{
+	refuse(arg, ERR_LOOKUP);
+}
+
+static void
+enter_facts(struct passage *p)
+{
+	p->state = FACTS;
+	timer_set(p->w->loop, &p->timer, p->conf->fact_timeout);
+}
+
+static void
+take_keys(struct passage *p, const struct fact *f)
+{
+	drop_fact(&p->keys);
+	p->keys = snapshot_hold((struct snapshot *)(uintptr_t)&f->snap);
+	p->j.keys = f->err == OK ? (const struct serverkeys *)(const void *)f : NULL;
+}
+
+static void
+on_keys(void *arg, const struct fact *f)
+{
+	struct passage *p = arg;
+
+	timer_clear(&p->timer);
+	take_keys(p, f);
+	advance(p);
+}
+
+static void
+take_account(struct passage *p, const struct fact *f)
+{
+	const struct account *a = (const struct account *)(const void *)f;
+
+	p->account = snapshot_hold((struct snapshot *)(uintptr_t)&f->snap);
+	if (f->err == OK)
+		p->rule_account = (struct rule_account){ .known = true, .is_admin = a->is_admin,
+			.user = str_z(a->user_id), .has_displayname = a->has_displayname,
+			.displayname = str_z(a->displayname) };
+	p->j.account = &p->rule_account;
+}
+
+static void
+on_account(void *arg, const struct fact *f)
+{
+	struct passage *p = arg;
+
+	timer_clear(&p->timer);
+	take_account(p, f);
+	advance(p);
+}
+
+static void
+on_invites(void *arg, const bool *known)
+{
+	struct passage *p = arg;
+
+	timer_clear(&p->timer);
+	p->question = NULL;
+	for (size_t i = 0; i < p->j.n_invites; i++)
+		p->known[i] = known[i];
+	p->j.invites_known = p->known;
+	advance(p);
+}
+
+/* true: the keys are here (good or not), false: they will come. */
+static bool
+have_keys(struct passage *p)
+{
+	struct keys_input in = { 0 };
+	const struct fact *f;
+
+	if (p->keys == NULL && (f = fact_peek(p->w->keys, p->j.origin, &in)) != NULL)
+		take_keys(p, f);
+	if (p->keys != NULL && (p->j.keys == NULL || p->keys_renewed || !rule_keys_unknown(&p->j)))
+		return true;
+	if (p->keys != NULL) {
+		/* The origin may have a new key: ask again, but not for every stranger's invention. */
+		p->keys_renewed = true;
+		in.younger_than = keyring_younger_than(loop_now(p->w->loop));
+		if (p->keys->looked_up >= in.younger_than)
+			return true;
+	}
+	fact_get(p->w->keys, p->j.origin, &in, in.younger_than, &p->wait, on_keys, p);
+	enter_facts(p);
+	return false;
+}
+
+static bool
+have_account(struct passage *p)
+{
+	struct str token = rule_token(&p->j);
+	struct account_input in = { .server_name = str_z(p->j.service->server_name), .token = token };
+	struct account_key key;
+	const struct fact *f;
+
+	if (p->j.account != NULL)
+		return true;
+	if (token.n == 0) {
+		p->j.account = &p->rule_account; /* unknown: the homeserver will ask for a token */
+		return true;
+	}
+	key = account_key(in.server_name, token);
+	f = fact_peek(p->w->accounts, account_key_str(&key), &in);
+	if (f != NULL) {
+		take_account(p, f);
+		return true;
+	}
+	fact_get(p->w->accounts, account_key_str(&key), &in, 0, &p->wait, on_account, p);
+	enter_facts(p);
+	return false;
+}
+
+static bool
+have_invites(struct passage *p)
+{
+	if (p->j.n_invites == 0 || p->j.invites_known != NULL)
+		return true;
+	p->known = arena_alloc(&p->ex->arena, p->j.n_invites * sizeof(*p->known));
+	if (p->known != NULL)
+		p->question = lookups_ask_invites(p->w, p->j.service, p->j.invites, p->j.n_invites, on_invites, p);
+	if (p->question == NULL) {
+		refuse(p, ERR_MEMORY);
+		return false;
+	}
+	enter_facts(p);
+	return false;
+}
+
+/* --- the body --- */
+
+static uint64_t
+body_limit(const struct passage *p)
+{
+	return p->j.route->api == API_CLIENT ? p->conf->inspect_body_max : p->conf->federation_body_max;
+}
+
+static void
+read_body(struct passage *p)
+{
+	struct str data;
+	enum err why;
+
+	for (;;) {
+		switch (exchange_peek(p->ex, &data, &why)) {
+		case EXCHANGE_DATA:
+			if (!buf_put(&p->body, data)) {
+				refuse(p, buf_len(&p->body) + data.n > p->body.max ? ERR_BODY_SIZE : ERR_MEMORY);
+				return;
+			}
+			exchange_consume(p->ex, data.n);
+			break;
+		case EXCHANGE_AGAIN:
+			return;
+		case EXCHANGE_BAD:
+			refuse(p, why);
+			return;
+		case EXCHANGE_END:
+			exchange_want_body(p->ex, false);
+			p->body_read = true;
+			p->j.body = buf_str(&p->body);
+			advance(p);
+			return;
+		}
+	}
+}
+
+static bool
+have_body(struct passage *p)
+{
+	if (p->body_read || p->ex->req.framing == H1_NO_BODY ||
+	    (p->ex->req.framing == H1_LENGTH && p->ex->req.length == 0))
+		return true;
+	p->state = BODY;
+	buf_init(&p->body, body_limit(p));
+	exchange_want_body(p->ex, true);
+	read_body(p);
+	return false;
+}
+
+/* Canonical form and shape; a body that is not there stays empty. */
+static enum err
+understand_body(struct passage *p)
+{
+	enum err err;
+
+	if (p->j.body.n == 0)
+		return OK;
+	err = canonical_form(&p->ex->arena, p->j.body, &p->j.content);
+	if (err == OK && json_type(p->j.content) != JSON_OBJECT)
+		err = ERR_JSON_SHAPE;
+	return err;
+}
+
+/* --- forwarding --- */
+
+static struct str
+extra_fields(struct passage *p)
+{
+	struct buf b;
+	struct str out = STR_NONE;
+
+	buf_init(&b, 4096);
+	if (buf_printf(&b, "X-Forwarded-For: %s\r\nX-Forwarded-Proto: %s\r\nX-Forwarded-Host: " STR_FMT
+		"\r\nX-Request-ID: %016llx\r\n", p->ex->peer, p->ex->tls ? "https" : "http",
+		STR_ARG(p->ex->req.host), (unsigned long long)p->ex->id))
+		out = arena_dup(&p->ex->arena, buf_str(&b));
+	buf_fini(&b);
+	return out;
+}
+
+static void
+relay(struct passage *p, struct upstream *up)
+{
+	const struct proxy_conf *c = p->conf;
+	const struct forward_request how = {
+		.extra = extra_fields(p),
+		.whole_body = p->body_read,
+		.body = p->j.body,
+		.head_max = c->head_max,
+		.fields_max = c->fields_max,
+		.first_byte_timeout = p->j.route->slow ? c->upstream_slow_timeout : c->upstream_timeout,
+		.idle_timeout = c->upstream_timeout,
+	};
+
+	p->state = RELAY;
+	if (p->forwarded == 0)
+		p->forwarded = clock_now();
+	if (how.extra.n == 0) {
+		pool_release(up, true);
+		refuse(p, ERR_MEMORY);
+		return;
+	}
+	forward_start(&p->forward, p->w->loop, p->ex, up, &how, on_forwarded, p);
+}
+
+static void
+on_dialled(void *arg, struct upstream *up, enum err why)
+{
+	struct passage *p = arg;
+
+	if (up == NULL)
+		refuse(p, why);
+	else
+		relay(p, up);
+}
+
+static void
+dial(struct passage *p)
+{
+	struct upstream *up = p->retried ? NULL : pool_take(p->w->pools[p->service], NULL, NULL);
+
+	if (up != NULL) {
+		relay(p, up);
+		return;
+	}
+	p->state = DIAL;
+	pool_acquire(p->w->pools[p->service], p->retried, &p->dial, on_dialled, p);
+}
+
+static void
+on_forwarded(void *arg, enum err err)
+{
+	struct passage *p = arg;
+	struct exchange *ex = p->ex;
+
+	p->status = p->forward.response_head ? p->forward.resp.status : 0;
+	if (err == OK) {
+		leave(p, OK);
+		exchange_end(ex);
+		return;
+	}
+	if (err == ERR_UPSTREAM_DOWN && !p->retried && forward_may_retry(&p->forward, ex)) {
+		metrics_inc(S_UPSTREAM_RETRIES);
+		p->retried = true;
+		dial(p);
+		return;
+	}
+	refuse(p, err);
+}
+
+/* --- judging --- */
+
+static enum err
+judge_federation(struct passage *p)
+{
+	enum err err = rule_authorization(&p->j);
+
+	if (err != OK)
+		return err;
+	if (p->j.destination_absent)
+		metrics_inc(S_DESTINATION_ABSENT);
+	worker_list(p->w, p->j.service->federation_index, p->j.now_ms / 1000, &p->j.list, &p->j.list_stale);
+	err = rule_membership(&p->j);
+	/* The signature of a request without content covers no body: such a body could say anything. */
+	if (err == OK && (p->ex->req.framing == H1_CHUNKED || p->ex->req.length > 0) &&
+	    (p->ex->req.method == H1_GET || p->ex->req.method == H1_HEAD))
+		err = ERR_HTTP_BODY;
+	return err;
+}
+
+/* After the body: everything that needs it.  Facts may be needed in between. */
+static enum err
+judge_body(struct passage *p)
+{
+	enum rule_mode mode = p->j.service->invite_rule;
+	enum err err = p->body_judged ? OK : understand_body(p);
+
+	if (err != OK || p->body_judged)
+		return err;
+	p->body_judged = true;
+	if (p->j.route->api == API_CLIENT)
+		return OK;
+	err = rule_signature(&p->j);
+	if (err != OK || mode == RULE_OFF)
+		return err;
+	switch (p->j.route->rule) {
+	case RULE_INVITE:
+	case RULE_INVITE_V1:
+	case RULE_EXCHANGE:
+		return weigh(p, mode, rule_invite(&p->j), S_RULE_LOGGED_INVITE);
+	case RULE_TRANSACTION:
+		return rule_transaction_list(&p->j);
+	default:
+		return OK;
+	}
+}
+
+/* The last word, when every fact is here. */
+static enum err
+judge_facts(struct passage *p)
+{
+	if (p->j.route->rule == RULE_TRANSACTION && p->j.n_invites > 0)
+		return weigh(p, p->j.service->invite_rule, rule_transaction(&p->j), S_RULE_LOGGED_INVITE);
+	if (p->j.account != NULL) {
+		if (p->account != NULL && p->account->err != OK && p->account->err != ERR_NOT_FOUND)
+			return p->account->err == ERR_UPSTREAM_DOWN ? ERR_UPSTREAM_DOWN : ERR_LOOKUP;
+		return weigh(p, p->j.service->displayname_rule, rule_displayname(&p->j), S_RULE_LOGGED_DISPLAYNAME);
+	}
+	return OK;
+}
+
+/* Whether the request must be authenticated as a homeserver's. */
+static bool
+is_authenticated(const struct passage *p)
+{
+	const struct route *r = p->j.route;
+
+	if (r->api != API_FEDERATION)
+		return false;
+	return !(r->open == OPEN_VERSION && p->j.service->version_open) &&
+	    !(r->open == OPEN_OPENID && p->j.service->openid_open);
+}
+
+static bool
+guards_displayname(const struct passage *p)
+{
+	return p->j.route->api == API_CLIENT && p->j.route->rule != RULE_NONE &&
+	    p->j.service->displayname_rule != RULE_OFF;
+}
+
+/* An invite that is let through will come a second time as an event in a transaction. */
+static enum err
+note_invite(struct passage *p)
+{
+	bool invite = p->j.route->rule == RULE_INVITE || p->j.route->rule == RULE_INVITE_V1;
+
+	if (!invite || p->j.n_invites != 1)
+		return OK;
+	return lookups_note_invite(p->w, p->j.service, &p->j.invites[0]) ? OK : ERR_MEMORY;
+}
+
+static void
+advance(struct passage *p)
+{
+	bool federation = is_authenticated(p), guarded = guards_displayname(p);
+	enum err err = OK;
+
+	if (federation) {
+		if (!have_keys(p))
+			return;
+		if (p->j.keys == NULL)
+			err = p->keys->err == ERR_OVERLOAD ? ERR_LOOKUP : ERR_XMATRIX_KEY;
+		else if (rule_keys_unknown(&p->j))
+			err = ERR_XMATRIX_KEY;
+	}
+	if (err == OK && (federation || (guarded && p->j.route->body == BODY_INSPECT))) {
+		if (!have_body(p))
+			return;
+		err = judge_body(p);
+	}
+	if (err == OK && federation && !have_invites(p))
+		return;
+	if (err == OK && guarded && rule_displayname_applies(&p->j) && !have_account(p))
+		return;
+	if (err == OK)
+		err = judge_facts(p);
+	if (err == OK)
+		err = note_invite(p);
+	if (err == OK)
+		dial(p);
+	else
+		refuse(p, err);
+}
+
+/* --- the head --- */
+
+static struct str
+lower_host(struct str host, char out[256])
+{
+	size_t n = host.n > 0 && host.p[0] == '[' ? (size_t)(str_chr(host, ']') - host.p) + 1 : 0;
+
+	if (n == 0) {
+		struct str rest;
+
+		str_cut(host, ':', &host, &rest);
+		n = host.n;
+	}
+	if (n > 255)
+		return STR_NONE;
+	for (size_t i = 0; i < n; i++)
+		out[i] = str_lower(host.p[i]);
+	return str_of(out, n);
+}
+
+/* The service by Host, confirmed by what the client asked TLS for. */
+static enum err
+find_service(struct passage *p)
+{
+	char host[256], sni[256];
+	const struct service_conf *s = proxy_conf_service_by_host(p->conf, lower_host(p->ex->req.host, host));
+
+	if (s == NULL)
+		return ERR_MISDIRECTED;
+	if (p->ex->sni.n > 0 ? proxy_conf_service_by_host(p->conf, lower_host(p->ex->sni, sni)) != s
+			     : !s->is_default)
+		return ERR_MISDIRECTED;
+	p->j.service = s;
+	p->j.federation = proxy_conf_federation(p->conf, s);
+	p->service = (size_t)(s - p->conf->services);
+	return OK;
+}
+
+static enum err
+check_listener(const struct passage *p)
+{
+	enum route_api api = p->j.route->api;
+	enum listener_kind kind = p->listener->kind;
+
+	if (api == API_ADMIN)
+		return !p->j.service->admin_paths ? ERR_ADMIN_PATH : kind & LISTEN_CLIENTS ? OK : ERR_UNRECOGNIZED;
+	if (api == API_CLIENT)
+		return kind & LISTEN_CLIENTS ? OK : ERR_UNRECOGNIZED;
+	return kind & LISTEN_FEDERATION ? OK : ERR_UNRECOGNIZED;
+}
+
+static enum err
+check_body_length(const struct passage *p)
+{
+	bool inspected = is_authenticated(p) || (guards_displayname(p) && p->j.route->body == BODY_INSPECT);
+	uint64_t max = inspected ? body_limit(p) : p->conf->client_body_max;
+
+	return p->ex->req.framing == H1_LENGTH && p->ex->req.length > max ? ERR_BODY_SIZE : OK;
+}
+
+static enum err
+judge_head(struct passage *p)
+{
+	const struct h1_head *req = &p->ex->req;
+	enum err err = find_service(p);
+
+	if (err == OK)
+		err = route_split(&p->ex->arena, req->target, &p->path);
+	if (err == OK)
+		err = route_find(&p->path, req->method_text, &p->j.route);
+	if (err == OK)
+		err = req->method == H1_CONNECT || req->method == H1_TRACE ? ERR_METHOD : check_listener(p);
+	if (err == OK)
+		err = check_body_length(p);
+	if (err == OK && is_authenticated(p))
+		err = judge_federation(p);
+	return err;
+}
+
+/* --- events of the exchange --- */
+
+static void
+on_body(void *arg)
+{
+	struct passage *p = arg;
+
+	if (p->state == BODY)
+		read_body(p);
+	else if (p->state == RELAY)
+		forward_on_body(&p->forward);
+}
+
+static void
+on_room(void *arg)
+{
+	struct passage *p = arg;
+
+	if (p->state == RELAY)
+		forward_on_room(&p->forward);
+}
+
+static void
+on_gone(void *arg, enum err why)
+{
+	struct passage *p = arg;
+
+	if (p->forward.response_head)
+		p->status = p->forward.resp.status;
+	leave(p, why);
+}
+
+static const struct exchange_events events = { .body = on_body, .room = on_room, .gone = on_gone };
+
+static struct passage *
+passage_alloc(struct worker *w)
+{
+	struct passage *p = w->spare;
+
+	if (p != NULL) {
+		w->spare = p->spare;
+		w->n_spare--;
+	} else {
+		p = malloc(sizeof(*p));
+	}
+	if (p != NULL)
+		memset(p, 0, offsetof(struct passage, path));
+	return p;
+}
+
+void
+passage_open(void *listener, struct exchange *ex, enum err bad)
+{
+	struct worker_listener *l = listener;
+	struct passage *p = passage_alloc(l->worker);
+
+	if (p == NULL) {
+		exchange_abort(ex);
+		return;
+	}
+	p->w = l->worker;
+	p->listener = l;
+	p->conf = snapshot_hold(&l->worker->conf->snap);
+	p->ex = ex;
+	ex->events = &events;
+	ex->arg = p;
+	fact_wait_init(&p->wait);
+	pool_wait_init(&p->dial);
+	timer_init(&p->timer, on_fact_timer, p);
+	p->j.req = &ex->req;
+	p->j.path = &p->path;
+	p->j.arena = &ex->arena;
+	p->j.now_ms = clock_wall_ms();
+	if (bad == OK)
+		bad = judge_head(p);
+	if (bad != OK)
+		refuse(p, bad);
+	else
+		advance(p);
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/worker.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/base/log.h"
+#include "proxy/control.h"
+#include "proxy/inbound.h"
+#include "proxy/lookups.h"
+#include "proxy/series.h"
+
+struct thread { /* what worker.h does not show */
+	struct worker w;
+	pthread_t id;
+};
+
+/* --- the thread --- */
+
+static void
+finish_drain(struct worker *w)
+{
+	loop_stop(w->loop);
+}
+
+static void
+on_drain_timer(void *arg)
+{
+	struct worker *w = arg;
+
+	log_warn("drain: %zu connections still busy at the deadline; closing them (timeouts.drain)", w->http.n_conns);
+	finish_drain(w);
+}
+
+static void
+on_conn_closed(struct http_server *s)
+{
+	struct worker *w = s->owner;
+
+	if (w->draining && s->n_conns == 0)
+		finish_drain(w);
+}
+
+static void
+begin_drain(struct worker *w)
+{
+	if (w->draining)
+		return;
+	w->draining = true;
+	inbound_stop(w);
+	http_server_drain(&w->http);
+	if (w->http.n_conns == 0)
+		finish_drain(w);
+	else
+		timer_set(w->loop, &w->drain_timer, w->conf->drain_timeout);
+}
+
+static void
+open_ended(struct letter *l, void *receiver) /* on the control thread */
+{
+	free(l);
+	if (receiver != NULL)
+		control_worker_ended(receiver);
+}
+
+static void
+tell_ended(struct worker *w)
+{
+	struct letter *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		abort(); /* the control thread would wait for ever */
+	l->open = open_ended;
+	loop_post(control_loop(w->control), l);
+}
+
+static void *
+worker_main(void *arg)
+{
+	struct worker *w = arg;
+	char name[16];
+
+	snprintf(name, sizeof(name), "worker%u", w->number);
+	log_thread(name);
+	if (!metrics_thread())
+		log_error("no memory for metrics; this worker counts nothing");
+	loop_run(w->loop);
+	http_server_fini(&w->http);
+	lookups_close(w);
+	tell_ended(w);
+	log_flush();
+	return NULL;
+}
+
+void
+worker_free(struct worker *w)
+{
+	lookups_close(w);
+	loop_free(w->loop); /* frees what is buried and opens what is still in the mailbox */
+	inbound_close(w);
+	free(w);
+}
+
+struct worker *
+worker_start(struct control *control, unsigned number, struct proxy_conf *conf, struct tls_tickets *tickets,
+    const int *sockets, size_t n_sockets, const unsigned char invite_key[INVITE_KEY_BYTES], char *why,
+    size_t why_size)
+{
+	struct thread *t = calloc(1, sizeof(*t));
+	struct worker *w = &t->w;
+
+	snprintf(why, why_size, "out of memory or descriptors");
+	if (t == NULL)
+		return NULL;
+	w->number = number;
+	w->control = control;
+	w->tickets = snapshot_hold(&tickets->snap);
+	memcpy(w->invite_key, invite_key, INVITE_KEY_BYTES);
+	w->loop = loop_new(w);
+	if (w->loop == NULL)
+		goto fail;
+	http_server_init(&w->http, w->loop);
+	w->http.closed = on_conn_closed;
+	timer_init(&w->drain_timer, on_drain_timer, w);
+	if (!inbound_adopt(w, conf, why, why_size) || !lookups_open(w) ||
+	    !inbound_listen(w, sockets, n_sockets))
+		goto fail;
+	if (pthread_create(&t->id, NULL, worker_main, w) != 0) {
+		snprintf(why, why_size, "cannot start a thread");
+		goto fail;
+	}
+	return w;
+fail:
+	worker_free(w);
+	return NULL;
+}
+
+void
+worker_join(struct worker *w)
+{
+	pthread_join(((struct thread *)w)->id, NULL);
+}
+
+/* --- news --- */
+
+struct news {
+	struct letter letter;
+	void (*apply)(struct worker *w, struct news *n);
+	struct snapshot *snapshot; /* one reference */
+	size_t federation;
+	int64_t as_of;
+};
+
+static void
+open_news(struct letter *l, void *receiver)
+{
+	struct news *n = (struct news *)l;
+
+	if (receiver != NULL)
+		n->apply(receiver, n);
+	snapshot_drop(n->snapshot);
+	free(n);
+}
+
+static bool
+post(struct worker *w, void (*apply)(struct worker *, struct news *), struct snapshot *s, size_t federation,
+    int64_t as_of)
+{
+	struct news *n = calloc(1, sizeof(*n));
+
+	if (n == NULL)
+		return false;
+	n->letter.open = open_news;
+	n->apply = apply;
+	n->snapshot = snapshot_hold(s);
+	n->federation = federation;
+	n->as_of = as_of;
+	loop_post(w->loop, &n->letter);
+	return true;
+}
+
+static void
+apply_conf(struct worker *w, struct news *n)
+{
+	char why[256];
+
+	if (!inbound_adopt(w, (struct proxy_conf *)n->snapshot, why, sizeof(why)))
+		log_error("reload: this worker keeps its old configuration: %s", why);
+}
+
+static void
+apply_tickets(struct worker *w, struct news *n)
+{
+	snapshot_drop((struct snapshot *)w->tickets);
+	w->tickets = snapshot_hold(n->snapshot);
+	tls_server_set_tickets(w->tls, w->tickets);
+}
+
+static void
+apply_list(struct worker *w, struct news *n)
+{
+	struct federation_view *v;
+
+	if (n->federation >= w->conf->n_federations)
+		return; /* from before a reload; the list is posted again after it */
+	v = &w->federations[n->federation];
+	snapshot_drop((struct snapshot *)v->list);
+	v->list = snapshot_hold(n->snapshot);
+	v->as_of = n->as_of;
+}
+
+static void
+apply_drain(struct worker *w, struct news *n)
+{
+	(void)n;
+	begin_drain(w);
+}
+
+bool
+worker_post_conf(struct worker *w, struct proxy_conf *conf)
+{
+	return post(w, apply_conf, &conf->snap, 0, 0);
+}
+
+bool
+worker_post_tickets(struct worker *w, struct tls_tickets *tickets)
+{
+	return post(w, apply_tickets, &tickets->snap, 0, 0);
+}
+
+bool
+worker_post_list(struct worker *w, size_t federation, const struct fedlist *list, int64_t as_of)
+{
+	return post(w, apply_list, (struct snapshot *)(uintptr_t)list, federation, as_of);
+}
+
+bool
+worker_post_drain(struct worker *w)
+{
+	return post(w, apply_drain, NULL, 0, 0);
+}
+
+void
+worker_list(const struct worker *w, size_t federation, int64_t now_s, const struct fedlist **list, bool *stale)
+{
+	const struct federation_view *v = &w->federations[federation];
+	int64_t ttl = (int64_t)(w->conf->federations[federation].list_ttl / 1000), end;
+
+	*list = v->list;
+	*stale = false;
+	if (v->list == NULL)
+		return;
+	end = fedlist_not_after(v->list);
+	*stale = now_s - v->as_of > ttl || (end != 0 && now_s > end);
+}

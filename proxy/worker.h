@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * worker - one data-plane thread: its loop, listeners, TLS contexts, upstream pools, fact caches.
+ *
+ * Everything here is touched by the worker's own thread only; news from the control thread arrives as
+ * letters (worker_post_*).
+ */
+#ifndef SCHLEUSE_PROXY_WORKER_H
+#define SCHLEUSE_PROXY_WORKER_H
+
+#include "lib/fact/fact.h"
+#include "lib/federation/fedlist.h"
+#include "lib/http/h1conn.h"
+#include "lib/http/pool.h"
+#include "lib/net/listener.h"
+#include "lib/net/tls.h"
+#include "proxy/config.h"
+
+#define INVITE_KEY_BYTES 32
+
+struct control;
+struct passage;
+
+struct worker_listener {
+	struct worker *worker;
+	struct listener *listener;
+	enum listener_kind kind;
+};
+
+struct federation_view { /* what is in force, as the control thread last said */
+	struct fedlist *list;  /* one reference, or NULL */
+	int64_t as_of;         /* wall-clock second of its last refresh */
+};
+
+struct worker {
+	unsigned number;
+	struct control *control;
+	struct loop *loop;
+	struct proxy_conf *conf;            /* one reference */
+	struct tls_server *tls;
+	struct tls_tickets *tickets;        /* one reference */
+	struct http_server http;
+	struct worker_listener *listeners;
+	size_t n_listeners;
+	struct pool **pools;                /* by service */
+	struct federation_view *federations; /* by federation */
+	struct fact_cache *keys;            /* struct serverkeys by origin */
+	struct fact_cache *accounts;        /* struct account by token hash */
+	unsigned char invite_key[INVITE_KEY_BYTES];
+	struct passage *spare;              /* a few freed passages, to save the allocator */
+	unsigned n_spare;
+	bool draining;
+	struct timer drain_timer;
+};
+
+/* Starts a worker's thread.  Takes references of conf and tickets, and over the sockets.  NULL with a message. */
+struct worker *worker_start(struct control *control, unsigned number, struct proxy_conf *conf,
+    struct tls_tickets *tickets, const int *sockets, size_t n_sockets,
+    const unsigned char invite_key[INVITE_KEY_BYTES], char *why, size_t why_size) MUST_CHECK;
+void worker_join(struct worker *w); /* waits for the thread; it ends after worker_post_drain() */
+void worker_free(struct worker *w); /* after worker_join() */
+
+/* News, from the control thread. */
+bool worker_post_conf(struct worker *w, struct proxy_conf *conf);         /* takes a reference */
+bool worker_post_tickets(struct worker *w, struct tls_tickets *tickets);  /* takes a reference */
+bool worker_post_list(struct worker *w, size_t federation, const struct fedlist *list, int64_t as_of); /* ditto */
+bool worker_post_drain(struct worker *w);
+
+/* Whether federation traffic may pass now; fills what rules look at. */
+void worker_list(const struct worker *w, size_t federation, int64_t now_s, const struct fedlist **list, bool *stale);
+
+#endif

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is written about the program agrees with the program's source (ML-123616)."""
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[2]
+GENERATED = {"configure", "aclocal.m4", "config.h.in", "Makefile.in", "autom4te.cache", "build-aux"}
+DATA = {"corpus", "cases", "vectors", "__pycache__"}
+TEXTS = {".c", ".h", ".py", ".sh", ".mk", ".m4", ".ac", ".am", ".yaml", ".md", ".lua", ".in", ".5", ".8", ".supp"}
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def files():
+    """The project's own files, in a clone as well as in an unpacked archive."""
+    for folder, folders, names in os.walk(SOURCE):
+        folders[:] = [f for f in folders if f not in GENERATED and not f.startswith((".", "build"))
+                      or f == ".ci"]
+        for name in names:
+            if name not in GENERATED and not name.endswith(("~", ".pyc")):
+                yield Path(folder, name)
+
+
+def is_text_of_ours(path):
+    if DATA & set(path.relative_to(SOURCE).parts):
+        return False
+    return path.suffix in TEXTS or path.read_bytes()[:2] == b"#!"
+
+
+def page(name):
+    return (SOURCE / "doc" / name).read_text()
+
+
+def section(text, name):
+    return text.partition(f"<!-- {name}: begin")[2].partition(f"<!-- {name}: end")[0]
+
+
+def test_every_reason_for_refusal_is_explained_to_operators():
+    assert load(SOURCE / "doc" / "reasons.py").faults() == []
+
+
+def metrics_of_the_source():
+    names = set()
+    for path in [*SOURCE.glob("proxy/**/*.[ch]"), *SOURCE.glob("lib/**/*.[ch]")]:
+        names |= set(re.findall(r'"(schleuse_[a-z0-9_]+)"', path.read_text()))
+    return names
+
+
+def test_metrics_in_the_source_and_in_the_manual_are_the_same():
+    source, manual = metrics_of_the_source(), section(page("operations.md"), "metrics")
+    documented = set(re.findall(r"`(schleuse_[a-z0-9_]+)", manual))
+    assert source, "no metrics found; has the way of declaring them changed?"
+    assert sorted(source - documented) == [] and sorted(documented - source) == []
+
+
+@pytest.mark.parametrize("text", ["README.md", "CONTRIBUTING.md", "SECURITY.md", *(
+    f"doc/{p.name}" for p in sorted((SOURCE / "doc").glob("*.md")))])
+def test_links_and_commands_lead_somewhere(text):
+    path = SOURCE / text
+    targets = re.findall(r"\]\(([^)#]+)\)", path.read_text())
+    missing = [t for t in targets if "://" not in t and not (path.parent / t).exists()]
+    commands = re.findall(r"(?:^|[\s`])\./([a-z-]+)", path.read_text())
+    missing += [c for c in commands if c != "configure" and not os.access(SOURCE / c, os.X_OK)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("text", ["conformance.md", "architecture.md", "operations.md", "deviations.md"])
+def test_named_files_exist(text):
+    named = re.findall(r"`((?:lib|proxy|tests|etc|man|contrib|doc|bench)/[\w./-]+)`", page(text))
+    missing = [n for n in named if not (SOURCE / n).exists() and not [*SOURCE.glob(n.rstrip("/") + ".*")]]
+    assert missing == []
+
+
+def requirements():
+    ids = [f"FD-5.2.1.2-{n}" for n in range(1, 21)] + ["FD-5.2.2-16", "FD-5.2.2-18"]
+    ids += [f"ML-123615-{n}" for n in range(1, 5)] + ["ML-123621-1", "ML-123621-2"]
+    return ids + [f"O-{n}" for n in range(4, 14)] + ["T-2", "T-10", "T-13"]
+
+
+def test_conformance_has_one_row_for_each_requirement():
+    rows = re.findall(r"^\| ([A-Z]+-[\d.-]+) \|", page("conformance.md"), re.M)
+    assert sorted(rows) == sorted(requirements())
+
+
+def test_every_file_names_its_licence():
+    bare = [str(p.relative_to(SOURCE)) for p in files() if is_text_of_ours(p)
+            and "SPDX-License-Identifier: Apache-2.0" not in p.read_text()[:400]]
+    assert bare == []
+
+
+def test_no_file_names_a_developers_machine():
+    private = re.compile("|".join(["/" + "work/", "/" + "home/[a-z]", "/" + "root/", "/" + "tmp/[a-z]{2}/"]))
+    named = [str(p.relative_to(SOURCE)) for p in files()
+             if is_text_of_ours(p) and private.search(p.read_text())]
+    assert named == []
+
+
+@pytest.mark.parametrize("manual", sorted(p.name for p in (SOURCE / "man").glob("*.[58]")))
+def test_manuals_are_sound(manual):
+    if shutil.which("mandoc") is None:
+        pytest.skip("mandoc is not installed")
+    path = SOURCE / "man" / manual
+    done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", path], capture_output=True, text=True)
+    assert done.stdout == ""
+
+
+def test_the_sample_homeserver_keeps_to_its_side():
+    yaml = pytest.importorskip("yaml")
+    sample = yaml.safe_load((SOURCE / "etc" / "synapse-homeserver.yaml").read_text())
+    for listener in sample["listeners"]:
+        assert listener["bind_addresses"] == ["127.0.0.1"]  # T-11
+    assert sample["enable_registration"] is False and sample["allow_guest_access"] is False
+    assert "de.gematik.ti-messenger.passport" in sample["room_prejoin_state"]["additional_event_types"]
+    assert sample["push"]["include_content"] is False  # ML-123618-6
+    assert sample["trusted_key_servers"] == []
