@@ -3,4 +3,5 @@ include tests/unit/local.mk
 include tests/fuzz/local.mk
 include tests/integration/local.mk
 EXTRA_DIST += tests/tally.py tests/lsan.supp
-EXTRA_DIST += tests/integration/test_docs.py tests/integration/test_tally.py
+EXTRA_DIST += tests/integration/test_docs.py tests/integration/test_tally.py tests/integration/test_scripts.py \
+	tests/integration/test_bench.py

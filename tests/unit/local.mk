@@ -4,12 +4,6 @@ if HAVE_CRITERION
 check_PROGRAMS += tests/unit/unit
 TESTS += tests/unit/unit
 endif
-tests_unit_unit_SOURCES = \
-	tests/unit/test_h1.c \
-	tests/unit/test_str.c
-tests_unit_unit_SOURCES += tests/unit/httpd.c tests/unit/httpd.h tests/unit/test_fetch.c
-tests_unit_unit_SOURCES += tests/unit/test_lookups.c tests/unit/test_resolver.c
-tests_unit_unit_SOURCES += tests/unit/test_fact.c tests/unit/test_address.c tests/unit/test_discovery.c tests/unit/test_invites.c
 tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) -DTEST_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_unit_LDADD = libproxy.a libschleuse.a $(DEPS_LIBS) $(CRITERION_LIBS)
 tests_unit_unit_SOURCES =
@@ -51,3 +45,7 @@ tests_unit_unit_SOURCES += tests/unit/test_x5c.c
 tests_unit_unit_SOURCES += tests/unit/test_xmatrix.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.h
+tests_unit_unit_SOURCES += tests/unit/httpd.c
+tests_unit_unit_SOURCES += tests/unit/httpd.h
+tests_unit_unit_SOURCES += tests/unit/test_lookups.c
+tests_unit_unit_SOURCES += tests/unit/test_resolver.c
