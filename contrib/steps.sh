@@ -43,7 +43,7 @@ steps_wait() # TITLE BEGAN: shows that the child lives, until it ends; its statu
 	if [ -t 1 ]; then
 		while kill -0 "$steps_child" 2>/dev/null; do
 			printf '\r  %s ... %s s ' "$1" $(($(date +%s) - $2))
-			sleep 1
+			sleep 0.2
 		done
 		printf '\r\033[K'
 	fi

@@ -37,7 +37,8 @@ proxy_conf_load(const char *path, struct buf *errors)
 	d->conf.path = arena_z(&d->arena, str_z(path));
 	load_init(&l, path, &d->arena, errors);
 	/* a file that could not be read as YAML has left nothing to check */
-	if (load_file(&l, proxy_conf_rows, &d->conf) || d->conf.n_listeners + d->conf.n_services > 0) {
+	if (load_file(&l, proxy_conf_rows, &d->conf) ||
+	    d->conf.n_listeners + d->conf.n_services > 0) {
 		config_check(&l, &d->conf);
 		config_files(&l, &d->conf);
 	}
@@ -66,7 +67,8 @@ proxy_conf_federation(const struct proxy_conf *c, const struct service_conf *s)
 }
 
 bool
-proxy_conf_needs_restart(const struct proxy_conf *old, const struct proxy_conf *new, struct buf *what)
+proxy_conf_needs_restart(
+    const struct proxy_conf *old, const struct proxy_conf *new, struct buf *what)
 {
 	return conf_changed(proxy_conf_rows, old, new, CONF_RESTART, what);
 }

@@ -23,7 +23,8 @@ is_host(const char *s)
 
 	if (inet_pton(AF_INET6, s, &ip6) == 1)
 		return true;
-	return name_parse(str_z(s), &name) && name.port == 0 && s[0] != '[' && strchr(s, ':') == NULL;
+	return name_parse(str_z(s), &name) && name.port == 0 && s[0] != '[' &&
+	       strchr(s, ':') == NULL;
 }
 
 /* An IP literal, with or without port ("[ip6]:port"). */
@@ -36,7 +37,8 @@ is_ip_with_port(struct arena *a, const char *s)
 
 	if (inet_pton(AF_INET, s, &ip4) == 1 || inet_pton(AF_INET6, s, &ip6) == 1)
 		return true;
-	return conf_address_parse(a, str_z(s), NULL, &ad) == NULL && conf_address_is_ip(&ad) && ad.port != 0;
+	return conf_address_parse(a, str_z(s), NULL, &ad) == NULL && conf_address_is_ip(&ad) &&
+	       ad.port != 0;
 }
 
 static void
@@ -51,20 +53,26 @@ check_listeners(struct load *l, struct proxy_conf *c)
 		if (ad->text == NULL)
 			continue;
 		if (!conf_address_is_ip(ad))
-			load_fault(l, ad, "address: '%s' is not an IP address; write 0.0.0.0 or [::] for all of them",
+			load_fault(l, ad,
+			    "address: '%s' is not an IP address; write 0.0.0.0 or [::] for all of "
+			    "them",
 			    ad->text);
 		for (size_t j = 0; j < i && ad->port != 0; j++)
 			if (c->listeners[j].address.text != NULL &&
 			    strcmp(c->listeners[j].address.text, ad->text) == 0)
-				load_fault(l, ad, "address: '%s' appears twice; join the two listeners", ad->text);
+				load_fault(l, ad,
+				    "address: '%s' appears twice; join the two listeners",
+				    ad->text);
 	}
 	if (c->n_listeners > 0 && (served & LISTEN_CLIENTS) == 0)
-		load_fault(l, &c->listeners, "listeners: none serves clients; add \"clients\" to one of them");
+		load_fault(l, &c->listeners,
+		    "listeners: none serves clients; add \"clients\" to one of them");
 	if (c->n_listeners > 0 && (served & LISTEN_FEDERATION) == 0)
 		log_warn("%s: no listener serves the federation", c->path);
 }
 
-/* Without a setting the admin listener is a socket beside the state: reachable for those who may read that. */
+/* Without a setting the admin listener is a socket beside the state: reachable for those who may
+ * read that. */
 static void
 check_admin(struct load *l, struct proxy_conf *c)
 {
@@ -80,7 +88,8 @@ check_admin(struct load *l, struct proxy_conf *c)
 			load_fault(l, &c->admin, "admin: '%s': %s; set admin", text, why);
 	} else if (!conf_address_is_loopback(&c->admin)) {
 		load_fault(l, &c->admin,
-		    "admin: '%s' can be reached from other machines; use a loopback address or unix:/path",
+		    "admin: '%s' can be reached from other machines; use a loopback address or "
+		    "unix:/path",
 		    c->admin.text);
 	}
 }
@@ -100,19 +109,24 @@ check_list(struct load *l, struct federation_conf *f)
 {
 	if ((f->list_file == NULL) == (f->list_url == NULL))
 		load_fault(l, f->list_url != NULL ? &f->list_url : &f->list_file,
-		    "list: %s; give one of the two", f->list_file == NULL ? "neither file nor url is set"
-		    : "both file and url are set");
+		    "list: %s; give one of the two",
+		    f->list_file == NULL ? "neither file nor url is set"
+					 : "both file and url are set");
 	if (f->list_url != NULL && !is_https(f->list_url))
-		load_fault(l, &f->list_url, "url: must be https://host/path without user and password");
+		load_fault(
+		    l, &f->list_url, "url: must be https://host/path without user and password");
 	if (f->list_interval > 0 && f->list_interval >= f->list_ttl && f->list_ttl > 0)
-		log_warn("%s: federation %s: list.interval is not shorter than list.ttl; the list will be stale "
-			 "between two looks", l->faults.path, f->name != NULL ? f->name : "");
+		log_warn("%s: federation %s: list.interval is not shorter than list.ttl; the list "
+			 "will be stale "
+			 "between two looks",
+		    l->faults.path, f->name != NULL ? f->name : "");
 }
 
 static bool
 is_file_stem(const char *s)
 {
-	return strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == strlen(s);
+	return strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+	       strlen(s);
 }
 
 static void
@@ -123,15 +137,20 @@ check_federations(struct load *l, struct proxy_conf *c)
 
 		check_list(l, f);
 		for (size_t j = 0; j < f->n_passport_certs; j++)
-			if (f->passport_certs[j].x5u != NULL && !c->test_mode && !is_https(f->passport_certs[j].x5u))
-				load_fault(l, &f->passport_certs[j].x5u, "x5u: must be an https:// URL");
+			if (f->passport_certs[j].x5u != NULL && !c->test_mode &&
+			    !is_https(f->passport_certs[j].x5u))
+				load_fault(
+				    l, &f->passport_certs[j].x5u, "x5u: must be an https:// URL");
 		if (f->name == NULL)
 			continue;
 		if (!is_file_stem(f->name))
-			load_fault(l, &f->name, "name: only letters, digits, - and _; it becomes a file name");
+			load_fault(l, &f->name,
+			    "name: only letters, digits, - and _; it becomes a file name");
 		for (size_t j = 0; j < i; j++)
-			if (c->federations[j].name != NULL && strcmp(c->federations[j].name, f->name) == 0)
-				load_fault(l, &f->name, "name: '%s' appears twice; rename one", f->name);
+			if (c->federations[j].name != NULL &&
+			    strcmp(c->federations[j].name, f->name) == 0)
+				load_fault(
+				    l, &f->name, "name: '%s' appears twice; rename one", f->name);
 	}
 }
 
@@ -144,7 +163,8 @@ check_hosts(struct load *l, struct service_conf *s)
 		lower(s->hosts.v[i]);
 		if (is_host(s->hosts.v[i]))
 			continue;
-		load_fault(l, &s->hosts.v[i], "hosts: '%s' is not a host name; write it without scheme, port and path",
+		load_fault(l, &s->hosts.v[i],
+		    "hosts: '%s' is not a host name; write it without scheme, port and path",
 		    s->hosts.v[i]);
 		s->hosts.v[i] = NULL;
 	}
@@ -164,7 +184,8 @@ check_names(struct load *l, struct service_conf *s)
 		return;
 	text = name_normal(str_z(s->server_name), normal);
 	if (text.n == 0 || !name_parse(text, &name)) {
-		load_fault(l, &s->server_name, "server_name: '%s' is not a Matrix server name; write host or host:port",
+		load_fault(l, &s->server_name,
+		    "server_name: '%s' is not a Matrix server name; write host or host:port",
 		    s->server_name);
 		s->server_name = NULL;
 		return;
@@ -204,19 +225,23 @@ check_unique(struct load *l, struct proxy_conf *c, size_t at)
 	for (size_t j = 0; j < at; j++) {
 		struct service_conf *o = &c->services[j];
 
-		if (s->server_name != NULL && o->server_name != NULL && strcmp(s->server_name, o->server_name) == 0) {
-			load_fault(l, s, "server_name: '%s' is already that of an earlier service", s->server_name);
+		if (s->server_name != NULL && o->server_name != NULL &&
+		    strcmp(s->server_name, o->server_name) == 0) {
+			load_fault(l, s, "server_name: '%s' is already that of an earlier service",
+			    s->server_name);
 			return; /* its hosts collide for the same reason */
 		}
 		for (size_t h = 0; h < s->hosts.n; h++)
 			if (s->hosts.v[h] != NULL && has_host(o, s->hosts.v[h], SIZE_MAX))
-				load_fault(l, load_given(l, &s->hosts) ? (void *)&s->hosts : (void *)s,
+				load_fault(l,
+				    load_given(l, &s->hosts) ? (void *)&s->hosts : (void *)s,
 				    "hosts: '%s' already belongs to service '%s'", s->hosts.v[h],
 				    o->server_name != NULL ? o->server_name : "?");
 	}
 	for (size_t h = 0; h < s->hosts.n; h++)
 		if (s->hosts.v[h] != NULL && has_host(s, s->hosts.v[h], h))
-			load_fault(l, &s->hosts, "hosts: '%s' appears twice; remove one", s->hosts.v[h]);
+			load_fault(
+			    l, &s->hosts, "hosts: '%s' appears twice; remove one", s->hosts.v[h]);
 }
 
 static void
@@ -227,10 +252,14 @@ check_upstream(struct load *l, struct service_conf *s)
 	if (ad->text == NULL)
 		return;
 	if (!conf_address_is_loopback(ad))
-		load_fault(l, ad, "homeserver: '%s' is not a loopback address; plain HTTP must not leave the machine, use "
-		    "127.0.0.1:port, [::1]:port or unix:/path", ad->text);
+		load_fault(l, ad,
+		    "homeserver: '%s' is not a loopback address; plain HTTP must not leave the "
+		    "machine, use "
+		    "127.0.0.1:port, [::1]:port or unix:/path",
+		    ad->text);
 	else if (ad->unix_path == NULL && ad->port == 0)
-		load_fault(l, ad, "homeserver: port 0 cannot be connected to; write the homeserver's port");
+		load_fault(l, ad,
+		    "homeserver: port 0 cannot be connected to; write the homeserver's port");
 }
 
 static void
@@ -243,11 +272,14 @@ check_admins(struct load *l, struct service_conf *s)
 		if (s->org_admins.v[i] == NULL)
 			continue;
 		if (!mxid_parse(str_z(s->org_admins.v[i]), &local, &server))
-			load_fault(l, &s->org_admins.v[i], "org_admins: not a Matrix user ID; write @name:server");
+			load_fault(l, &s->org_admins.v[i],
+			    "org_admins: not a Matrix user ID; write @name:server");
 		else if (s->server_name != NULL &&
-		    !str_eq(name_normal(server, normal), str_z(s->server_name)))
-			load_fault(l, &s->org_admins.v[i], "org_admins: not a user of %s; a service's administrators are "
-			    "its own users", s->server_name);
+			 !str_eq(name_normal(server, normal), str_z(s->server_name)))
+			load_fault(l, &s->org_admins.v[i],
+			    "org_admins: not a user of %s; a service's administrators are "
+			    "its own users",
+			    s->server_name);
 	}
 }
 
@@ -259,20 +291,22 @@ check_membership(struct load *l, struct proxy_conf *c, struct service_conf *s)
 
 	if (s->federation == NULL)
 		return;
-	while (i < c->n_federations &&
-	    (c->federations[i].name == NULL || strcmp(c->federations[i].name, s->federation) != 0))
+	while (i < c->n_federations && (c->federations[i].name == NULL ||
+					   strcmp(c->federations[i].name, s->federation) != 0))
 		i++;
 	if (i == c->n_federations) {
-		load_fault(l, &s->federation, "federation: '%s' is not the name of a federation of this file",
-		    s->federation);
+		load_fault(l, &s->federation,
+		    "federation: '%s' is not the name of a federation of this file", s->federation);
 		return;
 	}
 	s->federation_index = i;
 	f = &c->federations[i];
 	if (s->invite_rule != RULE_OFF && (f->passport_anchors.n == 0 || f->n_passport_certs == 0))
 		load_fault(l, &s->federation,
-		    "federation: '%s' has no passport.anchors or no passport.certificates; add them, or set "
-		    "invites.passport of this service to off", s->federation);
+		    "federation: '%s' has no passport.anchors or no passport.certificates; add "
+		    "them, or set "
+		    "invites.passport of this service to off",
+		    s->federation);
 }
 
 static void
@@ -290,7 +324,8 @@ check_services(struct load *l, struct proxy_conf *c)
 		check_membership(l, c, s);
 		check_admins(l, s);
 		if (s->is_default && first != NULL)
-			load_fault(l, &s->is_default, "default: a second default service; at most one can be");
+			load_fault(l, &s->is_default,
+			    "default: a second default service; at most one can be");
 		else if (s->is_default)
 			first = s;
 	}
@@ -304,9 +339,12 @@ check_lookups(struct load *l, struct proxy_conf *c)
 	struct server_name name;
 
 	for (size_t i = 0; i < c->nameservers.n; i++)
-		if (c->nameservers.v[i] != NULL && !is_ip_with_port(&l->scratch, c->nameservers.v[i]))
-			load_fault(l, &c->nameservers.v[i], "nameservers: '%s' is not an IP address; write ip, ip4:port or "
-			    "[ip6]:port", c->nameservers.v[i]);
+		if (c->nameservers.v[i] != NULL &&
+		    !is_ip_with_port(&l->scratch, c->nameservers.v[i]))
+			load_fault(l, &c->nameservers.v[i],
+			    "nameservers: '%s' is not an IP address; write ip, ip4:port or "
+			    "[ip6]:port",
+			    c->nameservers.v[i]);
 	for (size_t i = 0; i < c->n_hosts; i++) {
 		struct host_conf *h = &c->hosts[i];
 
@@ -315,15 +353,17 @@ check_lookups(struct load *l, struct proxy_conf *c)
 		if (h->name != NULL && !name_parse(str_z(h->name), &name))
 			load_fault(l, &h->name, "hosts: '%s' is not a host name", h->name);
 		if (h->address != NULL && !is_ip_with_port(&l->scratch, h->address))
-			load_fault(l, &h->address, "hosts: '%s' is not an IP address; write ip, ip4:port or [ip6]:port",
+			load_fault(l, &h->address,
+			    "hosts: '%s' is not an IP address; write ip, ip4:port or [ip6]:port",
 			    h->address);
 	}
 	for (size_t i = 0; i < c->notaries.n; i++)
 		if (c->notaries.v[i] != NULL && !name_parse(str_z(c->notaries.v[i]), &name))
-			load_fault(l, &c->notaries.v[i], "notaries: '%s' is not a Matrix server name",
-			    c->notaries.v[i]);
+			load_fault(l, &c->notaries.v[i],
+			    "notaries: '%s' is not a Matrix server name", c->notaries.v[i]);
 	if (!c->ca_system && c->ca_file == NULL)
-		load_fault(l, &c->ca_system, "ca_system: false leaves no CA at all; set ca_file or make it true");
+		load_fault(l, &c->ca_system,
+		    "ca_system: false leaves no CA at all; set ca_file or make it true");
 }
 
 /* Limits that would contradict each other. */
@@ -336,13 +376,18 @@ check_order(struct load *l, struct proxy_conf *c)
 		bool may_equal;
 	} pairs[] = {
 		{ "target_max", "head_max", &c->target_max, &c->head_max, false },
-		{ "federation_body_max", "request_memory", &c->federation_body_max, &c->request_memory, true },
-		{ "inspect_body_max", "request_memory", &c->inspect_body_max, &c->request_memory, true },
-		{ "inspect_body_max", "client_body_max", &c->inspect_body_max, &c->client_body_max, true },
+		{ "federation_body_max", "request_memory", &c->federation_body_max,
+		    &c->request_memory, true },
+		{ "inspect_body_max", "request_memory", &c->inspect_body_max, &c->request_memory,
+		    true },
+		{ "inspect_body_max", "client_body_max", &c->inspect_body_max, &c->client_body_max,
+		    true },
 		{ "upstream_idle_max", "upstream_connections_max", &c->upstream_idle_max,
 		    &c->upstream_connections_max, true },
-		{ "upstream", "upstream_slow", &c->upstream_timeout, &c->upstream_slow_timeout, true },
-		{ "negative_ttl", "negative_ttl_max", &c->negative_ttl, &c->negative_ttl_max, true },
+		{ "upstream", "upstream_slow", &c->upstream_timeout, &c->upstream_slow_timeout,
+		    true },
+		{ "negative_ttl", "negative_ttl_max", &c->negative_ttl, &c->negative_ttl_max,
+		    true },
 	};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
@@ -363,7 +408,9 @@ config_check(struct load *l, struct proxy_conf *c)
 	bool complete = load_ok(l); /* else numbers may be missing */
 
 	if (c->test_mode)
-		log_warn("%s: test_mode is on: self-signed certificates are accepted; never in production", c->path);
+		log_warn("%s: test_mode is on: self-signed certificates are accepted; never in "
+			 "production",
+		    c->path);
 	check_listeners(l, c);
 	check_admin(l, c);
 	check_federations(l, c);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config_check - the steps between the rows and a configuration in force.  Only proxy/config.c needs it.
+ * config_check - the steps between the rows and a configuration in force.  Only proxy/config.c
+ * needs it.
  *
- * Each step adds its faults to the load and goes on, so that an operator sees all of them at once; fields may
- * be NULL where an earlier step found a fault.
+ * Each step adds its faults to the load and goes on, so that an operator sees all of them at once;
+ * fields may be NULL where an earlier step found a fault.
  */
 #ifndef SCHLEUSE_PROXY_CONFIG_CHECK_H
 #define SCHLEUSE_PROXY_CONFIG_CHECK_H
@@ -14,7 +15,8 @@
 /* What one setting demands of another; names in normal form, implied values filled in.  No I/O. */
 void config_check(struct load *l, struct proxy_conf *c);
 
-/* Reads and judges what the configuration names: certificates, keys, OCSP responses, trust anchors. */
+/* Reads and judges what the configuration names: certificates, keys, OCSP responses, trust anchors.
+ */
 void config_files(struct load *l, struct proxy_conf *c);
 void config_files_fini(struct proxy_conf *c); /* wipes keys, drops what is not in the arena */
 

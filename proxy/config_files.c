@@ -16,8 +16,8 @@
 #define KEY_MAX (64 << 10)
 #define OCSP_MAX (64 << 10)
 
-/* The file's bytes in the arena.  The room is reserved at once, so no copy of a key stays behind in memory that was
- * outgrown; the one in use is wiped. */
+/* The file's bytes in the arena.  The room is reserved at once, so no copy of a key stays behind in
+ * memory that was outgrown; the one in use is wiped. */
 static bool
 read_file(struct load *l, const char *what, char *const *path, size_t max, struct str *out)
 {
@@ -75,10 +75,14 @@ judge_certificate(struct load *l, const struct proxy_conf *c, struct service_con
 {
 	struct finding finding = { l, s };
 	struct certcheck check = {
-		.chain_file = s->certificate, .key_file = s->key,
-		.chain_pem = s->certificate_pem, .key_pem = s->key_pem,
-		.hosts = (const char *const *)s->hosts.v, .n_hosts = s->hosts.n,
-		.now = clock_wall_s(), .test_mode = c->test_mode,
+		.chain_file = s->certificate,
+		.key_file = s->key,
+		.chain_pem = s->certificate_pem,
+		.key_pem = s->key_pem,
+		.hosts = (const char *const *)s->hosts.v,
+		.n_hosts = s->hosts.n,
+		.now = clock_wall_s(),
+		.test_mode = c->test_mode,
 	};
 	bool good = certcheck_judge(&check, on_finding, &finding, &s->certificate_not_after);
 
@@ -92,22 +96,27 @@ judge_ocsp(struct load *l, struct service_conf *s)
 	OCSP_RESPONSE *r = d2i_OCSP_RESPONSE(NULL, &p, (long)s->ocsp_der.n);
 
 	if (r == NULL || OCSP_response_status(r) != OCSP_RESPONSE_STATUS_SUCCESSFUL)
-		load_fault(l, &s->ocsp_file, "ocsp_file: %s is not a successful OCSP response in DER; fetch it again, or "
-		    "remove the line", s->ocsp_file);
+		load_fault(l, &s->ocsp_file,
+		    "ocsp_file: %s is not a successful OCSP response in DER; fetch it again, or "
+		    "remove the line",
+		    s->ocsp_file);
 	OCSP_RESPONSE_free(r);
 }
 
 static void
 read_service(struct load *l, const struct proxy_conf *c, struct service_conf *s)
 {
-	bool complete = read_file(l, "certificate", &s->certificate, CERTIFICATE_MAX, &s->certificate_pem);
+	bool complete =
+	    read_file(l, "certificate", &s->certificate, CERTIFICATE_MAX, &s->certificate_pem);
 
 	for (size_t i = 0; i < s->hosts.n; i++)
 		complete = complete && s->hosts.v[i] != NULL;
 	if (read_file(l, "key", &s->key, KEY_MAX, &s->key_pem)) {
 		if (!c->test_mode && fs_is_private(s->key) != 1)
 			load_fault(l, &s->key,
-			    "key: %s can be read by others; chmod 0600 (or 0640 with the daemon's group)", s->key);
+			    "key: %s can be read by others; chmod 0600 (or 0640 with the daemon's "
+			    "group)",
+			    s->key);
 		if (complete)
 			judge_certificate(l, c, s);
 	}
@@ -115,7 +124,8 @@ read_service(struct load *l, const struct proxy_conf *c, struct service_conf *s)
 		judge_ocsp(l, s);
 }
 
-/* The trust anchors in PEM files; NULL after adding a fault at the file to blame, or where one is missing. */
+/* The trust anchors in PEM files; NULL after adding a fault at the file to blame, or where one is
+ * missing. */
 static X509_STORE *
 read_anchors(struct load *l, struct conf_list *files)
 {
@@ -130,8 +140,9 @@ read_anchors(struct load *l, struct conf_list *files)
 			return NULL;
 		store = x5c_anchors((const char *const *)&files->v[i], 1, &why);
 		if (store == NULL) {
-			load_fault(l, &files->v[i], "anchors: %s: %s%s%s; expected a PEM file of certificates",
-			    files->v[i], err_text(why), why == ERR_FILE ? ": " : "",
+			load_fault(l, &files->v[i],
+			    "anchors: %s: %s%s%s; expected a PEM file of certificates", files->v[i],
+			    err_text(why), why == ERR_FILE ? ": " : "",
 			    why == ERR_FILE ? strerror(errno) : "");
 			return NULL;
 		}
@@ -146,7 +157,8 @@ read_anchors(struct load *l, struct conf_list *files)
 static struct passport_trust *
 read_passports(struct load *l, struct federation_conf *f, X509_STORE *anchors)
 {
-	struct passport_certificate *certs = arena_alloc(&l->scratch, f->n_passport_certs * sizeof(*certs));
+	struct passport_certificate *certs =
+	    arena_alloc(&l->scratch, f->n_passport_certs * sizeof(*certs));
 	struct passport_trust *trust;
 	enum err why = OK;
 
@@ -163,8 +175,9 @@ read_passports(struct load *l, struct federation_conf *f, X509_STORE *anchors)
 		certs[i] = (struct passport_certificate){ .file = one->file, .x5u = one->x5u };
 		sk_X509_pop_free(x5c_read_pem(one->file, &why), X509_free);
 		if (why != OK) {
-			load_fault(l, &one->file, "file: %s: %s%s%s; expected a PEM certificate", one->file,
-			    err_text(why), why == ERR_FILE ? ": " : "", why == ERR_FILE ? strerror(errno) : "");
+			load_fault(l, &one->file, "file: %s: %s%s%s; expected a PEM certificate",
+			    one->file, err_text(why), why == ERR_FILE ? ": " : "",
+			    why == ERR_FILE ? strerror(errno) : "");
 			return NULL;
 		}
 	}
@@ -197,8 +210,9 @@ try_ca_file(struct load *l, const char *what, char *const *path)
 		return;
 	store = x5c_anchors((const char *const *)path, 1, &why);
 	if (store == NULL)
-		load_fault(l, path, "%s: %s: %s%s%s; expected a PEM file of CA certificates", what, *path, err_text(why),
-		    why == ERR_FILE ? ": " : "", why == ERR_FILE ? strerror(errno) : "");
+		load_fault(l, path, "%s: %s: %s%s%s; expected a PEM file of CA certificates", what,
+		    *path, err_text(why), why == ERR_FILE ? ": " : "",
+		    why == ERR_FILE ? strerror(errno) : "");
 	X509_STORE_free(store);
 }
 
@@ -219,7 +233,8 @@ config_files_fini(struct proxy_conf *c)
 {
 	for (size_t i = 0; i < c->n_services; i++)
 		if (c->services[i].key_pem.n > 0)
-			OPENSSL_cleanse((char *)(uintptr_t)c->services[i].key_pem.p, c->services[i].key_pem.n);
+			OPENSSL_cleanse(
+			    (char *)(uintptr_t)c->services[i].key_pem.p, c->services[i].key_pem.n);
 	for (size_t i = 0; i < c->n_federations; i++) {
 		X509_STORE_free(c->federations[i].anchors);
 		snapshot_drop((struct snapshot *)c->federations[i].passports);

@@ -2,8 +2,8 @@
 /*
  * config_rows - the settings of schleuse-proxy, in the order of the sample file.
  *
- * A row here, its entry in man/schleuse-proxy.yaml.5 and its line in etc/proxy.yaml belong together; a test
- * compares the three.
+ * A row here, its entry in man/schleuse-proxy.yaml.5 and its line in etc/proxy.yaml belong
+ * together; a test compares the three.
  */
 #include "proxy/config.h"
 

@@ -50,7 +50,8 @@ is_name(struct str s)
 	for (size_t i = 0; i < s.n; i++) {
 		char c = str_lower(s.p[i]);
 
-		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_'))
+		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+			c == '_'))
 			return false;
 		if (c == '.' && i + 1 < s.n && s.p[i + 1] == '.')
 			return false;
@@ -58,7 +59,8 @@ is_name(struct str s)
 	return true;
 }
 
-/* Only digits and dots: it must then be a proper IPv4 address, or resolvers would each read their own. */
+/* Only digits and dots: it must then be a proper IPv4 address, or resolvers would each read their
+ * own. */
 static bool
 looks_numeric(const char *host)
 {
@@ -97,7 +99,9 @@ parse_tcp(struct arena *a, struct str s, struct conf_address *out)
 	if (out->host == NULL)
 		return no_memory;
 	if (s.p[0] == '[')
-		return inet_pton(AF_INET6, out->host, &ip6) == 1 ? NULL : "no IPv6 address between the brackets";
+		return inet_pton(AF_INET6, out->host, &ip6) == 1
+			   ? NULL
+			   : "no IPv6 address between the brackets";
 	if (host.n > 0 && looks_numeric(out->host))
 		return inet_pton(AF_INET, out->host, &ip4) == 1 ? NULL : "not an IPv4 address";
 	return is_name(host) ? NULL : "not a host name; " FORM;
@@ -122,8 +126,8 @@ conf_address_is_ip(const struct conf_address *ad)
 	struct in6_addr ip6;
 	struct in_addr ip4;
 
-	return ad->host != NULL &&
-	    (inet_pton(AF_INET, ad->host, &ip4) == 1 || inet_pton(AF_INET6, ad->host, &ip6) == 1);
+	return ad->host != NULL && (inet_pton(AF_INET, ad->host, &ip4) == 1 ||
+				       inet_pton(AF_INET6, ad->host, &ip6) == 1);
 }
 
 bool

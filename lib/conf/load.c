@@ -20,8 +20,8 @@ struct load_place {
 	bool given; /* false: a default; `at` is its section */
 };
 
-static void fill(struct load *l, const struct tree_node *map, struct tree_mark at, const char *section,
-    const struct conf_option *rows, void *base);
+static void fill(struct load *l, const struct tree_node *map, struct tree_mark at,
+    const char *section, const struct conf_option *rows, void *base);
 
 void
 load_init(struct load *l, const char *path, struct arena *values, struct buf *errors)
@@ -102,7 +102,8 @@ load_given(const struct load *l, const void *field)
 	return p != NULL && p->given;
 }
 
-/* Edit distance of two names, a swap of neighbours counting as one; names past the bound differ a lot. */
+/* Edit distance of two names, a swap of neighbours counting as one; names past the bound differ a
+ * lot. */
 static size_t
 distance(struct str a, struct str b)
 {
@@ -123,8 +124,8 @@ distance(struct str a, struct str b)
 				best = up[j] + 1;
 			if (row[j - 1] + 1 < best)
 				best = row[j - 1] + 1;
-			if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1] &&
-			    upper[j - 2] + 1 < best)
+			if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] &&
+			    a.p[i - 2] == b.p[j - 1] && upper[j - 2] + 1 < best)
 				best = upper[j - 2] + 1;
 			row[j] = best;
 		}
@@ -158,11 +159,13 @@ unknown_key(struct load *l, const struct tree_node *key, const struct conf_optio
 
 	tree_show(key->text, shown);
 	if (near != NULL) {
-		tree_fault(&l->faults, key->at, "unknown key '%s'; did you mean '%s'?", shown, near);
+		tree_fault(
+		    &l->faults, key->at, "unknown key '%s'; did you mean '%s'?", shown, near);
 		return;
 	}
 	for (const struct conf_option *r = rows; r->name != NULL && n < sizeof(known); r++)
-		n += (size_t)snprintf(known + n, sizeof(known) - n, "%s%s", n > 0 ? ", " : "", r->name);
+		n += (size_t)snprintf(
+		    known + n, sizeof(known) - n, "%s%s", n > 0 ? ", " : "", r->name);
 	tree_fault(&l->faults, key->at, "unknown key '%s'; known here are %s", shown, known);
 }
 
@@ -182,8 +185,9 @@ check_keys(struct load *l, const struct tree_node *map, const struct conf_option
 		while (earlier != c && !str_eq(earlier->key->text, c->key->text))
 			earlier = earlier->next;
 		if (earlier != c)
-			tree_fault(&l->faults, c->key->at, "key '%s' appears twice; it is already in line %zu",
-			    r->name, earlier->key->at.line);
+			tree_fault(&l->faults, c->key->at,
+			    "key '%s' appears twice; it is already in line %zu", r->name,
+			    earlier->key->at.line);
 	}
 }
 
@@ -209,13 +213,14 @@ kind_fits(struct load *l, const struct conf_option *row, const struct tree_node 
 	if (tree_is_null(n)) {
 		if (row->type == CONF_SECTION)
 			return true; /* everything below it is commented out */
-		tree_fault(&l->faults, n->at, "%s has no value; expected %s, or remove the line", row->name,
-		    conf_type_expected(row->type));
+		tree_fault(&l->faults, n->at, "%s has no value; expected %s, or remove the line",
+		    row->name, conf_type_expected(row->type));
 		return false;
 	}
 	if (n->kind == needed)
 		return true;
-	tree_fault(&l->faults, n->at, "%s is %s; expected %s", row->name, kinds[n->kind], conf_type_expected(row->type));
+	tree_fault(&l->faults, n->at, "%s is %s; expected %s", row->name, kinds[n->kind],
+	    conf_type_expected(row->type));
 	return false;
 }
 
@@ -246,12 +251,13 @@ allocate(struct load *l, size_t n, size_t size, struct tree_mark at)
 static void
 set_scalar(struct load *l, const struct conf_option *row, const struct tree_node *n, void *field)
 {
-	enum conf_type type = conf_type_is_list(row->type) ? conf_element_type(row->type) : row->type;
+	enum conf_type type =
+	    conf_type_is_list(row->type) ? conf_element_type(row->type) : row->type;
 
 	remember(l, field, n->at, true);
 	if (n->kind != TREE_SCALAR)
-		tree_fault(&l->faults, n->at, "an entry of %s is not a single value; expected %s", row->name,
-		    conf_type_expected(type));
+		tree_fault(&l->faults, n->at, "an entry of %s is not a single value; expected %s",
+		    row->name, conf_type_expected(type));
 	else if (!conf_value_set(&l->ctx, row, type, n->text, field))
 		tree_fault(&l->faults, n->at, "%s: %s", row->name, l->ctx.why);
 }
@@ -305,7 +311,8 @@ set_sequence(struct load *l, const struct conf_option *row, const struct tree_no
 			fill(l, c, c->at, "", row->rows, item);
 			continue;
 		}
-		tree_fault(&l->faults, c->at, "an item of %s is not a map; expected \"key: value\" lines", row->name);
+		tree_fault(&l->faults, c->at,
+		    "an item of %s is not a map; expected \"key: value\" lines", row->name);
 	}
 }
 
@@ -322,8 +329,9 @@ set_map(struct load *l, const struct conf_option *row, const struct tree_node *n
 		while (earlier != c && !str_eq(earlier->key->text, c->key->text))
 			earlier = earlier->next;
 		if (earlier != c)
-			tree_fault(&l->faults, c->key->at, "'%s' appears twice; it is already in line %zu",
-			    c->key->text.p, earlier->key->at.line);
+			tree_fault(&l->faults, c->key->at,
+			    "'%s' appears twice; it is already in line %zu", c->key->text.p,
+			    earlier->key->at.line);
 		set_scalar(l, &row->rows[0], c->key, item + row->rows[0].field.at);
 		set_scalar(l, &row->rows[1], c, item + row->rows[1].field.at);
 	}
@@ -348,7 +356,8 @@ set(struct load *l, const struct conf_option *row, const struct tree_node *n, vo
 		set_scalar(l, row, n, field);
 }
 
-/* A default that is a list: "a, b".  A default is ours, so a bad one is a fault of the program; it is still reported. */
+/* A default that is a list: "a, b".  A default is ours, so a bad one is a fault of the program; it
+ * is still reported. */
 static void
 preset_list(struct load *l, const struct conf_option *row, struct tree_mark at, void *field)
 {
@@ -370,7 +379,8 @@ preset_list(struct load *l, const struct conf_option *row, struct tree_mark at, 
 }
 
 static void
-preset(struct load *l, const struct conf_option *row, struct tree_mark at, const char *section, void *base)
+preset(struct load *l, const struct conf_option *row, struct tree_mark at, const char *section,
+    void *base)
 {
 	void *field = (char *)base + row->field.at;
 
@@ -379,12 +389,12 @@ preset(struct load *l, const struct conf_option *row, struct tree_mark at, const
 		return;
 	}
 	if (row->preset == NULL)
-		tree_fault(&l->faults, at, "'%s%s%s' is missing: %s", section, *section != '\0' ? "." : "", row->name,
-		    row->help);
+		tree_fault(&l->faults, at, "'%s%s%s' is missing: %s", section,
+		    *section != '\0' ? "." : "", row->name, row->help);
 	else if (conf_type_is_list(row->type))
 		preset_list(l, row, at, field);
 	else if (row->type != CONF_MAP && row->type != CONF_SEQUENCE &&
-	    !conf_value_set(&l->ctx, row, row->type, str_z(row->preset), field))
+		 !conf_value_set(&l->ctx, row, row->type, str_z(row->preset), field))
 		tree_fault(&l->faults, at, "default of %s: %s", row->name, l->ctx.why);
 	remember(l, field, at, false);
 }
@@ -414,7 +424,8 @@ load_text(struct load *l, struct str text, const struct conf_option *rows, void 
 	if (root == NULL)
 		return false;
 	if (root->kind != TREE_MAP && !tree_is_null(root))
-		tree_fault(&l->faults, root->at, "the file is not a map; expected \"key: value\" lines");
+		tree_fault(
+		    &l->faults, root->at, "the file is not a map; expected \"key: value\" lines");
 	else
 		fill(l, root->kind == TREE_MAP ? root : NULL, root->at, "", rows, base);
 	return load_ok(l);
@@ -430,10 +441,11 @@ load_file(struct load *l, const struct conf_option *rows, void *base)
 	if (fs_read(l->faults.path, &text) == 0)
 		ok = load_text(l, buf_str(&text), rows, base);
 	else if (errno == EFBIG)
-		tree_fault(&l->faults, (struct tree_mark){ 0, 0 }, "larger than %d bytes; is it a configuration file?",
-		    TREE_TEXT_MAX);
+		tree_fault(&l->faults, (struct tree_mark){ 0, 0 },
+		    "larger than %d bytes; is it a configuration file?", TREE_TEXT_MAX);
 	else
-		tree_fault(&l->faults, (struct tree_mark){ 0, 0 }, "cannot be read: %s", strerror(errno));
+		tree_fault(
+		    &l->faults, (struct tree_mark){ 0, 0 }, "cannot be read: %s", strerror(errno));
 	buf_fini(&text);
 	return ok;
 }

@@ -33,7 +33,7 @@ conf_store(void *field, size_t size, uint64_t value)
 	else if (size == sizeof(uint64_t))
 		memcpy(field, &value, sizeof(value));
 	else
-		assert(!"a field is a bool, an int, an enum or 64 bits wide");
+		assert(false && "a field is a bool, an int, an enum or 64 bits wide");
 }
 
 uint64_t
@@ -74,7 +74,8 @@ conf_type_expected(enum conf_type t)
 		[CONF_DURATION] = "a duration such as 500ms, 10s, 5m, 12h or 30d",
 		[CONF_STRING] = "a text",
 		[CONF_PATH] = "a path",
-		[CONF_ADDRESS] = "an address such as 127.0.0.1:8008, [::1]:8008 or unix:/run/x.sock",
+		[CONF_ADDRESS] =
+		    "an address such as 127.0.0.1:8008, [::1]:8008 or unix:/run/x.sock",
 		[CONF_ENUM] = "a word",
 		[CONF_FLAGS] = "a list such as [a, b]",
 		[CONF_STRINGS] = "a list such as [a, b]",
@@ -102,7 +103,8 @@ static const struct unit {
 	const char *name;
 	uint64_t factor;
 } size_units[] = { { "", 1 }, { "k", 1 << 10 }, { "M", 1 << 20 }, { "G", 1 << 30 }, { NULL, 0 } },
-  time_units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 }, { NULL, 0 } };
+  time_units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 },
+	  { NULL, 0 } };
 
 /* number unit; false when malformed or past 64 bits */
 static bool
@@ -128,12 +130,14 @@ parse_number(enum conf_type type, struct str text, uint64_t *out)
 	if (type == CONF_SIZE)
 		return parse_units(text, size_units, out);
 	if (type == CONF_DURATION)
-		return (str_eq(text, STR("0")) && (*out = 0, true)) || parse_units(text, time_units, out);
+		return (str_eq(text, STR("0")) && (*out = 0, true)) ||
+		       parse_units(text, time_units, out);
 	return str_to_u64(text, UINT64_MAX, out);
 }
 
 static bool
-set_number(struct conf_context *c, const struct conf_option *row, enum conf_type type, struct str text, void *field)
+set_number(struct conf_context *c, const struct conf_option *row, enum conf_type type,
+    struct str text, void *field)
 {
 	char shown[TREE_SHOW_MAX + 4];
 	uint64_t v;
@@ -154,7 +158,8 @@ set_bool(struct conf_context *c, const struct conf_option *row, struct str text,
 	bool yes = str_eq(text, STR("true"));
 
 	if (!yes && !str_eq(text, STR("false")))
-		return wrong(c, "'%s' is not understood; expected true or false", tree_show(text, shown));
+		return wrong(
+		    c, "'%s' is not understood; expected true or false", tree_show(text, shown));
 	conf_store(field, row->field.size, yes);
 	return true;
 }
@@ -169,16 +174,19 @@ set_word(struct conf_context *c, const struct conf_option *row, struct str text,
 	for (const struct conf_word *w = row->words; w->name != NULL; w++) {
 		if (str_eq(text, str_z(w->name))) {
 			conf_store(field, row->field.size,
-			    w->value | (row->type == CONF_FLAGS ? conf_fetch(field, row->field.size) : 0));
+			    w->value |
+				(row->type == CONF_FLAGS ? conf_fetch(field, row->field.size) : 0));
 			return true;
 		}
-		n += (size_t)snprintf(known + n, sizeof(known) - n, "%s%s", n > 0 ? ", " : "", w->name);
+		n += (size_t)snprintf(
+		    known + n, sizeof(known) - n, "%s%s", n > 0 ? ", " : "", w->name);
 	}
 	return wrong(c, "'%s' is not known; expected one of %s", tree_show(text, shown), known);
 }
 
 static bool
-set_text(struct conf_context *c, const struct conf_option *row, enum conf_type type, struct str text, void *field)
+set_text(struct conf_context *c, const struct conf_option *row, enum conf_type type,
+    struct str text, void *field)
 {
 	bool element = conf_type_is_list(row->type);
 	uint64_t min = element ? 1 : row->min, max = element || row->max == 0 ? 4096 : row->max;
@@ -190,9 +198,11 @@ set_text(struct conf_context *c, const struct conf_option *row, enum conf_type t
 		return wrong(c, "is longer than %llu bytes", (unsigned long long)max);
 	for (size_t i = 0; i < text.n; i++)
 		if ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f)
-			return wrong(c, "has a control character in it; write it as one line of text");
+			return wrong(
+			    c, "has a control character in it; write it as one line of text");
 	if (text.n > 0) {
-		copy = type == CONF_PATH ? conf_path_join(c->arena, c->folder, text) : arena_z(c->arena, text);
+		copy = type == CONF_PATH ? conf_path_join(c->arena, c->folder, text)
+					 : arena_z(c->arena, text);
 		if (copy == NULL)
 			return wrong(c, "out of memory");
 	}
@@ -218,7 +228,8 @@ set_address(struct conf_context *c, const struct conf_option *row, struct str te
 }
 
 bool
-conf_value_set(struct conf_context *c, const struct conf_option *row, enum conf_type type, struct str text, void *field)
+conf_value_set(struct conf_context *c, const struct conf_option *row, enum conf_type type,
+    struct str text, void *field)
 {
 	switch (type) {
 	case CONF_BOOL:

@@ -2,10 +2,10 @@
 /*
  * option - a setting is one row: name, type, field, default, range, when it may change, help.
  *
- * The rows of a daemon are constant tables; the loader, the reference manual's test, the comparison of
- * two configurations and the dump all read them.  A default is text and passes through the parser that
- * users' values pass through.  libcyaml knows neither defaults nor number ranges nor positions for
- * them, so the rows stand on libyaml alone.
+ * The rows of a daemon are constant tables; the loader, the reference manual's test, the comparison
+ * of two configurations and the dump all read them.  A default is text and passes through the
+ * parser that users' values pass through.  libcyaml knows neither defaults nor number ranges nor
+ * positions for them, so the rows stand on libyaml alone.
  */
 #ifndef SCHLEUSE_CONF_OPTION_H
 #define SCHLEUSE_CONF_OPTION_H
@@ -44,21 +44,27 @@ struct conf_field {
 };
 
 struct conf_option {
-	const char *name;     /* NULL ends the table */
+	const char *name; /* NULL ends the table */
 	enum conf_type type;
 	struct conf_field field;
-	const char *preset;   /* default as text, lists separated by ", "; NULL: must be given */
+	const char *preset; /* default as text, lists separated by ", "; NULL: must be given */
 	uint64_t min, max;
 	enum conf_change change;
-	const char *help;     /* a noun phrase: what it is */
+	const char *help; /* a noun phrase: what it is */
 	const struct conf_word *words;
 	const struct conf_option *rows;
-	size_t item_size;     /* map, sequence: of one item */
+	size_t item_size;        /* map, sequence: of one item */
 	struct conf_field count; /* map, sequence: the number of items (size_t) */
 };
 
-#define CONF_FIELD(type, member) { offsetof(type, member), sizeof(((type *)0)->member) }
-#define CONF_END { .name = NULL }
+#define CONF_FIELD(type, member)                                                                   \
+	{                                                                                          \
+		offsetof(type, member), sizeof(((type *)0)->member)                                \
+	}
+#define CONF_END                                                                                   \
+	{                                                                                          \
+		.name = NULL                                                                       \
+	}
 
 struct conf_list { /* a sequence of strings */
 	char **v;
@@ -72,25 +78,29 @@ struct conf_context {
 	char why[512];       /* after false: what is wrong; what would be right */
 };
 
-/* Parses one scalar and stores it at `field`.  `type` is the row's, or that of an element of its list. */
-bool conf_value_set(struct conf_context *c, const struct conf_option *row, enum conf_type type, struct str text,
-    void *field) __attribute__((warn_unused_result));
+/* Parses one scalar and stores it at `field`.  `type` is the row's, or that of an element of its
+ * list. */
+bool conf_value_set(struct conf_context *c, const struct conf_option *row, enum conf_type type,
+    struct str text, void *field) __attribute__((warn_unused_result));
 enum conf_type conf_element_type(enum conf_type list); /* CONF_FLAGS: CONF_ENUM */
 bool conf_type_is_list(enum conf_type t);              /* written as a YAML list of scalars */
-void conf_store(void *field, size_t size, uint64_t value); /* into an integer, enum or bool of that size */
+void conf_store(
+    void *field, size_t size, uint64_t value); /* into an integer, enum or bool of that size */
 uint64_t conf_fetch(const void *field, size_t size);
-const char *conf_type_expected(enum conf_type t);      /* "a number", for faults */
+const char *conf_type_expected(enum conf_type t); /* "a number", for faults */
 
 /* The value as it would be written in the file. */
 bool conf_value_print(const struct conf_option *row, const void *base, struct buf *out)
     __attribute__((warn_unused_result));
 /* One line per setting: name TAB type TAB default TAB range TAB reload|restart TAB help. */
-bool conf_dump_options(const struct conf_option *rows, struct buf *out) __attribute__((warn_unused_result));
+bool conf_dump_options(const struct conf_option *rows, struct buf *out)
+    __attribute__((warn_unused_result));
 /* The whole configuration as YAML: every setting with the value in force. */
 bool conf_dump_values(const struct conf_option *rows, const void *base, struct buf *out)
     __attribute__((warn_unused_result));
-/* Appends the names of the settings of that class that differ, ", " between them; whether there are any. */
-bool conf_changed(const struct conf_option *rows, const void *old, const void *new, enum conf_change change,
-    struct buf *what);
+/* Appends the names of the settings of that class that differ, ", " between them; whether there are
+ * any. */
+bool conf_changed(const struct conf_option *rows, const void *old, const void *new,
+    enum conf_change change, struct buf *what);
 
 #endif

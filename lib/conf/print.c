@@ -10,7 +10,8 @@ print_number(enum conf_type type, uint64_t value, char out[PRINT_NUMBER_MAX])
 		const char *name;
 		uint64_t factor;
 	} sizes[] = { { "G", 1 << 30 }, { "M", 1 << 20 }, { "k", 1 << 10 }, { "", 1 } },
-	  times[] = { { "d", 86400000 }, { "h", 3600000 }, { "m", 60000 }, { "s", 1000 }, { "ms", 1 } };
+	  times[] = { { "d", 86400000 }, { "h", 3600000 }, { "m", 60000 }, { "s", 1000 },
+		  { "ms", 1 } };
 	const char *unit = "";
 
 	if (value != 0 && type == CONF_SIZE) {
@@ -39,7 +40,9 @@ quoted(const char *s, struct buf *out)
 	bool ok = buf_put(out, STR("\""));
 
 	for (; s != NULL && *s != '\0' && ok; s++)
-		ok = (*s != '"' && *s != '\\') || buf_put(out, STR("\\")) ? buf_put(out, str_of(s, 1)) : false;
+		ok = (*s != '"' && *s != '\\') || buf_put(out, STR("\\"))
+			 ? buf_put(out, str_of(s, 1))
+			 : false;
 	return ok && buf_put(out, STR("\""));
 }
 
@@ -73,7 +76,8 @@ print_rows(const struct conf_option *rows, const void *base, struct buf *out)
 	bool ok = buf_put(out, STR("{"));
 
 	for (const struct conf_option *r = rows; r->name != NULL && ok; r++)
-		ok = buf_printf(out, "%s%s: ", r == rows ? "" : ", ", r->name) && conf_value_print(r, base, out);
+		ok = buf_printf(out, "%s%s: ", r == rows ? "" : ", ", r->name) &&
+		     conf_value_print(r, base, out);
 	return ok && buf_put(out, STR("}"));
 }
 
@@ -92,8 +96,9 @@ print_pairs(const struct conf_option *row, const void *base, struct buf *out)
 	bool ok = buf_put(out, STR("{"));
 
 	for (size_t i = 0; i < n && ok; i++, item += row->item_size)
-		ok = (i == 0 || buf_put(out, STR(", "))) && conf_value_print(&row->rows[0], item, out) &&
-		    buf_put(out, STR(": ")) && conf_value_print(&row->rows[1], item, out);
+		ok = (i == 0 || buf_put(out, STR(", "))) &&
+		     conf_value_print(&row->rows[0], item, out) && buf_put(out, STR(": ")) &&
+		     conf_value_print(&row->rows[1], item, out);
 	return ok && buf_put(out, STR("}"));
 }
 
@@ -117,11 +122,13 @@ conf_value_print(const struct conf_option *row, const void *base, struct buf *ou
 
 	switch (row->type) {
 	case CONF_BOOL:
-		return buf_printf(out, "%s", conf_fetch(field, row->field.size) != 0 ? "true" : "false");
+		return buf_printf(
+		    out, "%s", conf_fetch(field, row->field.size) != 0 ? "true" : "false");
 	case CONF_SIZE:
 	case CONF_COUNT:
 	case CONF_DURATION:
-		return buf_printf(out, "%s", print_number(row->type, conf_fetch(field, row->field.size), number));
+		return buf_printf(
+		    out, "%s", print_number(row->type, conf_fetch(field, row->field.size), number));
 	case CONF_ENUM:
 	case CONF_FLAGS:
 		return print_words(row, conf_fetch(field, row->field.size), out);
@@ -150,7 +157,8 @@ conf_dump_values(const struct conf_option *rows, const void *base, struct buf *o
 	bool ok = true;
 
 	for (const struct conf_option *r = rows; r->name != NULL && ok; r++)
-		ok = buf_printf(out, "%s: ", r->name) && conf_value_print(r, base, out) && buf_put(out, STR("\n"));
+		ok = buf_printf(out, "%s: ", r->name) && conf_value_print(r, base, out) &&
+		     buf_put(out, STR("\n"));
 	return ok;
 }
 
@@ -176,11 +184,20 @@ static bool
 dump(const struct conf_option *rows, const char *prefix, struct buf *out)
 {
 	static const char *const types[CONF_TYPES] = {
-		[CONF_BOOL] = "bool", [CONF_SIZE] = "size", [CONF_COUNT] = "count",
-		[CONF_DURATION] = "duration", [CONF_STRING] = "string", [CONF_PATH] = "path",
-		[CONF_ADDRESS] = "address", [CONF_ENUM] = "word", [CONF_FLAGS] = "list of words",
-		[CONF_STRINGS] = "list of strings", [CONF_PATHS] = "list of paths", [CONF_MAP] = "map",
-		[CONF_SECTION] = "section", [CONF_SEQUENCE] = "list of sections",
+		[CONF_BOOL] = "bool",
+		[CONF_SIZE] = "size",
+		[CONF_COUNT] = "count",
+		[CONF_DURATION] = "duration",
+		[CONF_STRING] = "string",
+		[CONF_PATH] = "path",
+		[CONF_ADDRESS] = "address",
+		[CONF_ENUM] = "word",
+		[CONF_FLAGS] = "list of words",
+		[CONF_STRINGS] = "list of strings",
+		[CONF_PATHS] = "list of paths",
+		[CONF_MAP] = "map",
+		[CONF_SECTION] = "section",
+		[CONF_SEQUENCE] = "list of sections",
 	};
 	char path[256];
 	bool ok = true;
@@ -188,9 +205,12 @@ dump(const struct conf_option *rows, const char *prefix, struct buf *out)
 	for (const struct conf_option *r = rows; r->name != NULL && ok; r++) {
 		snprintf(path, sizeof(path), "%s%s%s", prefix, *prefix != '\0' ? "." : "", r->name);
 		ok = buf_printf(out, "%s\t%s\t%s\t", path, types[r->type],
-		    r->preset != NULL ? r->preset : r->type == CONF_SECTION ? "" : "required");
+		    r->preset != NULL         ? r->preset
+		    : r->type == CONF_SECTION ? ""
+					      : "required");
 		ok = ok && dump_range(r, out);
-		ok = ok && buf_printf(out, "\t%s\t%s\n", r->change == CONF_RESTART ? "restart" : "reload", r->help);
+		ok = ok && buf_printf(out, "\t%s\t%s\n",
+			       r->change == CONF_RESTART ? "restart" : "reload", r->help);
 		if (ok && (r->type == CONF_SECTION || r->type == CONF_SEQUENCE))
 			ok = dump(r->rows, path, out);
 	}
@@ -219,8 +239,8 @@ differs(const struct conf_option *row, const void *old, const void *new)
 }
 
 bool
-conf_changed(const struct conf_option *rows, const void *old, const void *new, enum conf_change change,
-    struct buf *what)
+conf_changed(const struct conf_option *rows, const void *old, const void *new,
+    enum conf_change change, struct buf *what)
 {
 	bool any = false;
 
@@ -228,7 +248,8 @@ conf_changed(const struct conf_option *rows, const void *old, const void *new, e
 		if (r->type == CONF_SECTION) {
 			any |= conf_changed(r->rows, old, new, change, what);
 		} else if (r->change == change && differs(r, old, new)) {
-			bool shown = buf_printf(what, "%s%s", buf_len(what) > 0 ? ", " : "", r->name);
+			bool shown =
+			    buf_printf(what, "%s%s", buf_len(what) > 0 ? ", " : "", r->name);
 
 			(void)shown; /* a full buffer names fewer settings */
 			any = true;

@@ -2,8 +2,8 @@
 /*
  * tree - composes libyaml's events to a tree.
  *
- * The events are used rather than libyaml's own documents because in those an alias can no longer be
- * told from its target.  A syntax error ends the reading, all other faults are collected.
+ * The events are used rather than libyaml's own documents because in those an alias can no longer
+ * be told from its target.  A syntax error ends the reading, all other faults are collected.
  */
 #include "lib/conf/tree.h"
 
@@ -30,8 +30,8 @@ tree_fault(struct tree_faults *f, struct tree_mark at, const char *fmt, ...)
 	if (f->count > TREE_FAULTS_MAX + 1)
 		return;
 	if (f->count == TREE_FAULTS_MAX + 1) {
-		fits = buf_printf(f->out, "%s: more than %d faults; the others are not shown\n", f->path,
-		    TREE_FAULTS_MAX);
+		fits = buf_printf(f->out, "%s: more than %d faults; the others are not shown\n",
+		    f->path, TREE_FAULTS_MAX);
 		(void)fits; /* a full buffer shows fewer faults, the count stays right */
 		return;
 	}
@@ -63,7 +63,7 @@ bool
 tree_is_null(const struct tree_node *n)
 {
 	return n->kind == TREE_SCALAR && n->plain &&
-	    (n->text.n == 0 || str_eq(n->text, STR("~")) || str_eq_ci(n->text, STR("null")));
+	       (n->text.n == 0 || str_eq(n->text, STR("~")) || str_eq_ci(n->text, STR("null")));
 }
 
 static struct tree_mark
@@ -120,7 +120,8 @@ syntax_fault(struct reader *r)
 		    "not UTF-8 text: %s; remove that byte", problem);
 	else if (y->context != NULL)
 		tree_fault(r->faults, mark_of(y->problem_mark),
-		    "YAML syntax: %s %s that starts at line %zu; look at the indentation, colons and quotes",
+		    "YAML syntax: %s %s that starts at line %zu; look at the indentation, colons "
+		    "and quotes",
 		    problem, y->context, y->context_mark.line + 1);
 	else
 		tree_fault(r->faults, mark_of(y->problem_mark),
@@ -137,12 +138,15 @@ next_event(struct reader *r, yaml_event_t *e)
 }
 
 static void
-refuse_extras(struct reader *r, const yaml_event_t *e, const yaml_char_t *anchor, const yaml_char_t *tag)
+refuse_extras(
+    struct reader *r, const yaml_event_t *e, const yaml_char_t *anchor, const yaml_char_t *tag)
 {
 	if (anchor != NULL)
-		tree_fault(r->faults, mark_of(e->start_mark), "anchors (&name) are not used here; write the value");
+		tree_fault(r->faults, mark_of(e->start_mark),
+		    "anchors (&name) are not used here; write the value");
 	if (tag != NULL)
-		tree_fault(r->faults, mark_of(e->start_mark), "tags (!type) are not used here; write the value only");
+		tree_fault(r->faults, mark_of(e->start_mark),
+		    "tags (!type) are not used here; write the value only");
 }
 
 static struct tree_node *
@@ -249,7 +253,8 @@ collection(struct reader *r, const yaml_event_t *e, enum tree_kind kind)
 	else
 		refuse_extras(r, e, e->data.sequence_start.anchor, e->data.sequence_start.tag);
 	if (r->depth >= TREE_DEPTH_MAX) {
-		tree_fault(r->faults, n->at, "nested more than %d deep; no setting is", TREE_DEPTH_MAX);
+		tree_fault(
+		    r->faults, n->at, "nested more than %d deep; no setting is", TREE_DEPTH_MAX);
 		return NULL;
 	}
 	r->depth++;
@@ -271,13 +276,15 @@ node_of(struct reader *r, const yaml_event_t *e)
 	case YAML_MAPPING_START_EVENT:
 		return collection(r, e, TREE_MAP);
 	case YAML_ALIAS_EVENT:
-		tree_fault(r->faults, mark_of(e->start_mark), "aliases (*name) are not used here; write the value");
+		tree_fault(r->faults, mark_of(e->start_mark),
+		    "aliases (*name) are not used here; write the value");
 		n = node_new(r, TREE_SCALAR, mark_of(e->start_mark));
 		if (n != NULL)
 			n->text = STR("");
 		return n;
 	default:
-		tree_fault(r->faults, mark_of(e->start_mark), "YAML syntax: unexpected end of the document");
+		tree_fault(r->faults, mark_of(e->start_mark),
+		    "YAML syntax: unexpected end of the document");
 		return NULL;
 	}
 }
@@ -297,11 +304,13 @@ document(struct reader *r)
 		if (e.type == YAML_STREAM_END_EVENT) {
 			more = false;
 		} else if (e.type == YAML_DOCUMENT_START_EVENT && root != NULL) {
-			tree_fault(r->faults, mark_of(e.start_mark), "a second document begins; one file holds one");
+			tree_fault(r->faults, mark_of(e.start_mark),
+			    "a second document begins; one file holds one");
 			more = false;
 			root = NULL;
-		} else if (e.type != YAML_STREAM_START_EVENT && e.type != YAML_DOCUMENT_START_EVENT &&
-		    e.type != YAML_DOCUMENT_END_EVENT) {
+		} else if (e.type != YAML_STREAM_START_EVENT &&
+			   e.type != YAML_DOCUMENT_START_EVENT &&
+			   e.type != YAML_DOCUMENT_END_EVENT) {
 			root = node_of(r, &e);
 			more = root != NULL;
 		}
@@ -318,8 +327,8 @@ tree_parse(struct arena *a, struct str text, struct tree_faults *f)
 	struct tree_node *root;
 
 	if (text.n > TREE_TEXT_MAX) {
-		tree_fault(f, (struct tree_mark){ 0, 0 }, "larger than %d bytes; is it a configuration file?",
-		    TREE_TEXT_MAX);
+		tree_fault(f, (struct tree_mark){ 0, 0 },
+		    "larger than %d bytes; is it a configuration file?", TREE_TEXT_MAX);
 		return NULL;
 	}
 	find_tabs(&r);
@@ -330,7 +339,8 @@ tree_parse(struct arena *a, struct str text, struct tree_faults *f)
 		return NULL;
 	}
 	yaml_parser_set_encoding(&r.yaml, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&r.yaml, (const unsigned char *)(text.n > 0 ? text.p : ""), text.n);
+	yaml_parser_set_input_string(
+	    &r.yaml, (const unsigned char *)(text.n > 0 ? text.p : ""), text.n);
 	root = document(&r);
 	yaml_parser_delete(&r.yaml);
 	if (root == NULL && f->count == before)

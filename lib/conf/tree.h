@@ -2,9 +2,9 @@
 /*
  * tree - YAML text as a tree of nodes that know where they were written.
  *
- * Only the plain part of YAML is accepted: one document of maps, lists and scalars.  Anchors, aliases
- * and tags are refused (what stands in the file is what applies), tabs in the indentation are named
- * as such, nesting and size are bounded.  Everything lives in the caller's arena.  Pure.
+ * Only the plain part of YAML is accepted: one document of maps, lists and scalars.  Anchors,
+ * aliases and tags are refused (what stands in the file is what applies), tabs in the indentation
+ * are named as such, nesting and size are bounded.  Everything lives in the caller's arena.  Pure.
  */
 #ifndef SCHLEUSE_CONF_TREE_H
 #define SCHLEUSE_CONF_TREE_H
@@ -18,10 +18,12 @@
 #define TREE_SHOW_MAX 48        /* bytes of a value repeated in a fault */
 
 struct tree_mark {
-	size_t line, column; /* from 1; the column counts characters.  line 0: the file as a whole */
+	size_t line,
+	    column; /* from 1; the column counts characters.  line 0: the file as a whole */
 };
 
-/* Where faults are collected, one line each: "file:line:column: what is wrong; what would be right". */
+/* Where faults are collected, one line each: "file:line:column: what is wrong; what would be
+ * right". */
 struct tree_faults {
 	const char *path;
 	struct buf *out;
@@ -38,7 +40,7 @@ struct tree_node {
 	struct tree_node *key;  /* child of a map: its key, always a scalar */
 	struct tree_node *next; /* the next child of the same parent */
 	struct tree_node *first, *last;
-	size_t n;               /* children */
+	size_t n; /* children */
 };
 
 /* The root, which may be an empty plain scalar for an empty file.  NULL: a fault was added. */

@@ -53,29 +53,33 @@ no_passphrase(char *out, int size, int writing, void *arg)
 	return -1;
 }
 
-static STACK_OF(X509) *
-read_chain(struct judge *j)
+static STACK_OF(X509) * read_chain(struct judge *j)
 {
 	STACK_OF(X509) *chain = sk_X509_new_null();
 	BIO *bio = bio_of(j->c->chain_pem);
 	X509 *x;
 
-	while (chain != NULL && bio != NULL && (x = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) != NULL) {
+	while (chain != NULL && bio != NULL &&
+	       (x = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) != NULL) {
 		if (sk_X509_num(chain) < CERTCHECK_CHAIN_MAX && sk_X509_push(chain, x) > 0)
 			continue;
 		X509_free(x);
-		REFUSE(j, CERTCHECK_CHAIN, "%s holds more than %d certificates; leave only the server's and its "
-		    "issuers", j->c->chain_file, CERTCHECK_CHAIN_MAX);
+		REFUSE(j, CERTCHECK_CHAIN,
+		    "%s holds more than %d certificates; leave only the server's and its "
+		    "issuers",
+		    j->c->chain_file, CERTCHECK_CHAIN_MAX);
 		break;
 	}
 	if (chain == NULL || bio == NULL)
 		REFUSE(j, CERTCHECK_CHAIN, "%s: out of memory", j->c->chain_file);
 	else if (j->good && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
-		REFUSE(j, CERTCHECK_CHAIN, "%s: certificate %d is damaged; install it again", j->c->chain_file,
-		    sk_X509_num(chain) + 1);
+		REFUSE(j, CERTCHECK_CHAIN, "%s: certificate %d is damaged; install it again",
+		    j->c->chain_file, sk_X509_num(chain) + 1);
 	else if (sk_X509_num(chain) == 0)
-		REFUSE(j, CERTCHECK_CHAIN, "%s holds no PEM certificate; put the server's certificate and then its "
-		    "issuers in it", j->c->chain_file);
+		REFUSE(j, CERTCHECK_CHAIN,
+		    "%s holds no PEM certificate; put the server's certificate and then its "
+		    "issuers in it",
+		    j->c->chain_file);
 	BIO_free(bio);
 	return chain;
 }
@@ -84,13 +88,17 @@ static void
 check_key_fits(struct judge *j, X509 *leaf)
 {
 	BIO *bio = bio_of(j->c->key_pem);
-	EVP_PKEY *key = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
+	EVP_PKEY *key =
+	    bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
 
 	if (key == NULL)
-		REFUSE(j, CERTCHECK_KEY, "%s holds no PEM private key without passphrase; install the certificate's key",
+		REFUSE(j, CERTCHECK_KEY,
+		    "%s holds no PEM private key without passphrase; install the certificate's key",
 		    j->c->key_file);
 	else if (X509_check_private_key(leaf, key) != 1)
-		REFUSE(j, CERTCHECK_KEY, "%s is not the key of the certificate in %s; install the two that belong together",
+		REFUSE(j, CERTCHECK_KEY,
+		    "%s is not the key of the certificate in %s; install the two that belong "
+		    "together",
 		    j->c->key_file, j->c->chain_file);
 	EVP_PKEY_free(key);
 	BIO_free(bio);
@@ -105,10 +113,12 @@ check_strength(struct judge *j, X509 *x, int number)
 	bool rsa = type == EVP_PKEY_RSA || type == EVP_PKEY_RSA_PSS;
 
 	if (!rsa && type != EVP_PKEY_EC)
-		REFUSE(j, CERTCHECK_CHAIN, "%s: certificate %d has neither an RSA nor an EC key; get one that has",
+		REFUSE(j, CERTCHECK_CHAIN,
+		    "%s: certificate %d has neither an RSA nor an EC key; get one that has",
 		    j->c->chain_file, number);
 	else if (bits < (rsa ? 2048 : 256))
-		REFUSE(j, CERTCHECK_CHAIN, "%s: certificate %d has a key of %d bit; RSA needs 2048, EC 256",
+		REFUSE(j, CERTCHECK_CHAIN,
+		    "%s: certificate %d has a key of %d bit; RSA needs 2048, EC 256",
 		    j->c->chain_file, number, bits);
 }
 
@@ -117,8 +127,8 @@ self_signed(X509 *x)
 {
 	EVP_PKEY *key = X509_get0_pubkey(x);
 
-	return X509_NAME_cmp(X509_get_subject_name(x), X509_get_issuer_name(x)) == 0 && key != NULL &&
-	    X509_verify(x, key) == 1;
+	return X509_NAME_cmp(X509_get_subject_name(x), X509_get_issuer_name(x)) == 0 &&
+	       key != NULL && X509_verify(x, key) == 1;
 }
 
 /* A root's own signature protects nothing and may be old. */
@@ -129,10 +139,14 @@ check_signature(struct judge *j, X509 *x, int number)
 
 	if (number > 1 && self_signed(x))
 		return;
-	if (X509_get_signature_info(x, &digest, NULL, NULL, NULL) != 1 || digest == NID_sha1 || digest == NID_md5 ||
-	    digest == NID_md5_sha1 || digest == NID_md4 || digest == NID_md2 || digest == NID_undef)
-		REFUSE(j, CERTCHECK_CHAIN, "%s: certificate %d is signed with %s; it must be SHA-256 or better, get a "
-		    "new one", j->c->chain_file, number, digest == NID_undef ? "an unknown digest" : OBJ_nid2sn(digest));
+	if (X509_get_signature_info(x, &digest, NULL, NULL, NULL) != 1 || digest == NID_sha1 ||
+	    digest == NID_md5 || digest == NID_md5_sha1 || digest == NID_md4 || digest == NID_md2 ||
+	    digest == NID_undef)
+		REFUSE(j, CERTCHECK_CHAIN,
+		    "%s: certificate %d is signed with %s; it must be SHA-256 or better, get a "
+		    "new one",
+		    j->c->chain_file, number,
+		    digest == NID_undef ? "an unknown digest" : OBJ_nid2sn(digest));
 }
 
 static int64_t
@@ -161,16 +175,19 @@ check_validity(struct judge *j, X509 *x, int number)
 	char date[32];
 
 	if (j->c->now < from)
-		REFUSE(j, CERTCHECK_CHAIN, "%s: certificate %d is valid only from %s; check the clock or wait",
+		REFUSE(j, CERTCHECK_CHAIN,
+		    "%s: certificate %d is valid only from %s; check the clock or wait",
 		    j->c->chain_file, number, date_of(from, date));
 	else if (j->c->now >= to)
-		REFUSE(j, CERTCHECK_CHAIN, "%s: certificate %d ended on %s; install a new one", j->c->chain_file, number,
-		    date_of(to, date));
+		REFUSE(j, CERTCHECK_CHAIN, "%s: certificate %d ended on %s; install a new one",
+		    j->c->chain_file, number, date_of(to, date));
 	else if (to - j->c->now < (int64_t)CERTCHECK_WARN_DAYS * DAY)
-		WARN(j, CERTCHECK_CHAIN, "%s: certificate %d ends on %s, in %lld days; renew it", j->c->chain_file, number,
-		    date_of(to, date), (long long)((to - j->c->now) / DAY));
+		WARN(j, CERTCHECK_CHAIN, "%s: certificate %d ends on %s, in %lld days; renew it",
+		    j->c->chain_file, number, date_of(to, date),
+		    (long long)((to - j->c->now) / DAY));
 	if (number == 1 && to - from > (int64_t)CERTCHECK_LIFETIME_DAYS * DAY)
-		WARN(j, CERTCHECK_CHAIN, "%s: the certificate is valid for %lld days; at most twelve months are allowed",
+		WARN(j, CERTCHECK_CHAIN,
+		    "%s: the certificate is valid for %lld days; at most twelve months are allowed",
 		    j->c->chain_file, (long long)((to - from) / DAY));
 }
 
@@ -180,20 +197,25 @@ check_self_signed(struct judge *j, X509 *leaf)
 	if (!self_signed(leaf))
 		return;
 	if (j->c->test_mode)
-		WARN(j, CERTCHECK_CHAIN, "%s: the certificate is self-signed; accepted in test mode only",
+		WARN(j, CERTCHECK_CHAIN,
+		    "%s: the certificate is self-signed; accepted in test mode only",
 		    j->c->chain_file);
 	else
-		REFUSE(j, CERTCHECK_CHAIN, "%s: the certificate is self-signed; get one from a certificate authority",
+		REFUSE(j, CERTCHECK_CHAIN,
+		    "%s: the certificate is self-signed; get one from a certificate authority",
 		    j->c->chain_file);
 }
 
 static void
-check_order(struct judge *j, STACK_OF(X509) *chain)
+check_order(struct judge *j, STACK_OF(X509) * chain)
 {
 	for (int i = 0; i + 1 < sk_X509_num(chain); i++)
-		if (X509_check_issued(sk_X509_value(chain, i + 1), sk_X509_value(chain, i)) != X509_V_OK)
-			WARN(j, CERTCHECK_CHAIN, "%s: certificate %d did not issue certificate %d; clients may not find "
-			    "the chain, put the certificates in order", j->c->chain_file, i + 2, i + 1);
+		if (X509_check_issued(sk_X509_value(chain, i + 1), sk_X509_value(chain, i)) !=
+		    X509_V_OK)
+			WARN(j, CERTCHECK_CHAIN,
+			    "%s: certificate %d did not issue certificate %d; clients may not find "
+			    "the chain, put the certificates in order",
+			    j->c->chain_file, i + 2, i + 1);
 }
 
 static void
@@ -203,13 +225,17 @@ check_hosts(struct judge *j, X509 *leaf)
 
 	for (size_t i = 0; i < j->c->n_hosts; i++) {
 		const char *host = j->c->hosts[i];
-		bool literal = inet_pton(AF_INET, host, ip) == 1 || inet_pton(AF_INET6, host, ip) == 1;
+		bool literal =
+		    inet_pton(AF_INET, host, ip) == 1 || inet_pton(AF_INET6, host, ip) == 1;
 		int covered = literal ? X509_check_ip_asc(leaf, host, 0)
-		    : X509_check_host(leaf, host, 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL);
+				      : X509_check_host(leaf, host, 0,
+					    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL);
 
 		if (covered != 1)
-			find(j, true, CERTCHECK_HOST, i, "%s does not cover %s; get a certificate with this name among "
-			    "its subjectAltNames", j->c->chain_file, host);
+			find(j, true, CERTCHECK_HOST, i,
+			    "%s does not cover %s; get a certificate with this name among "
+			    "its subjectAltNames",
+			    j->c->chain_file, host);
 	}
 }
 
@@ -217,7 +243,8 @@ static void
 check_leaf(struct judge *j, X509 *leaf)
 {
 	if (X509_get_version(leaf) != X509_VERSION_3)
-		REFUSE(j, CERTCHECK_CHAIN, "%s: the certificate is X.509 version %ld; version 3 is needed",
+		REFUSE(j, CERTCHECK_CHAIN,
+		    "%s: the certificate is X.509 version %ld; version 3 is needed",
 		    j->c->chain_file, X509_get_version(leaf) + 1);
 	check_self_signed(j, leaf);
 	check_key_fits(j, leaf);
@@ -226,7 +253,7 @@ check_leaf(struct judge *j, X509 *leaf)
 
 /* Every certificate is looked at, whatever the others are like. */
 static void
-check_chain(struct judge *j, STACK_OF(X509) *chain, int64_t *not_after)
+check_chain(struct judge *j, STACK_OF(X509) * chain, int64_t *not_after)
 {
 	X509 *leaf = sk_X509_value(chain, 0);
 
@@ -244,7 +271,7 @@ bool
 certcheck_judge(const struct certcheck *c, certcheck_say *say, void *arg, int64_t *not_after)
 {
 	struct judge j = { .c = c, .say = say, .arg = arg, .good = true };
-	STACK_OF(X509) *chain;
+	STACK_OF(X509) * chain;
 
 	*not_after = 0;
 	ERR_clear_error();

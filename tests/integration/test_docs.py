@@ -124,3 +124,18 @@ def test_the_sample_homeserver_keeps_to_its_side():
     assert "de.gematik.ti-messenger.passport" in sample["room_prejoin_state"]["additional_event_types"]
     assert sample["push"]["include_content"] is False  # ML-123618-6
     assert sample["trusted_key_servers"] == []
+
+
+def test_the_configuration_in_the_readme_is_sound(tmp_path):
+    import harness  # needs the program
+
+    text = re.search(r"```yaml\n(.*?)```", (SOURCE / "README.md").read_text(), re.S).group(1)
+    pki = harness.PKI
+    pki.web.server("praxis.example.org", "matrix.praxis.example.org").write(tmp_path / "praxis")
+    (tmp_path / "passport.pem").write_bytes(pki.passport_signer.pem)
+    (tmp_path / "passport-anchors.pem").write_bytes(pki.passport_root.pem)
+    (tmp_path / "list-anchors.pem").write_bytes(pki.list_root.pem)
+    text = text.replace("/etc/schleuse", str(tmp_path)).replace("/var/lib/schleuse", str(tmp_path))
+    (tmp_path / "proxy.yaml").write_text(text)
+    done = harness.run_proxy("--config", str(tmp_path / "proxy.yaml"), "--check-config")
+    assert done.returncode == 0, done.stderr

@@ -29,8 +29,14 @@ judge_pem(const char *chain, const char *key, bool test_mode, struct findings *f
 {
 	static const char *const hosts[] = { "a.example.org" };
 	struct certcheck c = {
-		.chain_file = "server.pem", .key_file = "server.key", .chain_pem = str_z(chain), .key_pem = str_z(key),
-		.hosts = hosts, .n_hosts = 1, .now = clock_wall_s(), .test_mode = test_mode,
+		.chain_file = "server.pem",
+		.key_file = "server.key",
+		.chain_pem = str_z(chain),
+		.key_pem = str_z(key),
+		.hosts = hosts,
+		.n_hosts = 1,
+		.now = clock_wall_s(),
+		.test_mode = test_mode,
 	};
 	int64_t not_after;
 
@@ -76,7 +82,9 @@ Test(certcheck, gives_the_end_of_the_certificate)
 	static const char *const hosts[] = { "a.example.org" };
 	int64_t now = clock_wall_s(), not_after = 0;
 	struct findings f = { .host = 0 };
-	struct certcheck c = { .chain_file = "c", .key_file = "k", .hosts = hosts, .n_hosts = 1, .now = now };
+	struct certcheck c = {
+		.chain_file = "c", .key_file = "k", .hosts = hosts, .n_hosts = 1, .now = now
+	};
 	char *chain, *key;
 
 	tlscert_make(&(struct tlscert){ .to_days = 50 }, &chain, &key);

@@ -39,8 +39,10 @@ static const struct conf_option pair_rows[] = {
 	CONF_END,
 };
 static const struct conf_option item_rows[] = {
-	{ "name", CONF_STRING, CONF_FIELD(struct item, name), NULL, 1, 9, CONF_RELOAD, "what it is called" },
-	{ "size", CONF_SIZE, CONF_FIELD(struct item, size), "3k", 0, 1 << 20, CONF_RELOAD, "how large" },
+	{ "name", CONF_STRING, CONF_FIELD(struct item, name), NULL, 1, 9, CONF_RELOAD,
+	    "what it is called" },
+	{ "size", CONF_SIZE, CONF_FIELD(struct item, size), "3k", 0, 1 << 20, CONF_RELOAD,
+	    "how large" },
 	CONF_END,
 };
 static const struct conf_option inner_rows[] = {
@@ -135,9 +137,12 @@ Test(conf, fills_defaults_through_the_same_parser)
 
 Test(conf, fills_every_type)
 {
-	cr_assert(load("on: false\nsize: 4k\ntime: 2m\ncount: 10\nnarrow: 0\ntext: \"a b\"\npath: p/q\n"
-	               "where: \"[::1]:80\"\nword: red\nflags: [green]\nlist: [a, \"b\"]\npaths:\n  - /abs\n  - rel\n"
-	               "pairs: {k: v}\nitems:\n  - name: one\n  - {name: two, size: 1}\npart:\n  inner: 9\n"),
+	cr_assert(
+	    load("on: false\nsize: 4k\ntime: 2m\ncount: 10\nnarrow: 0\ntext: \"a b\"\npath: p/q\n"
+		 "where: \"[::1]:80\"\nword: red\nflags: [green]\nlist: [a, \"b\"]\npaths:\n  - "
+		 "/abs\n  - rel\n"
+		 "pairs: {k: v}\nitems:\n  - name: one\n  - {name: two, size: 1}\npart:\n  inner: "
+		 "9\n"),
 	    "%s", shown);
 	cr_assert_not(got.on);
 	cr_assert_eq(got.size, 4096);
@@ -176,31 +181,39 @@ Test(conf, reads_durations_and_sizes_in_every_unit)
 Test(conf, names_the_nearest_key_of_a_typo)
 {
 	fails("cuont: 3\n", "f.yaml:1:1: unknown key 'cuont'; did you mean 'count'?\n");
-	fails("on: true\npart:\n  iner: 3\n", "f.yaml:3:3: unknown key 'iner'; did you mean 'inner'?\n");
+	fails("on: true\npart:\n  iner: 3\n",
+	    "f.yaml:3:3: unknown key 'iner'; did you mean 'inner'?\n");
 	fails("part: {zzzzzzz: 3}\n", "f.yaml:1:8: unknown key 'zzzzzzz'; known here are inner\n");
 }
 
 Test(conf, finds_keys_that_appear_twice)
 {
-	fails("count: 3\non: true\ncount: 4\n", "f.yaml:3:1: key 'count' appears twice; it is already in line 1\n");
-	fails("pairs:\n  a: b\n  a: c\n", "f.yaml:3:3: 'a' appears twice; it is already in line 2\n");
+	fails("count: 3\non: true\ncount: 4\n",
+	    "f.yaml:3:1: key 'count' appears twice; it is already in line 1\n");
+	fails(
+	    "pairs:\n  a: b\n  a: c\n", "f.yaml:3:3: 'a' appears twice; it is already in line 2\n");
 }
 
 Test(conf, finds_values_of_the_wrong_type)
 {
 	fails("on: yes\n", "f.yaml:1:5: on: 'yes' is not understood; expected true or false\n");
-	fails("size: 4x\n",
-	    "f.yaml:1:7: size: '4x' is not understood; expected a size such as 512, 16k, 100M or 2G\n");
-	fails("size: -1\n",
-	    "f.yaml:1:7: size: '-1' is not understood; expected a size such as 512, 16k, 100M or 2G\n");
-	fails("size: 99999999999999999999G\n", "f.yaml:1:7: size: '99999999999999999999G' is not understood; "
+	fails("size: 4x\n", "f.yaml:1:7: size: '4x' is not understood; expected a size such as "
+			    "512, 16k, 100M or 2G\n");
+	fails("size: -1\n", "f.yaml:1:7: size: '-1' is not understood; expected a size such as "
+			    "512, 16k, 100M or 2G\n");
+	fails("size: 99999999999999999999G\n",
+	    "f.yaml:1:7: size: '99999999999999999999G' is not understood; "
 	    "expected a size such as 512, 16k, 100M or 2G\n");
-	fails("time: 5\n",
-	    "f.yaml:1:7: time: '5' is not understood; expected a duration such as 500ms, 10s, 5m, 12h or 30d\n");
-	fails("count: 1.5\n", "f.yaml:1:8: count: '1.5' is not understood; expected a whole number\n");
-	fails("word: blue\n", "f.yaml:1:7: word: 'blue' is not known; expected one of red, green\n");
-	fails("flags: [red, blue]\n", "f.yaml:1:14: flags: 'blue' is not known; expected one of red, green\n");
-	fails("where: localhost\n", "f.yaml:1:8: where: 'localhost': the port is missing; expected host:port, "
+	fails("time: 5\n", "f.yaml:1:7: time: '5' is not understood; expected a duration such as "
+			   "500ms, 10s, 5m, 12h or 30d\n");
+	fails("count: 1.5\n",
+	    "f.yaml:1:8: count: '1.5' is not understood; expected a whole number\n");
+	fails(
+	    "word: blue\n", "f.yaml:1:7: word: 'blue' is not known; expected one of red, green\n");
+	fails("flags: [red, blue]\n",
+	    "f.yaml:1:14: flags: 'blue' is not known; expected one of red, green\n");
+	fails("where: localhost\n",
+	    "f.yaml:1:8: where: 'localhost': the port is missing; expected host:port, "
 	    "[ipv6]:port or unix:/path\n");
 }
 
@@ -209,18 +222,22 @@ Test(conf, finds_values_of_the_wrong_shape)
 	fails("count: [1]\n", "f.yaml:1:8: count is a list; expected a whole number\n");
 	fails("count: {a: 1}\n", "f.yaml:1:8: count is a map; expected a whole number\n");
 	fails("list: a\n", "f.yaml:1:7: list is a single value; expected a list such as [a, b]\n");
-	fails("list:\n  - [a]\n", "f.yaml:2:5: an entry of list is not a single value; expected a text\n");
-	fails("part: 3\n", "f.yaml:1:7: part is a single value; expected settings indented below it\n");
+	fails("list:\n  - [a]\n",
+	    "f.yaml:2:5: an entry of list is not a single value; expected a text\n");
+	fails("part: 3\n",
+	    "f.yaml:1:7: part is a single value; expected settings indented below it\n");
 	fails("items: {a: b}\n",
 	    "f.yaml:1:8: items is a map; expected a list of items, each beginning with \"- \"\n");
-	fails("items:\n  - 3\n", "f.yaml:2:5: an item of items is not a map; expected \"key: value\" lines\n");
+	fails("items:\n  - 3\n",
+	    "f.yaml:2:5: an item of items is not a map; expected \"key: value\" lines\n");
 	fails("- a\n", "f.yaml:1:1: the file is not a map; expected \"key: value\" lines\n");
 	fails("hello\n", "f.yaml:1:1: the file is not a map; expected \"key: value\" lines\n");
 }
 
 Test(conf, finds_settings_without_a_value)
 {
-	fails("count:\n", "f.yaml:1:7: count has no value; expected a whole number, or remove the line\n");
+	fails("count:\n",
+	    "f.yaml:1:7: count has no value; expected a whole number, or remove the line\n");
 	fails("text: ~\n", "f.yaml:1:7: text has no value; expected a text, or remove the line\n");
 	cr_assert(load("part:\n")); /* all of its settings commented out */
 }
@@ -234,12 +251,14 @@ Test(conf, finds_values_out_of_range)
 	fails("text: 123456789\n", "f.yaml:1:7: text: is longer than 8 bytes\n");
 	fails("list: [a, b, c, d]\n", "f.yaml:1:7: list has 4 entries; at most 3 allowed\n");
 	fails("flags: []\n", "f.yaml:1:8: flags has 0 entries; at least 1 needed\n");
-	fails("pairs: {a: b, c: d, e: f}\n", "f.yaml:1:8: pairs has 3 entries; at most 2 allowed\n");
+	fails(
+	    "pairs: {a: b, c: d, e: f}\n", "f.yaml:1:8: pairs has 3 entries; at most 2 allowed\n");
 }
 
 Test(conf, finds_missing_settings)
 {
-	fails("on: true\nitems:\n  - size: 1k\n", "f.yaml:3:5: 'name' is missing: what it is called\n");
+	fails("on: true\nitems:\n  - size: 1k\n",
+	    "f.yaml:3:5: 'name' is missing: what it is called\n");
 	fails("items:\n  - name: \"\"\n", "f.yaml:2:11: name: is empty; expected a text\n");
 }
 
@@ -261,7 +280,8 @@ Test(conf, names_tabs_in_the_indentation)
 
 Test(conf, places_syntax_faults)
 {
-	fails("a: [1\nb: 2\n", "f.yaml:2:2: YAML syntax: did not find expected ',' or ']' while parsing a flow "
+	fails("a: [1\nb: 2\n",
+	    "f.yaml:2:2: YAML syntax: did not find expected ',' or ']' while parsing a flow "
 	    "sequence that starts at line 1; look at the indentation, colons and quotes\n");
 	cr_assert_not(load("on: \"x\n"));
 	cr_assert(strncmp(shown, "f.yaml:2:1: YAML syntax: ", 25) == 0, "%s", shown);
@@ -269,9 +289,11 @@ Test(conf, places_syntax_faults)
 
 Test(conf, refuses_bytes_that_are_not_utf8)
 {
-	fails("text: \"\xc3\xa4\xff\"\n", "f.yaml:1:9: not UTF-8 text: invalid leading UTF-8 octet; remove that byte\n");
+	fails("text: \"\xc3\xa4\xff\"\n",
+	    "f.yaml:1:9: not UTF-8 text: invalid leading UTF-8 octet; remove that byte\n");
 	cr_assert_not(load_bytes(STR("on: true\0\n")));
-	cr_assert_not(load_bytes(STR("\xff\xfe" "a\0")));
+	cr_assert_not(load_bytes(STR("\xff\xfe"
+				     "a\0")));
 }
 
 Test(conf, counts_columns_in_characters)
@@ -286,8 +308,10 @@ Test(conf, refuses_anchors_aliases_tags_and_second_documents)
 	    "f.yaml:1:8: anchors (&name) are not used here; write the value\n"
 	    "f.yaml:2:9: aliases (*name) are not used here; write the value\n"
 	    "f.yaml:2:9: narrow: '' is not understood; expected a whole number\n");
-	fails("count: !!int 3\n", "f.yaml:1:8: tags (!type) are not used here; write the value only\n");
-	fails("count: 3\n---\ncount: 4\n", "f.yaml:2:1: a second document begins; one file holds one\n");
+	fails("count: !!int 3\n",
+	    "f.yaml:1:8: tags (!type) are not used here; write the value only\n");
+	fails("count: 3\n---\ncount: 4\n",
+	    "f.yaml:2:1: a second document begins; one file holds one\n");
 }
 
 Test(conf, bounds_depth_and_size)
@@ -312,7 +336,8 @@ Test(conf, collects_all_faults_up_to_fifty)
 
 	fails("size: x\ncount: 11\npahts: 1\n",
 	    "f.yaml:3:1: unknown key 'pahts'; did you mean 'paths'?\n"
-	    "f.yaml:1:7: size: 'x' is not understood; expected a size such as 512, 16k, 100M or 2G\n"
+	    "f.yaml:1:7: size: 'x' is not understood; expected a size such as 512, 16k, 100M or "
+	    "2G\n"
 	    "f.yaml:2:8: count: out of range; allowed is 0 to 10\n");
 	for (int i = 0; i < 80; i++)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "unknown_%d: 1\n", i);
@@ -325,9 +350,11 @@ Test(conf, collects_all_faults_up_to_fifty)
 
 Test(conf, cuts_and_cleans_values_it_repeats)
 {
-	fails("word: \"a\\eb\"\n", "f.yaml:1:7: word: 'a?b' is not known; expected one of red, green\n");
+	fails("word: \"a\\eb\"\n",
+	    "f.yaml:1:7: word: 'a?b' is not known; expected one of red, green\n");
 	fails("word: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
-	    "f.yaml:1:7: word: 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...' is not known; expected one of red, "
+	    "f.yaml:1:7: word: 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...' is not known; "
+	    "expected one of red, "
 	    "green\n");
 }
 
@@ -351,7 +378,8 @@ Test(conf, places_faults_of_later_checks)
 	cr_assert_not(load_ok(&l));
 	load_fini(&l);
 	snprintf(shown, sizeof(shown), STR_FMT, STR_ARG(buf_str(&errors)));
-	cr_assert_str_eq(shown, "f.yaml:1:8: one\nf.yaml:2:11: two\nf.yaml:4:11: three\nf.yaml:4:5: four\nf.yaml: five\n");
+	cr_assert_str_eq(shown, "f.yaml:1:8: one\nf.yaml:2:11: two\nf.yaml:4:11: "
+				"three\nf.yaml:4:5: four\nf.yaml: five\n");
 }
 
 Test(conf, says_when_the_file_cannot_be_read)
@@ -391,7 +419,8 @@ Test(conf, prints_values_as_they_can_be_read_again)
 
 	buf_init(&first, 1 << 16);
 	buf_init(&second, 1 << 16);
-	cr_assert(load("text: \"q\\\"\\\\\"\npairs: {k: v}\nitems:\n  - name: one\nwhere: \"127.0.0.1:1\"\ntime: 90s\n"));
+	cr_assert(load("text: \"q\\\"\\\\\"\npairs: {k: v}\nitems:\n  - name: one\nwhere: "
+		       "\"127.0.0.1:1\"\ntime: 90s\n"));
 	cr_assert(conf_dump_values(rows, &got, &first));
 	cr_assert(buf_put(&first, str_of("\0", 1)));
 	/* the section's own settings are inside it again */

@@ -53,9 +53,11 @@ Test(conf_address, says_what_is_wrong)
 		const char *text, *why;
 	} cases[] = {
 		{ "", "the port is missing; expected host:port, [ipv6]:port or unix:/path" },
-		{ "localhost", "the port is missing; expected host:port, [ipv6]:port or unix:/path" },
+		{ "localhost",
+		    "the port is missing; expected host:port, [ipv6]:port or unix:/path" },
 		{ "[::1]", "the port is missing; expected host:port, [ipv6]:port or unix:/path" },
-		{ "[::1]8448", "the port is missing; expected host:port, [ipv6]:port or unix:/path" },
+		{ "[::1]8448",
+		    "the port is missing; expected host:port, [ipv6]:port or unix:/path" },
 		{ "[::1:8448", "a closing ] is missing" },
 		{ "[1.2.3.4]:80", "no IPv6 address between the brackets" },
 		{ "::1:8448", "an IPv6 address needs brackets: [::1]:8448" },
@@ -98,9 +100,15 @@ Test(conf_address, knows_loopback)
 		const char *text;
 		bool loopback, ip;
 	} cases[] = {
-		{ "127.0.0.1:1", true, true }, { "127.9.9.9:1", true, true }, { "[::1]:1", true, true },
-		{ "unix:/x", true, false }, { "localhost:1", false, false }, { "128.0.0.1:1", false, true },
-		{ "0.0.0.0:1", false, true }, { "[::]:1", false, true }, { "[::ffff:127.0.0.1]:1", false, true },
+		{ "127.0.0.1:1", true, true },
+		{ "127.9.9.9:1", true, true },
+		{ "[::1]:1", true, true },
+		{ "unix:/x", true, false },
+		{ "localhost:1", false, false },
+		{ "128.0.0.1:1", false, true },
+		{ "0.0.0.0:1", false, true },
+		{ "[::]:1", false, true },
+		{ "[::ffff:127.0.0.1]:1", false, true },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {

@@ -11,25 +11,24 @@
 #include "proxy/config.h"
 #include "tests/unit/tlscert.h"
 
-static const char base[] =
-    "listeners:\n"                            /* 1 */
-    "  - address: \"127.0.0.1:0\"\n"          /* 2 */
-    "state_dir: state\n"                      /* 3 */
-    "federations:\n"                          /* 4 */
-    "  - name: ti\n"                          /* 5 */
-    "    list:\n"                             /* 6 */
-    "      file: list.jws\n"                  /* 7 */
-    "      anchors: [ca.pem]\n"               /* 8 */
-    "    passport:\n"                         /* 9 */
-    "      anchors: [ca.pem]\n"               /* 10 */
-    "      certificates:\n"                   /* 11 */
-    "        - file: ca.pem\n"                /* 12 */
-    "services:\n"                             /* 13 */
-    "  - server_name: a.example.org\n"        /* 14 */
-    "    certificate: server.pem\n"           /* 15 */
-    "    key: server.key\n"                   /* 16 */
-    "    homeserver: \"127.0.0.1:8008\"\n"    /* 17 */
-    "    federation: ti\n";                   /* 18 */
+static const char base[] = "listeners:\n"                         /* 1 */
+			   "  - address: \"127.0.0.1:0\"\n"       /* 2 */
+			   "state_dir: state\n"                   /* 3 */
+			   "federations:\n"                       /* 4 */
+			   "  - name: ti\n"                       /* 5 */
+			   "    list:\n"                          /* 6 */
+			   "      file: list.jws\n"               /* 7 */
+			   "      anchors: [ca.pem]\n"            /* 8 */
+			   "    passport:\n"                      /* 9 */
+			   "      anchors: [ca.pem]\n"            /* 10 */
+			   "      certificates:\n"                /* 11 */
+			   "        - file: ca.pem\n"             /* 12 */
+			   "services:\n"                          /* 13 */
+			   "  - server_name: a.example.org\n"     /* 14 */
+			   "    certificate: server.pem\n"        /* 15 */
+			   "    key: server.key\n"                /* 16 */
+			   "    homeserver: \"127.0.0.1:8008\"\n" /* 17 */
+			   "    federation: ti\n";                /* 18 */
 
 static char folder[PATH_MAX];
 static struct buf errors;
@@ -43,7 +42,8 @@ start(void)
 	cr_assert(realpath(template, folder) != NULL);
 	buf_init(&errors, 1 << 20);
 	log_threshold = LOG_ERROR;
-	tlscert_make(&(struct tlscert){ .names = "DNS:a.example.org,DNS:b.example.org" }, &chain, &key);
+	tlscert_make(
+	    &(struct tlscert){ .names = "DNS:a.example.org,DNS:b.example.org" }, &chain, &key);
 	tlscert_write(folder, "server.pem", chain, 0644);
 	tlscert_write(folder, "server.key", key, 0600);
 	tlscert_write(folder, "ca.pem", strstr(chain + 1, "-----BEGIN"), 0644);
@@ -125,7 +125,8 @@ refuses(const char *text, const char *fault)
 	shown = buf_str(&errors);
 	snprintf(expected, sizeof(expected), "%s/p.yaml:%s", folder, fault);
 	str_cut(shown, '\n', &first, &rest);
-	cr_assert(str_has_prefix(first, str_z(expected)), "expected %s\ngot " STR_FMT, expected, STR_ARG(shown));
+	cr_assert(str_has_prefix(first, str_z(expected)), "expected %s\ngot " STR_FMT, expected,
+	    STR_ARG(shown));
 	cr_assert_eq(rest.n, 0, "more faults: " STR_FMT, STR_ARG(shown));
 }
 
@@ -156,8 +157,9 @@ Test(config, fills_in_what_is_implied)
 
 Test(config, finds_services_by_host_and_their_federation)
 {
-	struct proxy_conf *c = good(changed("    federation: ti\n",
-	    "    federation: ti\n    hosts: [B.example.org]\n    display_names: {org_admins: [\"@x:a.example.org\"]}\n"));
+	struct proxy_conf *c = good(changed(
+	    "    federation: ti\n", "    federation: ti\n    hosts: [B.example.org]\n    "
+				    "display_names: {org_admins: [\"@x:a.example.org\"]}\n"));
 
 	cr_assert_eq(proxy_conf_service_by_host(c, STR("a.example.org")), &c->services[0]);
 	cr_assert_eq(proxy_conf_service_by_host(c, STR("b.example.org")), &c->services[0]);
@@ -168,7 +170,8 @@ Test(config, finds_services_by_host_and_their_federation)
 
 Test(config, normalises_the_server_name)
 {
-	struct proxy_conf *c = good(changed("server_name: a.example.org", "server_name: \"A.Example.org:8448\""));
+	struct proxy_conf *c =
+	    good(changed("server_name: a.example.org", "server_name: \"A.Example.org:8448\""));
 
 	cr_assert_str_eq(c->services[0].server_name, "a.example.org:8448");
 	cr_assert_str_eq(c->services[0].hosts.v[0], "a.example.org");
@@ -183,39 +186,46 @@ Test(config, keeps_plain_http_on_the_machine)
 	refuses(changed("127.0.0.1:8008", "localhost:8008"),
 	    "17:17: homeserver: 'localhost:8008' is not a loopback address");
 	refuses(changed("127.0.0.1:8008\"\n    federation: ti\n",
-	            "10.0.0.1:8008\"\n    federation: ti\ntest_mode: true\n"),
+		    "10.0.0.1:8008\"\n    federation: ti\ntest_mode: true\n"),
 	    "17:17: homeserver: '10.0.0.1:8008' is not a loopback address");
 	refuses(changed("127.0.0.1:8008", "127.0.0.1:0"), "17:17: homeserver: port 0");
-	refuses(more("admin: \"0.0.0.0:9443\"\n"), "19:8: admin: '0.0.0.0:9443' can be reached from other machines");
+	refuses(more("admin: \"0.0.0.0:9443\"\n"),
+	    "19:8: admin: '0.0.0.0:9443' can be reached from other machines");
 	snapshot_drop(&good(changed("127.0.0.1:8008", "[::1]:8008"))->snap);
 	snapshot_drop(&good(changed("127.0.0.1:8008", "unix:hs.sock"))->snap);
 }
 
 Test(config, checks_listeners)
 {
-	refuses(changed("127.0.0.1:0", "localhost:443"), "2:14: address: 'localhost:443' is not an IP address");
+	refuses(changed("127.0.0.1:0", "localhost:443"),
+	    "2:14: address: 'localhost:443' is not an IP address");
 	refuses(changed("127.0.0.1:0", "unix:x"), "2:14: address: 'unix:x' is not an IP address");
 	refuses(changed("127.0.0.1:0\"\n", "127.0.0.1:443\"\n  - address: \"127.0.0.1:443\"\n"),
 	    "3:14: address: '127.0.0.1:443' appears twice");
 	refuses(changed("127.0.0.1:0\"\n", "127.0.0.1:0\"\n    serves: [federation]\n"),
 	    "2:3: listeners: none serves clients");
-	refuses(changed("  - address: \"127.0.0.1:0\"\n", "  []\n"), "2:3: listeners has 0 entries");
+	refuses(
+	    changed("  - address: \"127.0.0.1:0\"\n", "  []\n"), "2:3: listeners has 0 entries");
 }
 
 Test(config, checks_names)
 {
 	refuses(changed("server_name: a.example.org", "server_name: \"a_b.example.org\""),
 	    "14:18: server_name: 'a_b.example.org' is not a Matrix server name");
-	refuses(more("    hosts: [\"https://b.example.org\"]\n"), "19:13: hosts: 'https://b.example.org' is not a host name");
-	refuses(more("    hosts: [\"b.example.org:443\"]\n"), "19:13: hosts: 'b.example.org:443' is not a host name");
-	refuses(more("    hosts: [b.example.org, B.example.org]\n"), "19:12: hosts: 'b.example.org' appears twice");
-	refuses(more("    display_names: {org_admins: [verwaltung]}\n"), "19:34: org_admins: not a Matrix user ID");
+	refuses(more("    hosts: [\"https://b.example.org\"]\n"),
+	    "19:13: hosts: 'https://b.example.org' is not a host name");
+	refuses(more("    hosts: [\"b.example.org:443\"]\n"),
+	    "19:13: hosts: 'b.example.org:443' is not a host name");
+	refuses(more("    hosts: [b.example.org, B.example.org]\n"),
+	    "19:12: hosts: 'b.example.org' appears twice");
+	refuses(more("    display_names: {org_admins: [verwaltung]}\n"),
+	    "19:34: org_admins: not a Matrix user ID");
 	refuses(more("    display_names: {org_admins: [\"@x:b.example.org\"]}\n"),
 	    "19:34: org_admins: not a user of a.example.org");
 }
 
-#define SECOND_SERVICE(name) \
-	"  - server_name: " name "\n    certificate: server.pem\n    key: server.key\n" \
+#define SECOND_SERVICE(name)                                                                       \
+	"  - server_name: " name "\n    certificate: server.pem\n    key: server.key\n"            \
 	"    homeserver: \"127.0.0.1:8009\"\n    federation: ti\n"
 
 Test(config, keeps_services_apart)
@@ -225,7 +235,8 @@ Test(config, keeps_services_apart)
 	cr_assert_not(c->services[0].is_default);
 	cr_assert_not(c->services[1].is_default);
 	snapshot_drop(&c->snap);
-	refuses(more(SECOND_SERVICE("A.example.org")), "19:18: server_name: 'a.example.org' is already that of");
+	refuses(more(SECOND_SERVICE("A.example.org")),
+	    "19:18: server_name: 'a.example.org' is already that of");
 	refuses(more(SECOND_SERVICE("b.example.org") "    hosts: [a.example.org]\n"),
 	    "24:12: hosts: 'a.example.org' already belongs to service 'a.example.org'");
 	refuses(more("    default: true\n" SECOND_SERVICE("b.example.org") "    default: true\n"),
@@ -234,15 +245,20 @@ Test(config, keeps_services_apart)
 
 Test(config, checks_federations)
 {
-	refuses(changed("federation: ti", "federation: tj"), "18:17: federation: 'tj' is not the name of a federation");
-	refuses(changed("services:", "  - {name: ../x, list: {file: l, anchors: [ca.pem]}}\nservices:"),
+	refuses(changed("federation: ti", "federation: tj"),
+	    "18:17: federation: 'tj' is not the name of a federation");
+	refuses(
+	    changed("services:", "  - {name: ../x, list: {file: l, anchors: [ca.pem]}}\nservices:"),
 	    "13:12: name: only letters");
-	refuses(changed("file: list.jws", "url: \"http://x.example.org/l\""), "7:12: url: must be https://host/path");
-	refuses(changed("file: list.jws", "url: \"https://u:p@x.example.org/l\""), "7:12: url: must be https://host/path");
+	refuses(changed("file: list.jws", "url: \"http://x.example.org/l\""),
+	    "7:12: url: must be https://host/path");
+	refuses(changed("file: list.jws", "url: \"https://u:p@x.example.org/l\""),
+	    "7:12: url: must be https://host/path");
 	refuses(changed("file: list.jws", "url: \"https://x.example.org/l\"\n      file: l"),
 	    "7:12: list: both file and url are set");
 	refuses(changed("      file: list.jws\n", ""), "6:5: list: neither file nor url is set");
-	refuses(changed("services:", "  - {name: ti, list: {file: l, anchors: [ca.pem]}}\nservices:"),
+	refuses(
+	    changed("services:", "  - {name: ti, list: {file: l, anchors: [ca.pem]}}\nservices:"),
 	    "13:12: name: 'ti' appears twice");
 }
 
@@ -253,9 +269,11 @@ Test(config, needs_passport_trust_where_invites_are_judged)
 	char without[2048];
 
 	refuses(changed(passport, ""), "14:17: federation: 'ti' has no passport.anchors");
-	snprintf(without, sizeof(without), "%s    invites: {passport: log}\n", changed(passport, ""));
+	snprintf(
+	    without, sizeof(without), "%s    invites: {passport: log}\n", changed(passport, ""));
 	refuses(without, "14:17: federation: 'ti' has no passport.anchors");
-	snprintf(without, sizeof(without), "%s    invites: {passport: off}\n", changed(passport, ""));
+	snprintf(
+	    without, sizeof(without), "%s    invites: {passport: off}\n", changed(passport, ""));
 	snapshot_drop(&good(without)->snap);
 }
 
@@ -263,22 +281,32 @@ Test(config, checks_limits_against_each_other)
 {
 	refuses(more("limits: {head_max: 8k}\n"), "19:20: target_max must be below head_max");
 	refuses(more("limits: {target_max: 16k}\n"), "19:22: target_max must be below head_max");
-	refuses(more("limits: {request_memory: 1M}\n"), "19:26: federation_body_max must not be above request_memory");
+	refuses(more("limits: {request_memory: 1M}\n"),
+	    "19:26: federation_body_max must not be above request_memory");
 	refuses(more("limits: {upstream_idle_max: 513}\n"),
 	    "19:29: upstream_idle_max must not be above upstream_connections_max");
-	refuses(more("timeouts: {upstream: 11m}\n"), "19:22: upstream must not be above upstream_slow");
-	refuses(more("lookups: {negative_ttl_max: 1s}\n"), "19:29: negative_ttl must not be above negative_ttl_max");
+	refuses(
+	    more("timeouts: {upstream: 11m}\n"), "19:22: upstream must not be above upstream_slow");
+	refuses(more("lookups: {negative_ttl_max: 1s}\n"),
+	    "19:29: negative_ttl must not be above negative_ttl_max");
 }
 
 Test(config, checks_lookups)
 {
-	refuses(more("lookups: {nameservers: [dns.example.org]}\n"), "19:25: nameservers: 'dns.example.org' is not an IP");
-	refuses(more("lookups: {hosts: {x.example.org: y.example.org}}\n"), "19:34: hosts: 'y.example.org' is not an IP");
-	refuses(more("lookups: {hosts: {\"x y\": 192.0.2.1}}\n"), "19:19: hosts: 'x y' is not a host name");
-	refuses(more("lookups: {notaries: [\"a b\"]}\n"), "19:22: notaries: 'a b' is not a Matrix server name");
-	refuses(more("lookups: {ca_system: false}\n"), "19:22: ca_system: false leaves no CA at all");
-	snapshot_drop(&good(more("lookups: {nameservers: [\"127.0.0.1:53\", \"::1\", \"[::1]:53\"], "
-	                         "hosts: {x.example.org: 192.0.2.1}}\n"))->snap);
+	refuses(more("lookups: {nameservers: [dns.example.org]}\n"),
+	    "19:25: nameservers: 'dns.example.org' is not an IP");
+	refuses(more("lookups: {hosts: {x.example.org: y.example.org}}\n"),
+	    "19:34: hosts: 'y.example.org' is not an IP");
+	refuses(more("lookups: {hosts: {\"x y\": 192.0.2.1}}\n"),
+	    "19:19: hosts: 'x y' is not a host name");
+	refuses(more("lookups: {notaries: [\"a b\"]}\n"),
+	    "19:22: notaries: 'a b' is not a Matrix server name");
+	refuses(
+	    more("lookups: {ca_system: false}\n"), "19:22: ca_system: false leaves no CA at all");
+	snapshot_drop(
+	    &good(more("lookups: {nameservers: [\"127.0.0.1:53\", \"::1\", \"[::1]:53\"], "
+		       "hosts: {x.example.org: 192.0.2.1}}\n"))
+		 ->snap);
 }
 
 Test(config, refuses_keys_that_others_can_read)
@@ -294,10 +322,13 @@ Test(config, refuses_keys_that_others_can_read)
 
 Test(config, names_the_file_that_is_missing_or_wrong)
 {
-	refuses(changed("certificate: server.pem", "certificate: none.pem"), "15:18: certificate: ");
-	refuses(changed("certificate: server.pem", "certificate: server.key"), "15:18: certificate: ");
+	refuses(
+	    changed("certificate: server.pem", "certificate: none.pem"), "15:18: certificate: ");
+	refuses(
+	    changed("certificate: server.pem", "certificate: server.key"), "15:18: certificate: ");
 	refuses(changed("key: server.key", "key: none.key"), "16:10: key: ");
-	refuses(changed("anchors: [ca.pem]\n    passport", "anchors: [ca.pem, none.pem]\n    passport"),
+	refuses(
+	    changed("anchors: [ca.pem]\n    passport", "anchors: [ca.pem, none.pem]\n    passport"),
 	    "8:25: anchors: ");
 	refuses(changed("- file: ca.pem", "- file: none.pem"), "12:17: file: ");
 	refuses(more("    ocsp_file: ca.pem\n"), "19:16: ocsp_file: ");
@@ -307,23 +338,28 @@ Test(config, names_the_file_that_is_missing_or_wrong)
 Test(config, wants_the_certificate_to_cover_every_host)
 {
 	refuses(more("    hosts: [c.example.org]\n"), "19:13: certificate: ");
-	refuses(changed("server_name: a.example.org", "server_name: c.example.org"), "15:18: certificate: ");
+	refuses(changed("server_name: a.example.org", "server_name: c.example.org"),
+	    "15:18: certificate: ");
 }
 
 Test(config, shows_all_faults_at_once)
 {
-	struct proxy_conf *c = load(changed("homeserver: \"127.0.0.1:8008\"", "homesrver: x\n    admin_paths: maybe"));
+	struct proxy_conf *c =
+	    load(changed("homeserver: \"127.0.0.1:8008\"", "homesrver: x\n    admin_paths: maybe"));
 
 	cr_assert_null(c);
-	cr_assert(memmem(buf_str(&errors).p, buf_len(&errors), ":17:5: unknown key 'homesrver'; did you mean 'homeserver'?",
-	              57) != NULL);
-	cr_assert(memmem(buf_str(&errors).p, buf_len(&errors), ":18:18: admin_paths: 'maybe' is not known", 41) != NULL);
-	cr_assert(memmem(buf_str(&errors).p, buf_len(&errors), ":14:5: 'homeserver' is missing", 30) != NULL);
+	cr_assert(memmem(buf_str(&errors).p, buf_len(&errors),
+		      ":17:5: unknown key 'homesrver'; did you mean 'homeserver'?", 57) != NULL);
+	cr_assert(memmem(buf_str(&errors).p, buf_len(&errors),
+		      ":18:18: admin_paths: 'maybe' is not known", 41) != NULL);
+	cr_assert(memmem(buf_str(&errors).p, buf_len(&errors), ":14:5: 'homeserver' is missing",
+		      30) != NULL);
 }
 
 Test(config, says_what_needs_a_restart)
 {
-	struct proxy_conf *a = good(base), *b = good(more("log_level: debug\ntls: {tls13: false}\n"));
+	struct proxy_conf *a = good(base),
+			  *b = good(more("log_level: debug\ntls: {tls13: false}\n"));
 	struct buf what;
 
 	buf_init(&what, 1024);
@@ -331,7 +367,8 @@ Test(config, says_what_needs_a_restart)
 	snapshot_drop(&b->snap);
 	b = good(changed("state_dir: state\n", "state_dir: other\nworkers: 3\n"));
 	cr_assert(proxy_conf_needs_restart(a, b, &what));
-	cr_assert(str_eq(buf_str(&what), STR("admin, workers, state_dir")), STR_FMT, STR_ARG(buf_str(&what)));
+	cr_assert(str_eq(buf_str(&what), STR("admin, workers, state_dir")), STR_FMT,
+	    STR_ARG(buf_str(&what)));
 	snapshot_drop(&b->snap);
 	buf_fini(&what);
 	b = good(changed("127.0.0.1:0", "127.0.0.1:1"));

@@ -52,9 +52,10 @@ entry_of(struct str row, char *out, size_t size)
 	}
 	if (preset.n == 0)
 		preset = STR("empty");
-	snprintf(out, size, "\n.It Cm " STR_FMT "\nType " STR_FMT "; %s" STR_FMT "; " STR_FMT "%s" STR_FMT ".\n",
-	    STR_ARG(name), STR_ARG(type), str_eq(preset, STR("required")) ? "" : "default ", STR_ARG(preset),
-	    STR_ARG(range), range.n > 0 ? "; " : "", STR_ARG(change));
+	snprintf(out, size,
+	    "\n.It Cm " STR_FMT "\nType " STR_FMT "; %s" STR_FMT "; " STR_FMT "%s" STR_FMT ".\n",
+	    STR_ARG(name), STR_ARG(type), str_eq(preset, STR("required")) ? "" : "default ",
+	    STR_ARG(preset), STR_ARG(range), range.n > 0 ? "; " : "", STR_ARG(change));
 }
 
 Test(config_docs, manual_documents_every_setting_as_it_is)
@@ -127,7 +128,8 @@ Test(config_docs, sample_shows_every_setting)
 
 /* Where a setting has a default that a sample can show, it shows it. */
 static void
-all_default(const struct conf_option *rows, const void *full, const void *minimal, const char *except)
+all_default(
+    const struct conf_option *rows, const void *full, const void *minimal, const char *except)
 {
 	struct buf a, b;
 
@@ -144,8 +146,9 @@ all_default(const struct conf_option *rows, const void *full, const void *minima
 		buf_init(&a, 1 << 16);
 		buf_init(&b, 1 << 16);
 		cr_assert(conf_value_print(r, full, &a) && conf_value_print(r, minimal, &b));
-		cr_assert(str_eq(buf_str(&a), buf_str(&b)), "%s: sample " STR_FMT ", default " STR_FMT, r->name,
-		    STR_ARG(buf_str(&a)), STR_ARG(buf_str(&b)));
+		cr_assert(str_eq(buf_str(&a), buf_str(&b)),
+		    "%s: sample " STR_FMT ", default " STR_FMT, r->name, STR_ARG(buf_str(&a)),
+		    STR_ARG(buf_str(&b)));
 		buf_fini(&a);
 		buf_fini(&b);
 	}
@@ -165,7 +168,8 @@ Test(config_docs, sample_shows_the_defaults)
 		if (strcmp(r->name, "federations") == 0)
 			all_default(r->rows, full.federations, minimal.federations, " passport ");
 		else if (strcmp(r->name, "services") == 0)
-			all_default(r->rows, full.services, minimal.services, " hosts default org_admins ");
+			all_default(
+			    r->rows, full.services, minimal.services, " hosts default org_admins ");
 	}
 	load_fini(&l);
 	load_fini(&m);

@@ -25,7 +25,8 @@ certificate(const char *cn, EVP_PKEY *key, X509 *issuer, const struct tlscert *w
 
 	X509_set_version(x, (want->version != 0 ? want->version : 3) - 1);
 	ASN1_INTEGER_set(X509_get_serialNumber(x), issuer != NULL ? 2 : 1);
-	X509_time_adj_ex(X509_getm_notBefore(x), want->from_days != 0 ? want->from_days : -1, 0, NULL);
+	X509_time_adj_ex(
+	    X509_getm_notBefore(x), want->from_days != 0 ? want->from_days : -1, 0, NULL);
 	X509_time_adj_ex(X509_getm_notAfter(x), want->to_days != 0 ? want->to_days : 90, 0, NULL);
 	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)cn, -1, -1, 0);
 	X509_set_issuer_name(x, issuer != NULL ? X509_get_subject_name(issuer) : name);
@@ -56,19 +57,21 @@ text_of(BIO *bio)
 void
 tlscert_make(const struct tlscert *want, char **chain_pem, char **key_pem)
 {
-	EVP_PKEY *key = made(want->rsa_bits != 0 ? EVP_RSA_gen((unsigned)want->rsa_bits)
-	    : EVP_EC_gen(want->curve != NULL ? want->curve : "P-256"));
+	EVP_PKEY *key =
+	    made(want->rsa_bits != 0 ? EVP_RSA_gen((unsigned)want->rsa_bits)
+				     : EVP_EC_gen(want->curve != NULL ? want->curve : "P-256"));
 	EVP_PKEY *ca_key = made(EVP_EC_gen("P-256"));
 	X509 *ca = certificate("Test CA", ca_key, NULL, &(struct tlscert){ .to_days = 200 });
 	X509 *leaf = certificate("server", key, want->self_signed ? NULL : ca, want);
-	const EVP_MD *digest = made((void *)(uintptr_t)EVP_get_digestbyname(want->digest != NULL ? want->digest
-	    : "SHA256"));
+	const EVP_MD *digest = made((void *)(uintptr_t)EVP_get_digestbyname(
+	    want->digest != NULL ? want->digest : "SHA256"));
 	BIO *chain = made(BIO_new(BIO_s_mem())), *secret = made(BIO_new(BIO_s_mem()));
 
 	add(ca, NID_basic_constraints, "critical,CA:TRUE");
 	cr_assert(X509_sign(ca, ca_key, EVP_sha256()) > 0);
 	if (want->version != 1)
-		add(leaf, NID_subject_alt_name, want->names != NULL ? want->names : "DNS:a.example.org");
+		add(leaf, NID_subject_alt_name,
+		    want->names != NULL ? want->names : "DNS:a.example.org");
 	cr_assert(X509_sign(leaf, want->self_signed ? key : ca_key, digest) > 0);
 	cr_assert(PEM_write_bio_X509(chain, leaf) == 1);
 	if (!want->self_signed)

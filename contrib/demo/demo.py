@@ -1,0 +1,156 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The demonstration federation that ./quickstart shows.
+
+Two messenger services, each behind its own schleuse-proxy, a signed federation list, a PKI made on
+the spot and a third server that is not on the list; all on loopback.  Sends a tour of requests and
+prints what becomes of each, then leaves everything running.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+sys.dont_write_bytecode = True
+
+try:
+    from processes import Failed, Processes
+    from sim import wire
+    from tour import Screen, Tour
+    from world import DemoWorld, Party
+except ModuleNotFoundError as missing:
+    sys.exit(f"The demonstration needs a Python module: {missing.name}. On Debian: apt install "
+             "python3-yaml python3-aiohttp python3-cryptography python3-signedjson")
+
+MARK = "schleuse-demo"
+
+
+def arguments() -> argparse.Namespace:
+    p = argparse.ArgumentParser(prog="demo.py", description=__doc__.split("\n\n")[0])
+    p.add_argument("--build", type=Path, help="folder with the built schleuse-proxy")
+    p.add_argument("--state", type=Path, required=True, help="folder for everything the demo makes")
+    p.add_argument("--synapse", action="store_true", help="real Synapse servers, not stand-ins")
+    p.add_argument("--foreground", action="store_true", help="stay until Ctrl-C")
+    p.add_argument("--stop", action="store_true", help="end a demonstration that was left running")
+    return p.parse_args()
+
+
+def empty_state(state: Path) -> None:
+    """A fresh state folder; a folder that is not a demonstration's is never touched."""
+    if state.exists() and any(state.iterdir()):
+        if not (state / MARK).exists():
+            raise Failed(f"{state} is not empty and no demonstration's; give another --state")
+        if stopped := Processes(state).stop():
+            print(f"(ended {stopped} processes of an earlier demonstration)")
+        shutil.rmtree(state)
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (state / MARK).touch()
+
+
+def is_ready(p: Party) -> bool:
+    try:
+        with wire.Connection(("127.0.0.1", p.admin), timeout=5) as c:
+            return c.ask("GET", "/ready", {"Host": "localhost"}).status == 200
+    except OSError:
+        return False
+
+
+def start(world: DemoWorld, processes: Processes, build: Path) -> None:
+    """The background servers, then a proxy for each member."""
+    proxy = build / "schleuse-proxy"
+    if not proxy.exists():
+        raise Failed(f"{proxy} is not there; build first (make in {build})")
+    here = Path(__file__).resolve().parent
+    log = processes.start("servers", [sys.executable, str(here / "servers.py"), str(world.state)])
+    ready = world.state / "servers.json"
+    processes.wait_for("the stand-in homeservers", log, ready.exists)
+    world.dns_port = json.loads(ready.read_text())["dns"]
+    for p in world.members:
+        config = world.configuration(p, f"127.0.0.1:{p.backend}")
+        log = processes.start(f"proxy-{p.label}", [str(proxy), "-c", str(config)])
+        processes.wait_for(f"the proxy of {p.label}", log, lambda p=p: is_ready(p))
+
+
+def show_map(world: DemoWorld) -> None:
+    print("Two messenger services, each behind its Messenger-Proxy, and a stranger:")
+    for p in world.parties:
+        listed = "on the federation list" if p in world.members else "not on the list"
+        print(f"  {p.label:<7} {p.server_name:<18} at {p.address}:{p.port}, {listed}")
+
+
+def show_how_to_go_on(world: DemoWorld, tour: Tour) -> None:
+    """Commands that work when pasted."""
+    p = world.praxis
+    curl = f"curl --cacert {world.ca} --resolve {p.public_host}:{p.port}:{p.address}"
+    base = f"https://{p.public_host}:{p.port}"
+    name = f"{base}/_matrix/client/v3/profile/{tour.anna}/displayname"
+    auth = f"-H 'Authorization: Bearer {tour.token}'"
+    rows = (
+        ("let through: client traffic", f"{curl} {base}/_matrix/client/versions"),
+        ("refused: no signature", f"{curl} {base}/_matrix/federation/v1/publicRooms"),
+        ("refused: Anna's own display name", f"{curl} -X PUT {auth} -d '{{\"displayname\":\"x\"}}' {name}"),
+        ("what the proxy counts", f"curl http://127.0.0.1:{p.admin}/metrics"),
+    )
+    tour.screen.title("All of it is running. Try:")
+    for what, command in rows:
+        print(f"  # {what}\n  {command}")
+    print(f"\nConfigurations and the federation list: {world.state}")
+    print(f"Logs: {world.state / 'logs'}")
+
+
+def demonstrate(options: argparse.Namespace) -> int:
+    """Builds the world, shows the tour, leaves it running or waits for Ctrl-C."""
+    if options.build is None:
+        raise Failed("--build is missing: the folder with the built schleuse-proxy")
+    empty_state(options.state)
+    world, processes, screen = DemoWorld(options.state), Processes(options.state), Screen()
+    world.write()
+    try:
+        start(world, processes, options.build)
+        show_map(world)
+        tour = Tour(world, screen)
+        tour.clients()
+        tour.members()
+        tour.invites()
+        tour.smuggling()
+        tour.expulsion(lambda: processes.signal("proxy-praxis", signal.SIGHUP))
+        show_how_to_go_on(world, tour)
+    except BaseException:
+        processes.stop()
+        raise
+    if options.foreground:
+        print("\nCtrl-C ends it.", flush=True)
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            print()
+        processes.stop()
+    else:
+        print(f"\nTo end it: ./quickstart --stop (or {sys.argv[0]} --state {options.state} --stop)")
+    return 1 if screen.unexpected else 0
+
+
+def main() -> int:
+    options = arguments()
+    options.state = options.state.resolve()
+    try:
+        if options.stop:
+            count = Processes(options.state).stop()
+            print(f"Ended {count} processes." if count else "No demonstration is running.")
+            return 0
+        return demonstrate(options)
+    except (Failed, OSError) as e:
+        print(f"demo: {e}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

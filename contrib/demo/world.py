@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the demonstration consists of: names, addresses, certificates, the list, configurations."""
+from __future__ import annotations
+
+import json
+import random
+import socket
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sim import fedlist
+from sim.pki import PASSPORT_X5U, ROLE_DIRECTORY, Issued, Pki
+from sim.xmatrix import SigningKey
+
+FEDERATION_PORT = 8448
+
+
+@dataclass
+class Party:
+    """One server of the demonstration."""
+
+    label: str
+    host: str
+    address: str  # loopback, its own
+    port: int  # of its proxy (or of the stranger itself)
+    backend: int  # port of its homeserver, 0 for the stranger
+    admin: int
+    key_version: str
+    key_seed: str
+
+    @property
+    def server_name(self) -> str:
+        return self.host if self.port == FEDERATION_PORT else f"{self.host}:{self.port}"
+
+    @property
+    def public_host(self) -> str:
+        return f"matrix.{self.host}"
+
+    @property
+    def key(self) -> SigningKey:
+        return SigningKey(self.key_version, self.key_seed)
+
+
+def _free(address: str, port: int = 0) -> int:
+    """A port that is free now at the address: the wanted one if possible."""
+    for wanted in (port, 0):
+        try:
+            with socket.socket() as s:
+                s.bind((address, wanted))
+                return int(s.getsockname()[1])
+        except OSError:
+            continue
+    raise OSError(f"no free port at {address}")
+
+
+def new_party(label: str, host: str, address: str, has_proxy: bool) -> Party:
+    """A server with a new key; port 8448 of its own loopback address when that is free."""
+    return Party(
+        label=label,
+        host=host,
+        address=address,
+        port=_free(address, FEDERATION_PORT),
+        backend=_free("127.0.0.1") if has_proxy else 0,
+        admin=_free("127.0.0.1") if has_proxy else 0,
+        key_version="a_" + label,
+        key_seed=SigningKey().seed,
+    )
+
+
+class DemoWorld:
+    """Everything on disk below the state folder."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.pki = Pki()
+        net = f"127.{random.randrange(64, 128)}.{random.randrange(1, 255)}"
+        self.praxis = new_party("praxis", "praxis.test", f"{net}.1", True)
+        self.klinik = new_party("klinik", "klinik.test", f"{net}.2", True)
+        self.fremd = new_party("fremd", "fremd.test", f"{net}.3", False)
+        self.dns_port = 0
+        self.version = 0
+
+    @property
+    def parties(self) -> list[Party]:
+        return [self.praxis, self.klinik, self.fremd]
+
+    @property
+    def members(self) -> list[Party]:
+        return [self.praxis, self.klinik]
+
+    @property
+    def ca(self) -> Path:
+        return self.state / "ca.pem"
+
+    def write(self) -> None:
+        """Certificates, list, and what the background servers read."""
+        self.ca.write_bytes(self.pki.web_root.pem)
+        (self.state / "list-anchors.pem").write_bytes(self.pki.list_root.pem)
+        (self.state / "passport-anchors.pem").write_bytes(self.pki.passport_root.pem)
+        self.pki.passport_signer.write(self.state / "passport")
+        for p in self.parties:
+            certificate: Issued = self.pki.web.server(p.public_host, p.host)
+            certificate.write(self.state / p.label)
+            (self.state / f"state-{p.label}").mkdir(exist_ok=True)
+        self.publish(self.members)
+        world = {"parties": [asdict(p) for p in self.parties]}
+        (self.state / "world.json").write_text(json.dumps(world, indent=1))
+
+    def publish(self, members: list[Party]) -> None:
+        """Signs the next federation list and puts it where the proxies look."""
+        self.version += 1
+        payload = fedlist.plain(self.version, [p.server_name for p in members])
+        fedlist.write(
+            self.state / "federation-list.jws", fedlist.sign(payload, self.pki.list_signer)
+        )
+
+    def configuration(self, p: Party, homeserver: str) -> Path:
+        """The configuration file of a member's proxy."""
+        at = self.state
+        config: dict[str, Any] = {
+            "listeners": [
+                {"address": f"{p.address}:{p.port}", "serves": ["clients", "federation"]}
+            ],
+            "admin": f"127.0.0.1:{p.admin}",
+            "workers": 1,
+            "state_dir": str(at / f"state-{p.label}"),
+            "federations": [
+                {
+                    "name": "demo",
+                    "list": {
+                        "file": str(at / "federation-list.jws"),
+                        "interval": "500ms",
+                        "anchors": [str(at / "list-anchors.pem")],
+                        "signer_role": ROLE_DIRECTORY,
+                    },
+                    "passport": {
+                        "anchors": [str(at / "passport-anchors.pem")],
+                        "certificates": [{"file": str(at / "passport.pem"), "x5u": PASSPORT_X5U}],
+                    },
+                }
+            ],
+            "services": [
+                {
+                    "server_name": p.server_name,
+                    "hosts": [p.public_host],
+                    "certificate": str(at / f"{p.label}.pem"),
+                    "key": str(at / f"{p.label}.key"),
+                    "default": True,
+                    "homeserver": homeserver,
+                    "federation": "demo",
+                    "display_names": {"org_admins": [f"@office:{p.server_name}"]},
+                }
+            ],
+            "lookups": {
+                "hosts": {q.host: q.address for q in self.parties},
+                "nameservers": [f"127.0.0.1:{self.dns_port}"],
+                "ca_file": str(self.ca),
+                "ca_system": False,
+                "private_addresses": True,
+            },
+        }
+        path = at / f"proxy-{p.label}.yaml"
+        path.write_text(yaml.safe_dump(config, sort_keys=False))
+        return path

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: `make_world` for tests that configure their own, `world` for those that share one."""
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from harness import World, open_world, open_worlds  # noqa: E402
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
+    """Adds the log of each running proxy to a failed test's report."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    if report.failed:
+        for w in open_worlds:
+            text = w.daemon.log_text() if w.daemon.log.exists() else ""
+            report.sections.append((f"log of {w.folder.name}", text[-6000:]))
+
+
+@pytest.fixture
+def make_world() -> Iterator[Callable[..., World]]:
+    """Makes worlds (not yet started); all end with the test."""
+    with ExitStack() as stack:
+        yield lambda **how: stack.enter_context(open_world(None, **how))
+
+
+@pytest.fixture(scope="module")
+def module_world() -> Iterator[World]:
+    """One started world for a module; a module may redefine it with its own configuration."""
+    with open_world(World.start) as w:
+        yield w
+
+
+@pytest.fixture
+def world(module_world: World) -> World:
+    """The module's world with nothing recorded yet, its proxy still alive."""
+    module_world.daemon.check_alive()
+    module_world.homeserver.forget()
+    return module_world

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: one federation for the whole run, and its people."""
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS / "interop"), str(TESTS / "integration"), str(TESTS)]
+
+from federation import Federation, resolve_here  # noqa: E402
+from person import Person  # noqa: E402
+from sim import wire  # noqa: E402
+
+started: list[Federation] = []
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
+    """Adds the ends of all logs to a failed test's report."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    if report.failed:
+        for federation in started:
+            for site in federation.sites.values():
+                report.sections.append((f"proxy of {site.name}", site.proxy.log_text()[-4000:]))
+                report.sections.append((f"Synapse of {site.name}", site.synapse.log_text()[-6000:]))
+
+
+@pytest.fixture(scope="session")
+def federation() -> Iterator[Federation]:
+    """alpha and beta are members; gamma is none, but its own proxy believes it is."""
+    resolve_here()
+    f = Federation(
+        Path(tempfile.mkdtemp(prefix="interop-")), ["alpha.test", "beta.test"], ["gamma.test"], tell=print
+    )
+    started.append(f)
+    yield f
+    started.remove(f)
+    f.stop()
+
+
+@pytest.fixture(scope="session")
+def login(federation: Federation) -> Iterator[Callable[..., Person]]:
+    """Creates accounts and logs them in through their server's proxy."""
+    people: list[Person] = []
+    tls = wire.tls_context(federation.pki.web_root.pem)
+
+    def make(localpart: str, server: str, *, admin: bool = False) -> Person:
+        site = federation[server]
+        mxid = site.synapse.register(localpart, "correct horse", admin=admin)
+        store = federation.folder / f"{server}-{localpart}"
+        store.mkdir()
+        people.append(Person(site.url, mxid, "correct horse", tls, str(store)))
+        return people[-1]
+
+    yield make
+    for p in people:
+        p.close()
+
+
+@pytest.fixture(scope="session")
+def alice(login: Callable[..., Person]) -> Person:
+    return login("alice", "alpha.test")
+
+
+@pytest.fixture(scope="session")
+def bob(login: Callable[..., Person]) -> Person:
+    return login("bob", "beta.test")
+
+
+@pytest.fixture(scope="session")
+def carol(login: Callable[..., Person]) -> Person:
+    return login("carol", "gamma.test")
+
+
+@pytest.fixture(scope="session")
+def admin(login: Callable[..., Person]) -> Person:
+    """The administrator of alpha's homeserver."""
+    return login("admin", "alpha.test", admin=True)
+
+
+@pytest.fixture
+def meet(federation: Federation) -> Callable[..., str]:
+    """Makes a room of the first person that the second one was invited to and has joined."""
+
+    def make(host: Person, guest: Person, **how: Any) -> str:
+        room = host.create_room(**how)
+        host.send_passport(room, guest.mxid, federation.passport(host.mxid, guest.mxid))
+        host.invite(room, guest.mxid)
+        guest.until("the invite", lambda: guest.is_invited(room))
+        guest.join(room)
+        host.until("the join", lambda: guest.mxid in host.client.rooms[room].users)
+        return room
+
+    return make

@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Synapse homeserver out of the tree that bootstrap-synapse made.
+
+It runs in that tree with chroot, as the user who calls, listens on loopback without TLS and expects
+its proxy in front.  The tree's own /etc/hosts knows the servers of the federation (bootstrap-synapse
+writes it), so each name exists once on a machine: a lock keeps two runs apart.
+"""
+from __future__ import annotations
+
+import base64
+import fcntl
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+BOOTSTRAP = Path(__file__).resolve().parent / "bootstrap-synapse"
+PASSPORT_EVENT = "de.gematik.ti-messenger.passport"
+# what the tree's /etc/hosts says
+ADDRESSES = {
+    "alpha.test": "127.1.0.1",
+    "beta.test": "127.1.0.2",
+    "gamma.test": "127.1.0.3",
+    "praxis.test": "127.2.0.1",
+    "klinik.test": "127.2.0.2",
+    "fremd.test": "127.2.0.3",
+}
+START = 90.0  # seconds a server may take to answer, on a busy machine
+STOP = 10.0
+WAIT_FOR_NAME = 300.0  # for another run to end
+
+
+class SynapseError(Exception):
+    """Synapse cannot be started or does not do what it should; the text says what to do."""
+
+
+def tree() -> Path:
+    """The bootstrapped tree; an error names the command that makes it."""
+    done = subprocess.run(
+        [str(BOOTSTRAP), "--where"], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        raise SynapseError(f"there is no Synapse yet: run {BOOTSTRAP} {done.stderr}")
+    return Path(done.stdout.strip())
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def _alive(pid: int, *words: str) -> bool:
+    """Whether the process exists and its command line has all the words (and is no zombie)."""
+    try:
+        line = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return False
+    return bool(line) and all(w in line for w in words)
+
+
+class Synapse:
+    """One homeserver.  `settings` are merged over its configuration."""
+
+    def __init__(self, name: str, ca_pem: bytes, settings: dict[str, Any] | None = None) -> None:
+        self.name = name
+        self.port = _free_port()
+        self.tree = tree()
+        self.secret = secrets.token_hex(16)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = self._lock_name()
+        self._sweep()
+        self.data = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{name}-", dir=self.tree / "srv"))
+        self.log = self.data / "homeserver.log"
+        inside = "/" + str(self.data.relative_to(self.tree))
+        self._config_inside = f"{inside}/homeserver.yaml"
+        self._write("ca.pem", ca_pem.decode())
+        seed = base64.b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+        self._write("signing.key", f"ed25519 a_{secrets.token_hex(2)} {seed}\n")
+        self._write("log.yaml", json.dumps(self._logging(inside)))
+        self._write("homeserver.yaml", json.dumps({**self._config(inside), **(settings or {})}, indent=1))
+
+    def _write(self, name: str, text: str) -> None:
+        (self.data / name).write_text(text)
+
+    def _lock_name(self) -> int:
+        """Keeps the server name and its addresses for this process until it ends."""
+        path = self.tree / "srv" / f"{self.name}.lock"
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        end = time.monotonic() + WAIT_FOR_NAME
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return fd
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    os.close(fd)
+                    raise SynapseError(f"another run uses {self.name}: end it, or wait") from None
+                time.sleep(0.2)
+
+    def _sweep(self) -> None:
+        """Ends and deletes what a run that was killed left of this server."""
+        for data in (self.tree / "srv").glob(f"*-{self.name}-*"):
+            self._end(data, signal.SIGKILL)
+            shutil.rmtree(data, ignore_errors=True)
+
+    @staticmethod
+    def _logging(inside: str) -> dict[str, Any]:
+        return {
+            "version": 1,
+            "formatters": {"f": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+            "handlers": {
+                "file": {
+                    "class": "logging.FileHandler",
+                    "formatter": "f",
+                    "filename": f"{inside}/homeserver.log",
+                }
+            },
+            "root": {"level": "INFO", "handlers": ["file"]},
+            "disable_existing_loggers": False,
+        }
+
+    def _config(self, inside: str) -> dict[str, Any]:
+        plenty = {"per_second": 10000, "burst_count": 10000}
+        return {
+            "server_name": self.name,
+            "public_baseurl": f"https://{self.name}/",
+            # others find it at port 443 by this; without it they would ask DNS for SRV records
+            "serve_server_wellknown": True,
+            "listeners": [
+                {
+                    "port": self.port,
+                    "bind_addresses": ["127.0.0.1"],
+                    "type": "http",
+                    "x_forwarded": True,
+                    "resources": [{"names": ["client", "federation"]}],
+                }
+            ],
+            "pid_file": f"{inside}/unused.pid",
+            "database": {"name": "sqlite3", "args": {"database": f"{inside}/homeserver.db"}},
+            "media_store_path": f"{inside}/media",
+            "log_config": f"{inside}/log.yaml",
+            "signing_key_path": f"{inside}/signing.key",
+            "registration_shared_secret": self.secret,
+            "macaroon_secret_key": secrets.token_hex(16),
+            "form_secret": secrets.token_hex(16),
+            "enable_registration": False,
+            "report_stats": False,
+            "bcrypt_rounds": 4,
+            # a closed federation on loopback
+            "trusted_key_servers": [],
+            "federation_custom_ca_list": [f"{inside}/ca.pem"],
+            "ip_range_blacklist": [],
+            "allow_public_rooms_over_federation": True,
+            # what a TI-Messenger homeserver shows an invited user's server before the join
+            "room_prejoin_state": {"additional_event_types": ["m.room.type", PASSPORT_EVENT]},
+            # failures are tried again soon, so that a test sees the recovery
+            "federation": {
+                "client_timeout": "20s",
+                "max_short_retry_delay": "1s",
+                "max_long_retry_delay": "1s",
+                "destination_min_retry_interval": "1s",
+                "destination_retry_multiplier": 1,
+                "destination_max_retry_interval": "2s",
+            },
+            "rc_message": plenty,
+            "rc_registration": plenty,
+            "rc_joins": {"local": plenty, "remote": plenty},
+            "rc_invites": {"per_room": plenty, "per_user": plenty, "per_issuer": plenty},
+            "rc_login": {"address": plenty, "account": plenty, "failed_attempts": plenty},
+            "rc_federation": {"sleep_limit": 10000, "reject_limit": 10000},
+        }
+
+    # Its life
+
+    def launch(self) -> "Synapse":
+        """Starts the process and returns at once; wait() for its answer."""
+        sudo = [] if os.geteuid() == 0 else ["sudo"]
+        run = 'echo $$ >"$1/pid"; exec python3 -m synapse.app.homeserver -c "$1/homeserver.yaml"'
+        inside = os.path.dirname(self._config_inside)
+        with (self.data / "output.log").open("wb") as out:
+            self._process = subprocess.Popen(
+                sudo
+                + ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/nonexistent"]
+                + ["chroot", f"--userspec={os.getuid()}:{os.getgid()}", str(self.tree)]
+                + ["sh", "-c", run, "sh", inside],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=not sudo,  # Ctrl-C is for us; sudo wants its terminal
+            )
+        return self
+
+    def wait(self) -> "Synapse":
+        """Returns when it answers."""
+        end = time.monotonic() + START
+        while not self._healthy():
+            if self._process is None or self._process.poll() is not None:
+                raise SynapseError(f"Synapse for {self.name} ended at start:\n{self.log_text()}")
+            if time.monotonic() > end:
+                raise SynapseError(f"Synapse for {self.name} is silent after {START:.0f} s:\n{self.log_text()}")
+            time.sleep(0.1)
+        return self
+
+    def _healthy(self) -> bool:
+        try:
+            return self.ask("GET", "/health")[0] == 200
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        """Ends it and deletes its data."""
+        if self._process is not None:
+            self._end(self.data, signal.SIGTERM)
+            try:
+                self._process.wait(STOP)
+            except subprocess.TimeoutExpired:
+                self._end(self.data, signal.SIGKILL)
+                self._process.wait(STOP)
+            self._process = None
+        shutil.rmtree(self.data, ignore_errors=True)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    @staticmethod
+    def _end(data: Path, how: signal.Signals) -> None:
+        try:
+            pid = int((data / "pid").read_text())
+        except (OSError, ValueError):
+            return
+        if _alive(pid, "synapse.app.homeserver", data.name):
+            os.kill(pid, how)
+
+    def log_text(self) -> str:
+        parts = [self.data / "output.log", self.log]
+        return "".join(p.read_text(errors="replace")[-20000:] for p in parts if p.exists())
+
+    # Its operator's side, past the proxy
+
+    def ask(
+        self, method: str, target: str, body: Any = None, token: str | None = None
+    ) -> tuple[int, Any]:
+        """Asks the server itself; status and JSON (None where the answer is no JSON)."""
+        head = {"Authorization": f"Bearer {token}"} if token else {}
+        data = None if body is None else json.dumps(body)
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            c.request(method, target, data, head)
+            answer = c.getresponse()
+            text = answer.read()
+        finally:
+            c.close()
+        try:
+            return answer.status, json.loads(text)
+        except ValueError:
+            return answer.status, None
+
+    def register(self, localpart: str, password: str, *, admin: bool = False) -> str:
+        """Creates an account with the operator's shared secret; its Matrix user ID."""
+        path = "/_synapse/admin/v1/register"
+        nonce = self.ask("GET", path)[1]["nonce"]
+        words = (nonce, localpart, password, "admin" if admin else "notadmin")
+        mac = hmac.new(self.secret.encode(), "\0".join(words).encode(), hashlib.sha1)
+        status, answer = self.ask(
+            "POST",
+            path,
+            {
+                "nonce": nonce,
+                "username": localpart,
+                "password": password,
+                "admin": admin,
+                "mac": mac.hexdigest(),
+            },
+        )
+        if status != 200:
+            raise SynapseError(f"{self.name} does not create the account: {status} {answer}")
+        return str(answer["user_id"])
+
+
+def start_all(servers: list[Synapse], tell: Callable[[str], None] = lambda text: None) -> None:
+    """Starts servers at the same time; ends them all when one fails."""
+    try:
+        for s in servers:
+            s.launch()
+        for s in servers:
+            s.wait()
+            tell(f"Synapse for {s.name} answers")
+    except BaseException:
+        for s in servers:
+            s.stop()
+        raise

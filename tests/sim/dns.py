@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small DNS server on loopback (UDP): A and SRV records from a table, everything else NXDOMAIN."""
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+
+A, SRV = 1, 33
+
+
+def _labels(name: str) -> bytes:
+    out = b"".join(bytes([len(p)]) + p.encode() for p in name.split(".") if p)
+    return out + b"\0"
+
+
+class DnsServer:
+    """`records` maps (name, type) to a list of rdata: addresses, or (priority, weight, port, host)."""
+
+    def __init__(self) -> None:
+        self.records: dict[tuple[str, int], list] = {}
+        self.asked: list[tuple[str, int]] = []
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind(("127.0.0.1", 0))
+        self.where = "%s:%d" % self.sock.getsockname()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self.sock.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                query, peer = self.sock.recvfrom(4096)
+                self.sock.sendto(self._answer(query), peer)
+            except OSError:
+                return
+
+    def _answer(self, query: bytes) -> bytes:
+        at, labels = 12, []
+        while query[at]:
+            labels.append(query[at + 1 : at + 1 + query[at]].decode())
+            at += 1 + query[at]
+        kind = struct.unpack(">H", query[at + 1 : at + 3])[0]
+        name = ".".join(labels).lower()
+        self.asked.append((name, kind))
+        found = self.records.get((name, kind), [])
+        known = any(n == name for n, _ in self.records)
+        flags = 0x8580 if found or known else 0x8583
+        out = query[:2] + struct.pack(">HHHHH", flags, 1, len(found), 0, 0) + query[12 : at + 5]
+        for value in found:
+            data = socket.inet_aton(value) if kind == A else _srv(value)
+            out += b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, 60, len(data)) + data
+        return out
+
+
+def _srv(value: tuple[int, int, int, str]) -> bytes:
+    return struct.pack(">HHH", *value[:3]) + _labels(value[3])

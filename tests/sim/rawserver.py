@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A byte-level HTTP server in threads: keeps what arrived, answers what it was told, byte for byte.
+
+`RawServer` reads each request as it came (head and body bytes apart) and hands it to `answer`, a
+function from `RawRequest` to bytes, or to one of the special answers below.
+"""
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable, Union
+
+DEADLINE = 15.0
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@dataclass
+class Close:
+    """Send these bytes, then close the connection."""
+
+    data: bytes = b""
+
+
+@dataclass
+class Hang:
+    """Say nothing (more) until the peer closes or the server stops."""
+
+    data: bytes = b""
+
+
+@dataclass
+class RawRequest:
+    """A request exactly as it arrived."""
+
+    head: bytes  # without the blank line
+    body: bytes  # as framed on the wire: chunk heads included
+    connection: int  # counts connections from 1
+    gone: threading.Event = field(default_factory=threading.Event)  # the peer closed while we hung
+
+    @property
+    def line(self) -> bytes:
+        return self.head.split(b"\r\n")[0]
+
+    @property
+    def method(self) -> str:
+        return self.line.split(b" ")[0].decode("latin-1")
+
+    @property
+    def target(self) -> str:
+        return self.line.split(b" ")[1].decode("latin-1")
+
+    @property
+    def fields(self) -> list[tuple[str, str]]:
+        out = []
+        for line in self.head.split(b"\r\n")[1:]:
+            name, _, value = line.decode("latin-1").partition(":")
+            out.append((name, value.strip()))
+        return out
+
+    def all(self, name: str) -> list[str]:
+        return [v for n, v in self.fields if n.lower() == name.lower()]
+
+    def get(self, name: str) -> str | None:
+        values = self.all(name)
+        assert len(values) <= 1, f"{name} given {len(values)} times"
+        return values[0] if values else None
+
+    @property
+    def content(self) -> bytes:
+        """The body without its chunk heads."""
+        if self.get("Transfer-Encoding") is None:
+            return self.body
+        rest, out = self.body, b""
+        while True:
+            size, _, rest = rest.partition(b"\r\n")
+            n = int(size.split(b";")[0], 16)
+            if n == 0:
+                return out
+            out, rest = out + rest[:n], rest[n + 2 :]
+
+
+Reply = Union[bytes, Close, Hang]
+
+
+class RawServer:
+    """Listens on TCP loopback, or on a unix socket when given a path; TLS when given a context."""
+
+    def __init__(
+        self,
+        answer: Callable[[RawRequest], Reply] | bytes = OK,
+        *,
+        tls: ssl.SSLContext | None = None,
+        address: tuple[str, int] = ("127.0.0.1", 0),
+        unix: Path | None = None,
+    ) -> None:
+        self.answer = answer
+        self.requests: list[RawRequest] = []
+        self.connections = 0
+        self.closed_idle = 0  # connections the peer closed between requests
+        self._tls = tls
+        self._changed = threading.Condition()
+        self._open: set[socket.socket] = set()
+        self._stopping = False
+        if unix is not None:
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(str(unix))
+            self.listener.listen(64)
+            self.where = f"unix:{unix}"
+        else:
+            self.listener = socket.create_server(address, backlog=64)
+            self.where = "%s:%d" % self.listener.getsockname()[:2]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        return int(self.listener.getsockname()[1])
+
+    def __enter__(self) -> "RawServer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._stopping = True
+        _shut(self.listener)
+        with self._changed:
+            still = list(self._open)
+        for s in still:
+            _shut(s)
+
+    def forget(self) -> None:
+        with self._changed:
+            self.requests.clear()
+
+    def wait(self, n: int = 1) -> list[RawRequest]:
+        """The requests, as soon as there are n of them."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(self.requests) >= n, DEADLINE):
+                raise AssertionError(f"{len(self.requests)} of {n} requests arrived")
+            return list(self.requests)
+
+    @property
+    def last(self) -> RawRequest:
+        return self.wait(1)[-1]
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                conn, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(conn, self.connections), daemon=True).start()
+
+    def _serve(self, conn: socket.socket, number: int) -> None:
+        with self._changed:
+            self._open.add(conn)
+        try:
+            conn.settimeout(60)
+            if self._tls is not None:
+                raw, conn = conn, self._tls.wrap_socket(conn, server_side=True)
+                with self._changed:
+                    self._open.discard(raw)
+                    self._open.add(conn)
+            while self._one(conn, number):
+                pass
+        except (OSError, ValueError):
+            pass
+        finally:
+            with self._changed:
+                self._open.discard(conn)
+            _shut(conn)
+
+    def _one(self, conn: socket.socket, number: int) -> bool:
+        r = _read_request(conn, number)
+        if r is None:
+            self.closed_idle += 1
+            return False
+        with self._changed:
+            self.requests.append(r)
+            self._changed.notify_all()
+        reply = self.answer if isinstance(self.answer, bytes) else self.answer(r)
+        conn.sendall(reply if isinstance(reply, bytes) else reply.data)
+        if isinstance(reply, Hang):
+            end = time.monotonic() + 60
+            while time.monotonic() < end and not self._stopping:
+                if not conn.recv(4096):
+                    break
+            r.gone.set()
+        return isinstance(reply, bytes)
+
+
+def _shut(s: socket.socket) -> None:
+    try:
+        s.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+    s.close()
+
+
+def _read_request(conn: socket.socket, number: int) -> RawRequest | None:
+    """Reads to the end of one request; pipelined bytes are not supported, on purpose."""
+    held = b""
+    while b"\r\n\r\n" not in held:
+        piece = conn.recv(65536)
+        if not piece:
+            return None
+        held += piece
+    head, _, rest = held.partition(b"\r\n\r\n")
+    r = RawRequest(head, rest, number)
+    if (length := r.get("Content-Length")) is not None:
+        while len(r.body) < int(length):
+            r.body += _some(conn)
+        if len(r.body) > int(length):
+            raise ValueError("more than the body announced")
+    elif r.get("Transfer-Encoding") is not None:
+        while not (r.body == b"0\r\n\r\n" or r.body.endswith(b"\r\n0\r\n\r\n")):
+            r.body += _some(conn)
+    elif r.body:
+        raise ValueError("bytes behind a request without body")
+    return r
+
+
+def _some(conn: socket.socket) -> bytes:
+    piece = conn.recv(65536)
+    if not piece:
+        raise ValueError("closed in mid body")
+    return piece
+
+
+def server_context(cert: Path, key: Path) -> ssl.SSLContext:
+    """A TLS server context for a certificate file and its key."""
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ctx.load_cert_chain(str(cert), str(key))
+    return ctx
