@@ -47,6 +47,17 @@ read_file(struct load *l, const char *what, char *const *path, size_t max, struc
 	return ok;
 }
 
+/* The fault of a PEM file which lib/jose could not use; errno is still that of the failure. */
+static void
+pem_fault(struct load *l, const char *what, char *const *path, enum err why)
+{
+	if (why == ERR_FILE)
+		load_fault(l, path, "%s: %s cannot be read: %s", what, *path, strerror(errno));
+	else
+		load_fault(l, path, "%s: %s: %s; expected a PEM file of certificates", what, *path,
+		    err_text(why));
+}
+
 struct finding {
 	struct load *load;
 	struct service_conf *service;
@@ -140,10 +151,7 @@ read_anchors(struct load *l, struct conf_list *files)
 			return NULL;
 		store = x5c_anchors((const char *const *)&files->v[i], 1, &why);
 		if (store == NULL) {
-			load_fault(l, &files->v[i],
-			    "anchors: %s: %s%s%s; expected a PEM file of certificates", files->v[i],
-			    err_text(why), why == ERR_FILE ? ": " : "",
-			    why == ERR_FILE ? strerror(errno) : "");
+			pem_fault(l, "anchors", &files->v[i], why);
 			return NULL;
 		}
 		X509_STORE_free(store);
@@ -175,9 +183,7 @@ read_passports(struct load *l, struct federation_conf *f, X509_STORE *anchors)
 		certs[i] = (struct passport_certificate){ .file = one->file, .x5u = one->x5u };
 		sk_X509_pop_free(x5c_read_pem(one->file, &why), X509_free);
 		if (why != OK) {
-			load_fault(l, &one->file, "file: %s: %s%s%s; expected a PEM certificate",
-			    one->file, err_text(why), why == ERR_FILE ? ": " : "",
-			    why == ERR_FILE ? strerror(errno) : "");
+			pem_fault(l, "file", &one->file, why);
 			return NULL;
 		}
 	}
@@ -210,9 +216,7 @@ try_ca_file(struct load *l, const char *what, char *const *path)
 		return;
 	store = x5c_anchors((const char *const *)path, 1, &why);
 	if (store == NULL)
-		load_fault(l, path, "%s: %s: %s%s%s; expected a PEM file of CA certificates", what,
-		    *path, err_text(why), why == ERR_FILE ? ": " : "",
-		    why == ERR_FILE ? strerror(errno) : "");
+		pem_fault(l, what, path, why);
 	X509_STORE_free(store);
 }
 

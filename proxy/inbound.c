@@ -266,7 +266,6 @@ inbound_close(struct worker *w)
 	if (w->conf != NULL)
 		free_pools(w->pools, w->conf->n_services);
 	tls_server_free(w->tls);
-	passage_drop_spares(w);
 	snapshot_drop((struct snapshot *)w->conf);
 	snapshot_drop((struct snapshot *)w->tickets);
 }

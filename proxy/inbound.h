@@ -14,7 +14,7 @@ bool inbound_adopt(struct worker *w, struct proxy_conf *conf, char *why, size_t 
 /* Starts accepting on the sockets, one for each configured listener; takes them over. */
 bool inbound_listen(struct worker *w, const int *sockets, size_t n) MUST_CHECK;
 void inbound_stop(struct worker *w); /* accepts no more */
-void inbound_close(struct worker *w); /* frees everything */
+void inbound_close(struct worker *w); /* closes and frees everything; no connection may be left */
 
 /* TLS contexts of a configuration; also used to try one out. */
 struct tls_server *inbound_tls(const struct proxy_conf *conf, struct tls_tickets *tickets, char *why,

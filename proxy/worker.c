@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
 #include "lib/base/log.h"
 #include "proxy/control.h"
 #include "proxy/inbound.h"
 #include "proxy/lookups.h"
+#include "proxy/passage.h"
 #include "proxy/series.h"
 
 struct thread { /* what worker.h does not show */
@@ -88,8 +91,10 @@ worker_main(void *arg)
 	loop_run(w->loop);
 	http_server_fini(&w->http);
 	lookups_close(w);
-	tell_ended(w);
+	arena_drop_cache();
+	buf_drop_cache();
 	log_flush();
+	tell_ended(w);
 	return NULL;
 }
 
@@ -97,8 +102,9 @@ void
 worker_free(struct worker *w)
 {
 	lookups_close(w);
-	loop_free(w->loop); /* frees what is buried and opens what is still in the mailbox */
 	inbound_close(w);
+	loop_free(w->loop); /* frees what is buried and opens what is still in the mailbox */
+	passage_drop_spares(w);
 	free(w);
 }
 
@@ -211,6 +217,13 @@ apply_list(struct worker *w, struct news *n)
 }
 
 static void
+apply_forget(struct worker *w, struct news *n)
+{
+	(void)n;
+	fact_clear(w->accounts);
+}
+
+static void
 apply_drain(struct worker *w, struct news *n)
 {
 	(void)n;
@@ -233,6 +246,12 @@ bool
 worker_post_list(struct worker *w, size_t federation, const struct fedlist *list, int64_t as_of)
 {
 	return post(w, apply_list, (struct snapshot *)(uintptr_t)list, federation, as_of);
+}
+
+bool
+worker_post_forget(struct worker *w)
+{
+	return post(w, apply_forget, NULL, 0, 0);
 }
 
 bool

@@ -135,3 +135,15 @@ arena_z(struct arena *a, struct str s)
 	p[s.n] = '\0';
 	return p;
 }
+
+void
+arena_drop_cache(void)
+{
+	while (cache != NULL) {
+		struct arena_block *b = cache;
+
+		cache = b->next;
+		free(b);
+	}
+	cached = 0;
+}

@@ -26,5 +26,6 @@ char *arena_bytes(struct arena *a, size_t n)     /* not zeroed, not aligned, or 
     __attribute__((warn_unused_result));
 struct str arena_dup(struct arena *a, struct str s); /* a copy; p == NULL and n == 0 when out of memory */
 char *arena_z(struct arena *a, struct str s);    /* a NUL-terminated copy, or NULL */
+void arena_drop_cache(void);                     /* frees the calling thread's cached blocks; at its end */
 
 #endif

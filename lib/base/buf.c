@@ -153,3 +153,15 @@ buf_consume(struct buf *b, size_t n)
 	if (b->off == b->end)
 		b->off = b->end = 0;
 }
+
+void
+buf_drop_cache(void)
+{
+	while (cache != NULL) {
+		struct piece *p = cache;
+
+		cache = p->next;
+		free(p);
+	}
+	cached = 0;
+}

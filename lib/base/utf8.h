@@ -9,8 +9,10 @@
 
 #include "lib/base/str.h"
 
-size_t utf8_char(const char *p, const char *end); /* length of the character at p < end, 0 if malformed */
+/* Length of the character at p < end, 0 if malformed. */
+size_t utf8_char(const char *p, const char *end);
 bool utf8_valid(struct str s);
-size_t utf8_encode(uint32_t code_point, char out[4]); /* a Unicode scalar value; returns its length */
+/* code_point: a Unicode scalar value; returns the length. */
+size_t utf8_encode(uint32_t code_point, char out[4]);
 
 #endif

@@ -3,7 +3,8 @@
  * canonical - one pass that validates and tells whether the text already is canonical.
  *
  * An object is free of duplicates if its names ascend strictly; so the pass needs one name per open
- * container and no memory.  Only a text that must be rewritten is looked at again (canonical_rewrite).
+ * container and no memory.  Only a text that must be rewritten is looked at again
+ * (canonical_rewrite).
  */
 #include "lib/matrix/canonical.h"
 
@@ -53,7 +54,8 @@ check_escape(struct check *c, const char *p)
 	size_t n = jsontext_escape(p, c->end, &code_point);
 
 	if (n > 0 && c->canonical)
-		c->canonical = jsontext_spell(code_point, spelling) == n && memcmp(spelling, p, n) == 0;
+		c->canonical =
+		    jsontext_spell(code_point, spelling) == n && memcmp(spelling, p, n) == 0;
 	return n;
 }
 
@@ -200,7 +202,7 @@ check_open(struct check *c, bool *empty)
 	return object ? check_name(c) : OK;
 }
 
-/* What follows a value: the ends of containers, then another value (*more) or the end of the text. */
+/* Behind a value: the ends of containers, then another value (*more) or the end of the text. */
 static enum err
 check_after_value(struct check *c, bool *more)
 {

@@ -8,9 +8,9 @@
  * that "-0" loses its sign: this verifies what Synapse and Dendrite sign (both keep what the sender
  * wrote or send only integers).
  *
- * The accessors below read *valid* JSON, such as canonical_form() returns, without building a tree: a
- * value is the slice of its text.  Blanks between tokens do not matter to them.  Text that is not JSON gives
- * results without meaning, but they never read beyond the slice.
+ * The accessors below read *valid* JSON, such as canonical_form() returns, without building a tree:
+ * a value is the slice of its text.  Blanks between tokens do not matter to them.  Text that is not
+ * JSON gives results without meaning, but they never read beyond the slice.
  */
 #ifndef SCHLEUSE_MATRIX_CANONICAL_H
 #define SCHLEUSE_MATRIX_CANONICAL_H
@@ -25,11 +25,20 @@
  * ERR_JSON_DUPLICATE, ERR_JSON_DEPTH, ERR_MEMORY. */
 enum err canonical_form(struct arena *a, struct str in, struct str *out) MUST_CHECK;
 
-enum json_type { JSON_NONE, JSON_OBJECT, JSON_ARRAY, JSON_STRING, JSON_NUMBER, JSON_TRUE, JSON_FALSE, JSON_NULL };
+enum json_type {
+	JSON_NONE,
+	JSON_OBJECT,
+	JSON_ARRAY,
+	JSON_STRING,
+	JSON_NUMBER,
+	JSON_TRUE,
+	JSON_FALSE,
+	JSON_NULL
+};
 
 enum json_type json_type(struct str value); /* by its first byte; JSON_NONE for an empty slice */
 
-/* The value of member `name` (unescaped bytes), or an empty slice if v is not an object or has none. */
+/* The value of member `name` (unescaped bytes); an empty slice if v is no object or has none. */
 struct str json_get(struct str v, struct str name);
 
 /* The unescaped text of a string value; p == NULL if v is no string or out of memory.  Without
@@ -39,8 +48,8 @@ struct str json_text(struct arena *a, struct str v);
 /* Whether v is a string value whose unescaped text is exactly `text`. */
 bool json_is(struct str v, struct str text);
 
-/* Iterates an array or object: json_begin(), then json_next() until it returns false.  For objects *key
- * becomes the name as a string value (json_is() and json_text() apply); key may be NULL. */
+/* Iterates an array or object: json_begin(), then json_next() until it returns false.  For objects
+ * *key becomes the name as a string value (json_is() and json_text() apply); key may be NULL. */
 struct json_iter {
 	struct str rest;
 	enum json_type in;
@@ -51,7 +60,7 @@ bool json_next(struct json_iter *it, struct str *key, struct str *value);
 /* An integer value in the range of int64_t without fraction or exponent. */
 bool json_int(struct str v, int64_t *out);
 
-/* Appends s, which is UTF-8, as a canonical JSON string with quotes to out; false when out is full. */
+/* Appends s, which is UTF-8, as a canonical JSON string with quotes; false when out is full. */
 struct buf;
 bool json_put_string(struct buf *out, struct str s) MUST_CHECK;
 

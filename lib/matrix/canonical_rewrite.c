@@ -3,9 +3,9 @@
  * canonical_rewrite - two passes over text known to be valid, in O(n log n) whatever its nesting.
  *
  * The first pass notes every object member of the whole text in order of appearance; members of one
- * object are chained.  The second writes: at an object it sorts the chain and jumps in the text from
- * value to value.  The members inside of a value follow its own, so their index is known after a jump.
- * Canonical text is never longer than what it was made from.
+ * object are chained.  The second writes: at an object it sorts the chain and jumps in the text
+ * from value to value.  The members inside of a value follow its own, so their index is known after
+ * a jump.  Canonical text is never longer than what it was made from.
  */
 #include "lib/matrix/canonical_rewrite.h"
 
@@ -26,13 +26,13 @@ struct member {
 
 struct rewrite {
 	struct str in;
-	const char *p;      /* the reading position; what is left of the text ends at in.p + in.n */
+	const char *p; /* the reading position; what is left of the text ends at in.p + in.n */
 	struct member *members;
 	size_t count, room;
-	uint32_t *order;    /* the members of the open objects, sorted object by object */
+	uint32_t *order; /* the members of the open objects, sorted object by object */
 	size_t ordered;
-	uint32_t at;        /* the first member at or behind p */
-	char *out;          /* the writing position */
+	uint32_t at; /* the first member at or behind p */
+	char *out;   /* the writing position */
 };
 
 static const char *
@@ -73,7 +73,7 @@ add_member(struct rewrite *w)
 	return &w->members[w->count++];
 }
 
-/* A string at w->p; it is a member name if a colon follows.  `last`: the object's last member so far. */
+/* A string at w->p, a member name if a colon follows.  `last`: the object's last member so far. */
 static bool
 note_string(struct rewrite *w, uint32_t *last)
 {
@@ -211,7 +211,7 @@ sort_members(struct rewrite *w, uint32_t *last)
 
 static enum err write_value(struct rewrite *w);
 
-/* Writes the members order[from ...]; leaves the reading position behind the last one of the text. */
+/* Writes the members order[from ...]; the reading position ends behind the last one of the text. */
 static enum err
 write_members(struct rewrite *w, size_t from, uint32_t last)
 {

@@ -20,15 +20,16 @@ skip_blanks(const char *p, const char *end)
 static const char *
 skip_string(const char *p, const char *end)
 {
-	p++;
-	for (;;) {
-		p = jsontext_skip_plain(p, end);
-		if (p == end)
-			return end;
-		if (*p == '"')
+	const char *start = p + 1, *run;
+
+	for (p = start; (p = memchr(p, '"', (size_t)(end - p))) != NULL; p++) {
+		run = p; /* of backslashes before the quote; an even number escape each other */
+		while (run > start && run[-1] == '\\')
+			run--;
+		if ((p - run) % 2 == 0)
 			return p + 1;
-		p += *p == '\\' && end - p > 1 ? 2 : 1;
 	}
+	return end;
 }
 
 static const char *

@@ -20,7 +20,8 @@ jsontext_skip_plain(const char *p, const char *end)
 			break;
 		p += 8;
 	}
-	while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
+	while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' &&
+	       *p != '\\')
 		p++;
 	return p;
 }
@@ -53,8 +54,8 @@ unicode_escape(const char *p, const char *end, uint32_t *cp)
 		return 0;
 	if (*cp < 0xd800 || *cp > 0xdfff)
 		return 6;
-	if (*cp > 0xdbff || end - p < 12 || p[6] != '\\' || p[7] != 'u' || !hex4(p + 8, end, &low) ||
-	    low < 0xdc00 || low > 0xdfff)
+	if (*cp > 0xdbff || end - p < 12 || p[6] != '\\' || p[7] != 'u' ||
+	    !hex4(p + 8, end, &low) || low < 0xdc00 || low > 0xdfff)
 		return 0;
 	*cp = 0x10000 + ((*cp - 0xd800) << 10) + (low - 0xdc00);
 	return 12;

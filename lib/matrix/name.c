@@ -146,10 +146,11 @@ mxid_parse(struct str s, struct str *localpart, struct str *server)
 		return false;
 	if (!str_cut(str_from(s, 1), ':', localpart, server))
 		return false;
-	return str_chr(*localpart, '\0') == NULL && utf8_valid(*localpart) && name_parse(*server, &name);
+	return str_chr(*localpart, '\0') == NULL && utf8_valid(*localpart) &&
+	       name_parse(*server, &name);
 }
 
-/* The end of the path, which a query or fragment may follow; one "/" before those belongs to neither. */
+/* The path without query and fragment, and without one "/" before those. */
 static struct str
 user_of_path(struct str path)
 {
@@ -212,6 +213,6 @@ mxid_same(struct str a, struct str b)
 	struct str local_a, local_b, server_a, server_b;
 
 	return mxid_parse(a, &local_a, &server_a) && mxid_parse(b, &local_b, &server_b) &&
-	    str_eq(local_a, local_b) &&
-	    str_eq(name_normal(server_a, normal_a), name_normal(server_b, normal_b));
+	       str_eq(local_a, local_b) &&
+	       str_eq(name_normal(server_a, normal_a), name_normal(server_b, normal_b));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reply - the Matrix error object for a reason (Matrix client-server API, "Standard error response").
+ * reply - the Matrix error object for a reason (Matrix client-server API, "Standard error
+ * response").
  */
 #ifndef SCHLEUSE_MATRIX_REPLY_H
 #define SCHLEUSE_MATRIX_REPLY_H
@@ -8,9 +9,9 @@
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
 
-/* Seconds a peer should wait before it tries again, 0 where trying again does not help: 1 for load and
- * restarts of ours, 5 where a homeserver or a look-up has to recover, 300 where only a new federation
- * list helps. */
+/* Seconds a peer should wait before it tries again, 0 where trying again does not help: 1 for load
+ * and restarts of ours, 5 where a homeserver or a look-up has to recover, 300 where only a new
+ * federation list helps. */
 unsigned reply_retry_after(enum err why);
 
 /* Appends {"errcode":"…","error":"…"}; false when out is full. */

@@ -2,8 +2,8 @@
 /*
  * serverkeys - read the answer into a draft, check it, copy it into one piece of memory.
  *
- * The signature covers the canonical object without `signatures` and `unsigned`; dropping members of
- * canonical text leaves canonical text.
+ * The signature covers the canonical object without `signatures` and `unsigned`; dropping members
+ * of canonical text leaves canonical text.
  */
 #include "lib/matrix/serverkeys.h"
 
@@ -47,7 +47,8 @@ add_key(struct draft *d, struct str id, struct str value)
 	k->id = id;
 	d->id_bytes += id.n;
 	d->count++;
-	return base64_exact(json_text(d->arena, json_get(value, STR("key"))), k->key, sizeof(k->key));
+	return base64_exact(
+	    json_text(d->arena, json_get(value, STR("key"))), k->key, sizeof(k->key));
 }
 
 static enum err
@@ -76,7 +77,8 @@ read_object(struct draft *d, struct str server_name, int64_t now_ms)
 	if (json_type(d->object) != JSON_OBJECT)
 		return ERR_KEYS_SHAPE;
 	d->name = json_text(d->arena, json_get(d->object, STR("server_name")));
-	if (d->name.p == NULL || !json_int(json_get(d->object, STR("valid_until_ts")), &d->valid_until_ms))
+	if (d->name.p == NULL ||
+	    !json_int(json_get(d->object, STR("valid_until_ts")), &d->valid_until_ms))
 		return ERR_KEYS_SHAPE;
 	if (!same_server(d->name, server_name))
 		return ERR_KEYS_NAME;
@@ -105,7 +107,8 @@ signed_bytes(struct draft *d)
 			continue;
 		if (p > start + 1)
 			*p++ = ',';
-		n = (size_t)(value.p + value.n - name.p); /* canonical: the colon is all between them */
+		/* In canonical text nothing but the colon is between them. */
+		n = (size_t)(value.p + value.n - name.p);
 		memcpy(p, name.p, n);
 		p += n;
 	}
@@ -124,7 +127,8 @@ check_signature(struct draft *d, struct str signatures, const struct serverkey *
 	if (value.n == 0)
 		return true;
 	++*found;
-	return base64_exact(json_text(d->arena, value), sig, sizeof(sig)) && xmatrix_verify(sig, bytes, k->key);
+	return base64_exact(json_text(d->arena, value), sig, sizeof(sig)) &&
+	       xmatrix_verify(sig, bytes, k->key);
 }
 
 static enum err
@@ -209,9 +213,11 @@ serverkeys_parse(struct str json, struct str server_name, int64_t now_ms, struct
 	return err;
 }
 
-/* Tries the answers about this server; *best is the one valid longest, else the error is that of the last. */
+/* Tries the answers about this server; *best is the one valid longest, else the error is that of
+ * the last. */
 static enum err
-best_of(struct arena *a, struct str list, struct str server_name, int64_t now_ms, struct serverkeys **best)
+best_of(struct arena *a, struct str list, struct str server_name, int64_t now_ms,
+    struct serverkeys **best)
 {
 	enum err err = ERR_NOT_FOUND;
 	unsigned tried = 0;
@@ -228,18 +234,20 @@ best_of(struct arena *a, struct str list, struct str server_name, int64_t now_ms
 		err = from_object(a, object, server_name, now_ms, &k);
 		if (err != OK)
 			continue;
-		if (*best == NULL || k->valid_until_ms > (*best)->valid_until_ms) {
-			snapshot_drop((struct snapshot *)*best);
-			*best = k;
-		} else {
+		if (*best != NULL && k->valid_until_ms <= (*best)->valid_until_ms) {
 			snapshot_drop(&k->fact.snap);
+			continue;
 		}
+		if (*best != NULL)
+			snapshot_drop(&(*best)->fact.snap);
+		*best = k;
 	}
 	return *best != NULL ? OK : err;
 }
 
 enum err
-serverkeys_from_notary(struct str json, struct str server_name, int64_t now_ms, struct serverkeys **out)
+serverkeys_from_notary(
+    struct str json, struct str server_name, int64_t now_ms, struct serverkeys **out)
 {
 	struct serverkeys *best = NULL;
 	struct arena a;

@@ -21,7 +21,7 @@ static bool
 token_char(char c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-	    (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+	       (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
 }
 
 /* Unquoted values: senders were allowed colons; a signature in base64 may hold the other two. */
@@ -79,8 +79,8 @@ unescape(struct arena *a, struct str raw, struct str *out)
 	return true;
 }
 
-/* *rest is behind the opening quote.  A comma between quotes is refused: no valid value has one, and
- * homeservers that cut at every comma would see other parameters than those checked here. */
+/* *rest is behind the opening quote.  A comma between quotes is refused: no valid value has one,
+ * and homeservers that cut at every comma would see other parameters than those checked here. */
 static enum err
 take_quoted(struct arena *a, struct str *rest, struct str *value)
 {
@@ -155,13 +155,14 @@ parse_list(struct arena *a, struct str rest, struct str values[PARAMS])
 	}
 }
 
-/* algorithm:version of printable characters; which versions exist is for the origin's keys to say. */
+/* algorithm:version, printable characters; which versions exist is for the origin's keys to say. */
 static enum err
 check_key_id(struct str id)
 {
 	struct str algorithm, version;
 
-	if (id.n > KEY_ID_MAX || !str_cut(id, ':', &algorithm, &version) || algorithm.n == 0 || version.n == 0)
+	if (id.n > KEY_ID_MAX || !str_cut(id, ':', &algorithm, &version) || algorithm.n == 0 ||
+	    version.n == 0)
 		return ERR_XMATRIX_SYNTAX;
 	for (size_t i = 0; i < id.n; i++)
 		if (id.p[i] <= ' ' || id.p[i] >= 0x7f)
@@ -225,9 +226,9 @@ struct str
 xmatrix_signed_bytes(struct arena *a, struct str method, struct str uri, struct str origin,
     struct str destination, struct str content)
 {
-	const struct {
+	const struct { /* in canonical order */
 		struct str lead, value;
-	} members[] = { /* in canonical order */
+	} members[] = {
 		{ STR("\"destination\":"), destination },
 		{ STR(",\"method\":"), method },
 		{ STR(",\"origin\":"), origin },
@@ -259,6 +260,6 @@ xmatrix_signed_bytes(struct arena *a, struct str method, struct str uri, struct 
 bool
 xmatrix_verify(const unsigned char sig[64], struct str bytes, const unsigned char public_key[32])
 {
-	return crypto_sign_ed25519_verify_detached(sig, (const unsigned char *)bytes.p, bytes.n,
-		   public_key) == 0;
+	return crypto_sign_ed25519_verify_detached(
+		   sig, (const unsigned char *)bytes.p, bytes.n, public_key) == 0;
 }

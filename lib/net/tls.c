@@ -16,10 +16,11 @@
 	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:" \
 	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
 #define SUITES13 "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256"
-#define GROUPS "P-256:P-384:P-521:brainpoolP256r1:brainpoolP384r1:brainpoolP512r1"
-#define SIGALGS \
-	"ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:" \
-	"RSA+SHA256:RSA+SHA384:RSA+SHA512"
+/* Arrays: OpenSSL's macros take them as char *. */
+static char groups[] = "P-256:P-384:P-521:brainpoolP256r1:brainpoolP384r1:brainpoolP512r1";
+static char sigalgs[] =
+	"ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:"
+	"RSA+SHA256:RSA+SHA384:RSA+SHA512";
 
 struct identity {
 	SSL_CTX *ctx;
@@ -90,11 +91,12 @@ static int
 use_key(const struct tls_ticket_key *k, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
     int encrypt)
 {
+	char digest[] = "SHA256";
 	OSSL_PARAM params[3];
 
 	params[0] = OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY,
 	    (void *)(uintptr_t)k->mac, sizeof(k->mac));
-	params[1] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)(uintptr_t) "SHA256", 0);
+	params[1] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0);
 	params[2] = OSSL_PARAM_construct_end();
 	return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, k->aes, iv, encrypt) == 1 &&
 	    EVP_MAC_CTX_set_params(mac, params) == 1;
@@ -232,7 +234,7 @@ make_context(const struct tls_identity *id, const struct tls_server_config *cfg)
 	    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
 	    SSL_CTX_set_max_proto_version(ctx, cfg->tls13 ? TLS1_3_VERSION : TLS1_2_VERSION) != 1 ||
 	    SSL_CTX_set_cipher_list(ctx, SUITES12) != 1 || SSL_CTX_set_ciphersuites(ctx, SUITES13) != 1 ||
-	    SSL_CTX_set1_groups_list(ctx, GROUPS) != 1 || SSL_CTX_set1_sigalgs_list(ctx, SIGALGS) != 1 ||
+	    SSL_CTX_set1_groups_list(ctx, groups) != 1 || SSL_CTX_set1_sigalgs_list(ctx, sigalgs) != 1 ||
 	    !use_certificate(ctx, id)) {
 		SSL_CTX_free(ctx);
 		return NULL;

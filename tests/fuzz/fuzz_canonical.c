@@ -2,10 +2,10 @@
 /*
  * fuzz_canonical - canonical JSON against itself and against jansson.
  *
- * What is accepted canonicalises to itself, without memory, and is no longer than what it was.  jansson
- * accepts what we accept and finds the same value, unless a number is beyond its types or a name has a
- * NUL.  We accept what it accepts, unless it is nested more deeply than we allow or has a NUL, which jansson overlooks behind
- * numbers.
+ * What is accepted canonicalises to itself, without memory, and is no longer than what it was.
+ * jansson accepts what we accept and finds the same value, unless a number is beyond its types or a
+ * name has a NUL.  We accept what it accepts, unless it is nested more deeply than we allow or has
+ * a NUL outside of strings, which jansson overlooks behind numbers.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -72,7 +72,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	err = canonical_form(&a, in, &out);
 	if (err == OK) {
 		check(out.n <= in.n);
-		check(canonical_form(&none, out, &again) == OK && again.p == out.p && again.n == out.n);
+		check(canonical_form(&none, out, &again) == OK && again.p == out.p &&
+		      again.n == out.n);
 		walk(&a, out);
 		check_accepted(in, out);
 	} else {

@@ -2,8 +2,8 @@
 /*
  * fuzz_xmatrix - Authorization values of any kind, and what is assembled from their names.
  *
- * An accepted header, written anew in the plain form, is accepted again with the same content; bytes to
- * sign are canonical JSON.
+ * An accepted header, written anew in the plain form, is accepted again with the same content;
+ * bytes to sign are canonical JSON.
  */
 #include <sodium.h>
 #include <stdint.h>
@@ -41,11 +41,14 @@ check_plain_form(struct arena *a, const struct xmatrix *x)
 	check(x->key_id.n > strlen("ed25519:") && str_has_prefix(x->key_id, STR("ed25519:")));
 	if (!quotable(x->key_id))
 		return;
-	sodium_bin2base64(sig, sizeof(sig), x->sig, sizeof(x->sig), sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
-	n = snprintf(text, sizeof(text), "X-Matrix origin=\"" STR_FMT "\",key=\"" STR_FMT "\",sig=\"%s\"",
-	    STR_ARG(x->origin), STR_ARG(x->key_id), sig);
+	sodium_bin2base64(
+	    sig, sizeof(sig), x->sig, sizeof(x->sig), sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+	n = snprintf(text, sizeof(text),
+	    "X-Matrix origin=\"" STR_FMT "\",key=\"" STR_FMT "\",sig=\"%s\"", STR_ARG(x->origin),
+	    STR_ARG(x->key_id), sig);
 	if (x->destination.n > 0)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, ",destination=\"" STR_FMT "\"", STR_ARG(x->destination));
+		n += snprintf(text + n, sizeof(text) - (size_t)n, ",destination=\"" STR_FMT "\"",
+		    STR_ARG(x->destination));
 	check((size_t)n < sizeof(text));
 	check(xmatrix_parse(a, str_of(text, (size_t)n), &again) == OK);
 	check(str_eq(again.origin, x->origin) && str_eq(again.destination, x->destination));
@@ -68,7 +71,8 @@ check_names(struct arena *a, struct str s)
 static void
 check_signed_bytes(struct arena *a, struct str s)
 {
-	struct str bytes = xmatrix_signed_bytes(a, STR("PUT"), s, STR("a"), STR("b"), STR("{}")), out;
+	struct str bytes = xmatrix_signed_bytes(a, STR("PUT"), s, STR("a"), STR("b"), STR("{}")),
+		   out;
 
 	check(bytes.n > 0);
 	if (!utf8_valid(s))

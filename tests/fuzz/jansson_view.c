@@ -6,7 +6,8 @@
 static json_t *
 load(struct str text, json_error_t *error)
 {
-	return json_loadb(text.p, text.n, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, error);
+	return json_loadb(
+	    text.p, text.n, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, error);
 }
 
 enum jansson_view

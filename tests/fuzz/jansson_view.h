@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * jansson_view - what jansson says about texts; a file of its own, since jansson.h and canonical.h have
- * names in common.
+ * jansson_view - what jansson says about texts; a file of its own, since jansson.h and canonical.h
+ * have names in common.
  */
 #ifndef SCHLEUSE_FUZZ_JANSSON_VIEW_H
 #define SCHLEUSE_FUZZ_JANSSON_VIEW_H

@@ -59,3 +59,7 @@ tests_fuzz_fuzz_fedlist_LDADD = $(FUZZ_LIBS)
 FUZZ_TARGETS += tests/fuzz/fuzz_passport
 tests_fuzz_fuzz_passport_SOURCES = tests/fuzz/fuzz_passport.c tests/unit/pki.c tests/unit/pki.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_passport_LDADD = $(FUZZ_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_serverkeys
+tests_fuzz_fuzz_serverkeys_SOURCES = tests/fuzz/fuzz_serverkeys.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_serverkeys_LDADD = $(FUZZ_LIBS)

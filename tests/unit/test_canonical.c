@@ -91,7 +91,8 @@ Test(canonical, sorts_by_unescaped_bytes)
 	BECOMES("{\"\\uFFFF\":1,\"\\uD800\\uDC00\":2,\"a\":3,\"A\":4,\"\":5,\"aa\":6}",
 	    "{\"\":5,\"A\":4,\"a\":3,\"aa\":6,\"\xef\xbf\xbf\":1,\"\xf0\x90\x80\x80\":2}");
 	STAYS("{\"\xef\xbf\xbf\":1,\"\xf0\x90\x80\x80\":2}");
-	BECOMES("{\"\xf0\x90\x80\x80\":2,\"\xef\xbf\xbf\":1}", "{\"\xef\xbf\xbf\":1,\"\xf0\x90\x80\x80\":2}");
+	BECOMES("{\"\xf0\x90\x80\x80\":2,\"\xef\xbf\xbf\":1}",
+	    "{\"\xef\xbf\xbf\":1,\"\xf0\x90\x80\x80\":2}");
 	/* U+000A sorts before A although a backslash would sort behind it. */
 	STAYS("{\"\\n\":1,\"A\":2,\"\\\\\":3,\"a\":4}");
 	BECOMES("{\"A\":2,\"\\n\":1}", "{\"\\n\":1,\"A\":2}");
@@ -104,11 +105,14 @@ Test(canonical, sorts_by_unescaped_bytes)
 
 Test(canonical, sorts_objects_within_objects_and_arrays)
 {
-	BECOMES("{\"c\":{\"z\":[{\"y\":1,\"x\":2},3],\"a\":{}},\"b\":[[],[{\"q\":1,\"p\":{\"n\":0,\"m\":0}}]],\"a\":1}",
-	    "{\"a\":1,\"b\":[[],[{\"p\":{\"m\":0,\"n\":0},\"q\":1}]],\"c\":{\"a\":{},\"z\":[{\"x\":2,\"y\":1},3]}}");
+	BECOMES("{\"c\":{\"z\":[{\"y\":1,\"x\":2},3],\"a\":{}},\"b\":[[],[{\"q\":1,\"p\":{\"n\":0,"
+		"\"m\":0}}]],\"a\":1}",
+	    "{\"a\":1,\"b\":[[],[{\"p\":{\"m\":0,\"n\":0},\"q\":1}]],\"c\":{\"a\":{},\"z\":[{\"x\":"
+	    "2,\"y\":1},3]}}");
 	BECOMES(" [ { } , [ ] , { \"a\" : [ 1 , 2 ] } , \"b\" , true , false , null , -1 ] ",
 	    "[{},[],{\"a\":[1,2]},\"b\",true,false,null,-1]");
-	BECOMES("{\"a\":{\"c\":1,\"b\":2},\"d\":{\"f\":1,\"e\":2}}", "{\"a\":{\"b\":2,\"c\":1},\"d\":{\"e\":2,\"f\":1}}");
+	BECOMES("{\"a\":{\"c\":1,\"b\":2},\"d\":{\"f\":1,\"e\":2}}",
+	    "{\"a\":{\"b\":2,\"c\":1},\"d\":{\"e\":2,\"f\":1}}");
 }
 
 Test(canonical, rewrites_blanks_escapes_and_minus_zero_only_where_they_are)
@@ -138,34 +142,143 @@ Test(canonical, accepts_scalars_at_the_top)
 Test(canonical, refuses_what_is_not_json)
 {
 	static const struct str bad[] = {
-		STR(""), STR(" "), STR("\n"), STR("{"), STR("["), STR("}"), STR("]"), STR("\""), STR("\"a"),
-		STR("\"\\"), STR("\"\\\""), STR(","), STR(":"), STR("{]"), STR("[}"), STR("{}}"), STR("[]]"),
-		STR("{} {}"), STR("1 2"), STR("1,"), STR("{}x"), STR("{}\0"), STR("\0"), STR("[1,]"),
-		STR("[,1]"), STR("[,]"), STR("[1,,2]"), STR("[1 2]"), STR("[1:2]"), STR("[\"a\":1]"),
-		STR("{,}"), STR("{\"a\"}"), STR("{\"a\":}"), STR("{\"a\":1,}"), STR("{\"a\":1,,\"b\":2}"),
-		STR("{\"a\" 1}"), STR("{\"a\"::1}"), STR("{a:1}"), STR("{'a':1}"), STR("{1:1}"),
-		STR("{null:1}"), STR("{\"a\":1 \"b\":2}"), STR("{\"a\":1]"), STR("[1}"), STR("{\"a\",1}"),
-		STR("{\"a\":1"), STR("{\"a\":"), STR("{\"a\""), STR("{\"a"), STR("[1"), STR("[1,"), STR("[[]"),
-		STR("{[]:1}"), STR("{{}:1}"), STR("[\"a\"b]"), STR("[\"a\" \"b\"]"),
+		STR(""),
+		STR(" "),
+		STR("\n"),
+		STR("{"),
+		STR("["),
+		STR("}"),
+		STR("]"),
+		STR("\""),
+		STR("\"a"),
+		STR("\"\\"),
+		STR("\"\\\""),
+		STR(","),
+		STR(":"),
+		STR("{]"),
+		STR("[}"),
+		STR("{}}"),
+		STR("[]]"),
+		STR("{} {}"),
+		STR("1 2"),
+		STR("1,"),
+		STR("{}x"),
+		STR("{}\0"),
+		STR("\0"),
+		STR("[1,]"),
+		STR("[,1]"),
+		STR("[,]"),
+		STR("[1,,2]"),
+		STR("[1 2]"),
+		STR("[1:2]"),
+		STR("[\"a\":1]"),
+		STR("{,}"),
+		STR("{\"a\"}"),
+		STR("{\"a\":}"),
+		STR("{\"a\":1,}"),
+		STR("{\"a\":1,,\"b\":2}"),
+		STR("{\"a\" 1}"),
+		STR("{\"a\"::1}"),
+		STR("{a:1}"),
+		STR("{'a':1}"),
+		STR("{1:1}"),
+		STR("{null:1}"),
+		STR("{\"a\":1 \"b\":2}"),
+		STR("{\"a\":1]"),
+		STR("[1}"),
+		STR("{\"a\",1}"),
+		STR("{\"a\":1"),
+		STR("{\"a\":"),
+		STR("{\"a\""),
+		STR("{\"a"),
+		STR("[1"),
+		STR("[1,"),
+		STR("[[]"),
+		STR("{[]:1}"),
+		STR("{{}:1}"),
+		STR("[\"a\"b]"),
+		STR("[\"a\" \"b\"]"),
 		/* literals */
-		STR("tru"), STR("True"), STR("TRUE"), STR("truee"), STR("nul"), STR("nullnull"), STR("fals"),
-		STR("NaN"), STR("nan"), STR("-NaN"), STR("Infinity"), STR("-Infinity"), STR("inf"),
-		STR("undefined"), STR("[NaN]"), STR("[Infinity]"), STR("[-Infinity]"),
+		STR("tru"),
+		STR("True"),
+		STR("TRUE"),
+		STR("truee"),
+		STR("nul"),
+		STR("nullnull"),
+		STR("fals"),
+		STR("NaN"),
+		STR("nan"),
+		STR("-NaN"),
+		STR("Infinity"),
+		STR("-Infinity"),
+		STR("inf"),
+		STR("undefined"),
+		STR("[NaN]"),
+		STR("[Infinity]"),
+		STR("[-Infinity]"),
 		/* numbers */
-		STR("01"), STR("00"), STR("-01"), STR("-"), STR("--1"), STR("+1"), STR("1."), STR(".1"),
-		STR("-.1"), STR("1.e1"), STR("1e"), STR("1e+"), STR("1E-"), STR("1e1.5"), STR("0x1"),
-		STR("1_000"), STR("0e"), STR("1.2.3"), STR("1a"), STR("- 1"), STR("1 .2"), STR("[-]"),
-		STR("[01]"), STR("１"), STR("1f"), STR("0b1"), STR("1ee1"),
+		STR("01"),
+		STR("00"),
+		STR("-01"),
+		STR("-"),
+		STR("--1"),
+		STR("+1"),
+		STR("1."),
+		STR(".1"),
+		STR("-.1"),
+		STR("1.e1"),
+		STR("1e"),
+		STR("1e+"),
+		STR("1E-"),
+		STR("1e1.5"),
+		STR("0x1"),
+		STR("1_000"),
+		STR("0e"),
+		STR("1.2.3"),
+		STR("1a"),
+		STR("- 1"),
+		STR("1 .2"),
+		STR("[-]"),
+		STR("[01]"),
+		STR("１"),
+		STR("1f"),
+		STR("0b1"),
+		STR("1ee1"),
 		/* strings */
-		STR("'a'"), STR("\"\n\""), STR("\"\t\""), STR("\"\0\""), STR("\"\x1f\""), STR("\"\\a\""),
-		STR("\"\\x41\""), STR("\"\\0\""), STR("\"\\'\""), STR("\"\\U0041\""), STR("\"\\ \""),
-		STR("\"\\u\""), STR("\"\\u12\""), STR("\"\\u123\""), STR("\"\\u12g4\""), STR("\"\\u 123\""),
-		STR("\"\\u+123\""), STR("\"\\u004"), STR("\"\\\x80\""), STR("\"\\\xc3\xbc\""),
+		STR("'a'"),
+		STR("\"\n\""),
+		STR("\"\t\""),
+		STR("\"\0\""),
+		STR("\"\x1f\""),
+		STR("\"\\a\""),
+		STR("\"\\x41\""),
+		STR("\"\\0\""),
+		STR("\"\\'\""),
+		STR("\"\\U0041\""),
+		STR("\"\\ \""),
+		STR("\"\\u\""),
+		STR("\"\\u12\""),
+		STR("\"\\u123\""),
+		STR("\"\\u12g4\""),
+		STR("\"\\u 123\""),
+		STR("\"\\u+123\""),
+		STR("\"\\u004"),
+		STR("\"\\\x80\""),
+		STR("\"\\\xc3\xbc\""),
 		/* white space and comments */
-		STR("\xc2\xa0{}"), STR("\x0b{}"), STR("\x0c{}"), STR("[1\xe2\x80\xa8]"), STR("\xef\xbb\xbf{}"),
-		STR("/**/{}"), STR("{}//"), STR("#\n{}"), STR("{\"a\":1/**/}"), STR("[\x00]"),
+		STR("\xc2\xa0{}"),
+		STR("\x0b{}"),
+		STR("\x0c{}"),
+		STR("[1\xe2\x80\xa8]"),
+		STR("\xef\xbb\xbf{}"),
+		STR("/**/{}"),
+		STR("{}//"),
+		STR("#\n{}"),
+		STR("{\"a\":1/**/}"),
+		STR("[\x00]"),
 		/* UTF-16 */
-		STR("\xff\xfe{\0}\0"), STR("\0{\0}"),
+		STR("\xff\xfe{\0}\0"),
+		STR("\0{\0}"),
 	};
 
 	for (size_t i = 0; i < COUNT(bad); i++)
@@ -176,15 +289,47 @@ Test(canonical, refuses_what_is_not_json)
 Test(canonical, accepts_unusual_but_valid_json)
 {
 	static const struct str good[] = {
-		STR("0"), STR("-1"), STR("0.0"), STR("1e1"), STR("1E1"), STR("1e+1"), STR("1e-1"), STR("0e0"),
-		STR("0E+0"), STR("1.5e999"), STR("-123.456e-78"), STR("1e400"), STR("0.00000000000000000001"),
-		STR("100000000000000000000000"), STR("[[[[]]]]"), STR("[{},{}]"), STR("{\"\":0}"),
-		STR("{\"\":{\"\":{\"\":0}}}"), STR("\"\x7f\""), STR("\"\xc2\x80\""), STR("\"\xdf\xbf\""),
-		STR("\"\xe0\xa0\x80\""), STR("\"\xed\x9f\xbf\""), STR("\"\xee\x80\x80\""), STR("\"\xef\xbf\xbe\""),
-		STR("\"\xef\xbf\xbf\""), STR("\"\xf0\x90\x80\x80\""), STR("\"\xf4\x8f\xbf\xbf\""), STR("\"\xef\xbb\xbf\""),
-		STR("\"\xe2\x80\xa8\xe2\x80\xa9\""), STR("\" \""), STR("\"//\""), STR("\"/*x*/\""), STR("[\"\\\\n\"]"),
-		STR("{\"\\\\\":1}"), STR("[true,false,null]"), STR("\"\\u0001\""), STR("[\"asdf\",[1]]"),
-		STR("{\"a\":[],\"b\":{}}"), STR("\"\\\"\\\\\\b\\f\\n\\r\\t\""), STR("[1,[2,[3]]]"),
+		STR("0"),
+		STR("-1"),
+		STR("0.0"),
+		STR("1e1"),
+		STR("1E1"),
+		STR("1e+1"),
+		STR("1e-1"),
+		STR("0e0"),
+		STR("0E+0"),
+		STR("1.5e999"),
+		STR("-123.456e-78"),
+		STR("1e400"),
+		STR("0.00000000000000000001"),
+		STR("100000000000000000000000"),
+		STR("[[[[]]]]"),
+		STR("[{},{}]"),
+		STR("{\"\":0}"),
+		STR("{\"\":{\"\":{\"\":0}}}"),
+		STR("\"\x7f\""),
+		STR("\"\xc2\x80\""),
+		STR("\"\xdf\xbf\""),
+		STR("\"\xe0\xa0\x80\""),
+		STR("\"\xed\x9f\xbf\""),
+		STR("\"\xee\x80\x80\""),
+		STR("\"\xef\xbf\xbe\""),
+		STR("\"\xef\xbf\xbf\""),
+		STR("\"\xf0\x90\x80\x80\""),
+		STR("\"\xf4\x8f\xbf\xbf\""),
+		STR("\"\xef\xbb\xbf\""),
+		STR("\"\xe2\x80\xa8\xe2\x80\xa9\""),
+		STR("\" \""),
+		STR("\"//\""),
+		STR("\"/*x*/\""),
+		STR("[\"\\\\n\"]"),
+		STR("{\"\\\\\":1}"),
+		STR("[true,false,null]"),
+		STR("\"\\u0001\""),
+		STR("[\"asdf\",[1]]"),
+		STR("{\"a\":[],\"b\":{}}"),
+		STR("\"\\\"\\\\\\b\\f\\n\\r\\t\""),
+		STR("[1,[2,[3]]]"),
 		STR("{\"a\":{\"a\":{\"a\":1}}}"),
 	};
 
@@ -195,11 +340,34 @@ Test(canonical, accepts_unusual_but_valid_json)
 Test(canonical, refuses_malformed_utf8)
 {
 	static const char *const bad[] = {
-		"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2\x41", "\xc2\xc2", "\xe0\x80\x80",
-		"\xe0\x9f\xbf", "\xe2\x82", "\xe2\x28\xa1", "\xe2\x82\x28", "\xed\xa0\x80", "\xed\xbf\xbf",
-		"\xed\xa0\x80\xed\xb0\x80", "\xf0\x80\x80\x80", "\xf0\x8f\xbf\xbf", "\xf0\x90\x80", "\xf0\x90",
-		"\xf0\x28\x8c\xbc", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf8\x88\x80\x80\x80", "\xfe", "\xff",
-		"\xe4", "abcdefgh\xff", "abcdefg\x80hijklmnop",
+		"\x80",
+		"\xbf",
+		"\xc0\x80",
+		"\xc1\xbf",
+		"\xc2",
+		"\xc2\x41",
+		"\xc2\xc2",
+		"\xe0\x80\x80",
+		"\xe0\x9f\xbf",
+		"\xe2\x82",
+		"\xe2\x28\xa1",
+		"\xe2\x82\x28",
+		"\xed\xa0\x80",
+		"\xed\xbf\xbf",
+		"\xed\xa0\x80\xed\xb0\x80",
+		"\xf0\x80\x80\x80",
+		"\xf0\x8f\xbf\xbf",
+		"\xf0\x90\x80",
+		"\xf0\x90",
+		"\xf0\x28\x8c\xbc",
+		"\xf4\x90\x80\x80",
+		"\xf5\x80\x80\x80",
+		"\xf8\x88\x80\x80\x80",
+		"\xfe",
+		"\xff",
+		"\xe4",
+		"abcdefgh\xff",
+		"abcdefg\x80hijklmnop",
 	};
 	char text[64];
 
@@ -216,8 +384,18 @@ Test(canonical, refuses_malformed_utf8)
 Test(canonical, refuses_lone_surrogates)
 {
 	static const char *const bad[] = {
-		"\"\\ud800\"", "\"\\uDC00\"", "\"\\ud800\\ud800\"", "\"\\ud800x\"", "\"\\ud800\\n\"", "\"\\udc00\\ud800\"",
-		"\"\\ud800\\u0041\"", "\"\\ud800\\u\"", "\"\\ud800\\udc0\"", "\"\\ud800\\", "{\"\\udfff\":1}", "\"\\uD83D\\uDE0\"",
+		"\"\\ud800\"",
+		"\"\\uDC00\"",
+		"\"\\ud800\\ud800\"",
+		"\"\\ud800x\"",
+		"\"\\ud800\\n\"",
+		"\"\\udc00\\ud800\"",
+		"\"\\ud800\\u0041\"",
+		"\"\\ud800\\u\"",
+		"\"\\ud800\\udc0\"",
+		"\"\\ud800\\",
+		"{\"\\udfff\":1}",
+		"\"\\uD83D\\uDE0\"",
 	};
 
 	for (size_t i = 0; i < COUNT(bad); i++)
@@ -229,10 +407,20 @@ Test(canonical, refuses_lone_surrogates)
 Test(canonical, refuses_repeated_member_names)
 {
 	static const char *const bad[] = {
-		"{\"a\":1,\"a\":1}", "{\"a\":1,\"b\":2,\"a\":3}", "{\"b\":1,\"a\":2,\"b\":3}", "{\"a\":1,\"\\u0061\":2}",
-		"{\"\\u0061\":1,\"b\":3,\"a\":2}", "{\"\":1,\"\":2}", "{\"\\n\":1,\"\\u000a\":2}", "{\"\\/\":1,\"/\":2}",
-		"{\"\\u65e5\":1,\"日\":2}", "{\"😀\":1,\"x\":0,\"\\ud83d\\ude00\":2}", "[{\"x\":{\"a\":1,\"a\":2}}]",
-		"{\"z\":{\"b\":1,\"a\":2,\"b\":3},\"y\":1}", "{\"a\":{},\"a\":{}}", "{\"c\":1,\"b\":{\"q\":1,\"p\":1,\"q\":1}}",
+		"{\"a\":1,\"a\":1}",
+		"{\"a\":1,\"b\":2,\"a\":3}",
+		"{\"b\":1,\"a\":2,\"b\":3}",
+		"{\"a\":1,\"\\u0061\":2}",
+		"{\"\\u0061\":1,\"b\":3,\"a\":2}",
+		"{\"\":1,\"\":2}",
+		"{\"\\n\":1,\"\\u000a\":2}",
+		"{\"\\/\":1,\"/\":2}",
+		"{\"\\u65e5\":1,\"日\":2}",
+		"{\"😀\":1,\"x\":0,\"\\ud83d\\ude00\":2}",
+		"[{\"x\":{\"a\":1,\"a\":2}}]",
+		"{\"z\":{\"b\":1,\"a\":2,\"b\":3},\"y\":1}",
+		"{\"a\":{},\"a\":{}}",
+		"{\"c\":1,\"b\":{\"q\":1,\"p\":1,\"q\":1}}",
 		"{\"\\\"\":1,\"z\":1,\"\\u0022\":2}",
 	};
 
@@ -286,8 +474,10 @@ Test(canonical, sorts_wide_objects)
 	char *p = text;
 	bool same;
 
-	for (unsigned i = 0; i < 30000; i++) /* 7919 is prime to 30000, so every number comes once */
-		p += sprintf(p, "%c\"%05u\":{\"b\":%u,\"a\":[]}", i == 0 ? '{' : ',', i * 7919 % 30000, i);
+	for (unsigned i = 0; i < 30000;
+	     i++) /* 7919 is prime to 30000, so every number comes once */
+		p += sprintf(
+		    p, "%c\"%05u\":{\"b\":%u,\"a\":[]}", i == 0 ? '{' : ',', i * 7919 % 30000, i);
 	*p++ = '}';
 	cr_assert_eq(form(str_of(text, (size_t)(p - text)), out, sizeof(out), &same), OK);
 	cr_assert(str_has_prefix(str_z(out), STR("{\"00000\":{\"a\":[],\"b\":0},\"00001\":")));

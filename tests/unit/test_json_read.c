@@ -39,7 +39,8 @@ Test(json_read, tells_types_apart)
 
 Test(json_read, finds_members_by_unescaped_name)
 {
-	struct str v = STR("{\"\":0,\"\\n\":1,\"a\":{\"b\":[1,{\"c\":2}],\"b2\":\"}\"},\"b\":\"x\\\",\\\"y\\\":1\",\"y\":3}");
+	struct str v = STR("{\"\":0,\"\\n\":1,\"a\":{\"b\":[1,{\"c\":2}],\"b2\":\"}\"},\"b\":"
+			   "\"x\\\",\\\"y\\\":1\",\"y\":3}");
 
 	cr_assert(str_eq(json_get(v, STR("")), STR("0")));
 	cr_assert(str_eq(json_get(v, STR("\n")), STR("1")));
@@ -55,7 +56,8 @@ Test(json_read, finds_members_by_unescaped_name)
 
 Test(json_read, finds_nothing_in_what_is_no_object)
 {
-	static const struct str values[] = { STR("[\"a\",1]"), STR("\"a\""), STR("1"), STR("null"), STR("") };
+	static const struct str values[] = { STR("[\"a\",1]"), STR("\"a\""), STR("1"), STR("null"),
+		STR("") };
 
 	for (size_t i = 0; i < COUNT(values); i++)
 		cr_assert_eq(json_get(values[i], STR("a")).n, 0);
@@ -77,7 +79,8 @@ Test(json_read, does_not_mind_blanks)
 
 Test(json_read, iterates_arrays_in_order)
 {
-	static const struct str want[] = { STR("1"), STR("\"]\""), STR("[]"), STR("{\"a\":[]}"), STR("null"), STR("-1.5e3") };
+	static const struct str want[] = { STR("1"), STR("\"]\""), STR("[]"), STR("{\"a\":[]}"),
+		STR("null"), STR("-1.5e3") };
 	struct json_iter it;
 	struct str value;
 
@@ -106,7 +109,8 @@ Test(json_read, iterates_objects_with_names)
 
 Test(json_read, iterates_nothing_in_empty_containers_and_scalars)
 {
-	static const struct str values[] = { STR("[]"), STR("{}"), STR("[ ]"), STR("1"), STR("\"ab\""), STR("null"), STR("") };
+	static const struct str values[] = { STR("[]"), STR("{}"), STR("[ ]"), STR("1"),
+		STR("\"ab\""), STR("null"), STR("") };
 	struct json_iter it;
 	struct str key, value;
 
@@ -122,7 +126,9 @@ Test(json_read, gives_text_in_place_unless_it_has_escapes)
 
 	cr_assert_eq(text.p, v.p + 1);
 	cr_assert_eq(text.n, v.n - 2);
-	cr_assert(str_eq(json_text(&arena, STR("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00fc\\ud83d\\ude00x\"")), STR("\"\\/\b\f\n\r\tü😀x")));
+	cr_assert(
+	    str_eq(json_text(&arena, STR("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00fc\\ud83d\\ude00x\"")),
+		STR("\"\\/\b\f\n\r\tü😀x")));
 	cr_assert(str_eq(json_text(&arena, STR("\"a\\u0000b\"")), STR("a\0b")));
 	text = json_text(&arena, STR("\"\""));
 	cr_assert(text.p != NULL && text.n == 0);
@@ -165,12 +171,25 @@ Test(json_read, reads_integers_of_64_bits)
 		struct str text;
 		int64_t want;
 	} good[] = {
-		{ STR("0"), 0 }, { STR("-0"), 0 }, { STR("1"), 1 }, { STR("-1"), -1 }, { STR("1795388039110"), 1795388039110 },
-		{ STR("9223372036854775807"), INT64_MAX }, { STR("-9223372036854775808"), INT64_MIN },
+		{ STR("0"), 0 },
+		{ STR("-0"), 0 },
+		{ STR("1"), 1 },
+		{ STR("-1"), -1 },
+		{ STR("1795388039110"), 1795388039110 },
+		{ STR("9223372036854775807"), INT64_MAX },
+		{ STR("-9223372036854775808"), INT64_MIN },
 	};
 	static const struct str bad[] = {
-		STR("9223372036854775808"), STR("-9223372036854775809"), STR("1.0"), STR("1e3"), STR("\"1\""), STR("true"), STR(""),
-		STR("-"), STR("{}"), STR("18446744073709551617"),
+		STR("9223372036854775808"),
+		STR("-9223372036854775809"),
+		STR("1.0"),
+		STR("1e3"),
+		STR("\"1\""),
+		STR("true"),
+		STR(""),
+		STR("-"),
+		STR("{}"),
+		STR("18446744073709551617"),
 	};
 	int64_t v;
 
@@ -201,7 +220,8 @@ Test(json_read, writes_canonical_strings_whole_or_not_at_all)
 
 Test(json_read, stays_within_the_slice_on_broken_text)
 {
-	static const char *const texts[] = { "{\"a", "{\"a\\", "{\"a\"", "{\"a\":", "[[[", "[1,", "{\"a\":\"b", "[\"\\u12", "{,", "[}", "[]]", "{]" };
+	static const char *const texts[] = { "{\"a", "{\"a\\", "{\"a\"", "{\"a\":", "[[[", "[1,",
+		"{\"a\":\"b", "[\"\\u12", "{,", "[}", "[]]", "{]" };
 	struct json_iter it;
 	struct str key, value;
 

@@ -11,7 +11,8 @@ Test(reply, tells_errcode_and_condition)
 
 	buf_init(&b, 4096);
 	cr_assert(reply_body(&b, ERR_ORIGIN_UNLISTED));
-	cr_assert(str_eq(buf_str(&b), STR("{\"errcode\":\"M_FORBIDDEN\",\"error\":\"Origin is not part of the federation\"}")));
+	cr_assert(str_eq(buf_str(&b), STR("{\"errcode\":\"M_FORBIDDEN\",\"error\":\"Origin is not "
+					  "part of the federation\"}")));
 	buf_fini(&b);
 }
 
@@ -25,7 +26,8 @@ Test(reply, is_valid_json_for_every_reason)
 		arena_init(&a, 4096);
 		buf_init(&b, 4096);
 		cr_assert(reply_body(&b, (enum err)e), "%s", err_name((enum err)e));
-		cr_assert_eq(canonical_form(&a, buf_str(&b), &out), OK, "%s", err_name((enum err)e));
+		cr_assert_eq(
+		    canonical_form(&a, buf_str(&b), &out), OK, "%s", err_name((enum err)e));
 		cr_assert(str_has_prefix(json_text(&a, json_get(out, STR("errcode"))), STR("M_")));
 		cr_assert_gt(json_text(&a, json_get(out, STR("error"))).n, 0);
 		buf_fini(&b);
@@ -39,7 +41,8 @@ Test(reply, keeps_inner_reasons_to_itself)
 
 	buf_init(&b, 4096);
 	cr_assert(reply_body(&b, ERR_KEYS_SIGNATURE));
-	cr_assert(str_eq(buf_str(&b), STR("{\"errcode\":\"M_UNKNOWN\",\"error\":\"Internal error of the proxy\"}")));
+	cr_assert(str_eq(buf_str(&b),
+	    STR("{\"errcode\":\"M_UNKNOWN\",\"error\":\"Internal error of the proxy\"}")));
 	buf_fini(&b);
 }
 
@@ -61,5 +64,6 @@ Test(reply, asks_for_patience_only_where_it_helps)
 	cr_assert_eq(reply_retry_after(ERR_LOOKUP), 5);
 	cr_assert_eq(reply_retry_after(ERR_FEDLIST_STALE), 300);
 	for (int e = 0; e < ERR_COUNT; e++)
-		cr_assert(err_rows[e].status != 503 || reply_retry_after((enum err)e) > 0, "%s", err_name((enum err)e));
+		cr_assert(err_rows[e].status != 503 || reply_retry_after((enum err)e) > 0, "%s",
+		    err_name((enum err)e));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * X-Matrix request authentication (Matrix server-server API; FD-5.2.1.2-10).  Signature vectors: those
- * published in gomatrixserverlib, the others computed with the Python library signedjson.
+ * X-Matrix request authentication (Matrix server-server API; FD-5.2.1.2-10).  Signature vectors:
+ * those published in gomatrixserverlib, the others computed with the Python library signedjson.
  */
 #include <criterion/criterion.h>
 #include <sodium.h>
@@ -57,9 +57,12 @@ Test(xmatrix, accepts_every_legal_spelling)
 		"X-Matrix destination=bar,sig=" SIG ",key=ed25519:1,origin=foo",
 		"x-matrix origin=foo,key=\"ed25519:1\",sig=\"" SIG "\",destination=\"bar\"",
 		"X-Matrix  ORIGIN=foo,KEY=\"ed25\\519:1\",SIG=\"" SIG "\",destination=\"bar\"",
-		"X-Matrix origin=foo,key=\"ed25519:1\",sig=\"" SIG "\",destination=\"bar\",extra_field=ignored",
-		"X-Matrix extra=\"with \\\"quotes\\\"\",origin=foo,key=\"ed25519:1\",sig=\"" SIG "\",destination=bar",
-		"X-Matrix origin=foo , key=\"ed25519:1\"\t,\tsig=\"" SIG "\" ,destination=\"bar\"  ",
+		"X-Matrix origin=foo,key=\"ed25519:1\",sig=\"" SIG
+		"\",destination=\"bar\",extra_field=ignored",
+		"X-Matrix extra=\"with \\\"quotes\\\"\",origin=foo,key=\"ed25519:1\",sig=\"" SIG
+		"\",destination=bar",
+		"X-Matrix origin=foo , key=\"ed25519:1\"\t,\tsig=\"" SIG
+		"\" ,destination=\"bar\"  ",
 		"X-Matrix origin=foo,key=\"ed25519:1\",sig=\"" SIG "\",destination\t=\t\"bar\"",
 		"X-Matrix origin = foo,key= \"ed25519:1\",sig =\"" SIG "\",destination=bar",
 		"X-Matrix ,,origin=foo,\t,key=\"ed25519:1\", ,sig=\"" SIG "\",destination=\"bar\",",
@@ -86,7 +89,8 @@ Test(xmatrix, allows_the_destination_to_be_left_out)
 {
 	struct xmatrix x;
 
-	cr_assert_eq(xmatrix_parse(&arena, STR("X-Matrix origin=hs:8448,key=ed25519:a_1,sig=" SIG), &x), OK);
+	cr_assert_eq(
+	    xmatrix_parse(&arena, STR("X-Matrix origin=hs:8448,key=ed25519:a_1,sig=" SIG), &x), OK);
 	cr_assert(str_eq(x.origin, STR("hs:8448")));
 	cr_assert(str_eq(x.key_id, STR("ed25519:a_1")));
 	cr_assert_eq(x.destination.n, 0);
@@ -95,13 +99,21 @@ Test(xmatrix, allows_the_destination_to_be_left_out)
 Test(xmatrix, refuses_malformed_headers)
 {
 	static const char *const bad[] = {
-		"", "X-Matrix", "X-Matrix ", "X-Matrix ,", "Bearer abc",
+		"",
+		"X-Matrix",
+		"X-Matrix ",
+		"X-Matrix ,",
+		"Bearer abc",
 		"X-Matrixorigin=foo,key=ed25519:1,sig=" SIG,
 		/* a parameter is missing or empty */
-		"X-Matrix key=ed25519:1,sig=" SIG, "X-Matrix origin=foo,sig=" SIG, "X-Matrix origin=foo,key=ed25519:1",
-		"X-Matrix origin=,key=ed25519:1,sig=" SIG, "X-Matrix origin=\"\",key=ed25519:1,sig=" SIG,
+		"X-Matrix key=ed25519:1,sig=" SIG,
+		"X-Matrix origin=foo,sig=" SIG,
+		"X-Matrix origin=foo,key=ed25519:1",
+		"X-Matrix origin=,key=ed25519:1,sig=" SIG,
+		"X-Matrix origin=\"\",key=ed25519:1,sig=" SIG,
 		"X-Matrix origin=foo,destination=\"\",key=ed25519:1,sig=" SIG,
-		"X-Matrix origin=foo,key=\"\",sig=" SIG, "X-Matrix origin=foo,key=ed25519:1,sig=\"\"",
+		"X-Matrix origin=foo,key=\"\",sig=" SIG,
+		"X-Matrix origin=foo,key=ed25519:1,sig=\"\"",
 		"X-Matrix origin=foo,key=ed25519:1,signature=" SIG,
 		/* given twice */
 		"X-Matrix origin=foo,origin=foo,key=ed25519:1,sig=" SIG,
@@ -110,38 +122,57 @@ Test(xmatrix, refuses_malformed_headers)
 		"X-Matrix origin=foo,destination=a,destination=b,key=ed25519:1,sig=" SIG,
 		"X-Matrix origin=foo,destination=\"\",destination=b,key=ed25519:1,sig=" SIG,
 		/* syntax */
-		"X-Matrix origin=foo key=ed25519:1,sig=" SIG, "X-Matrix origin,key=ed25519:1,sig=" SIG,
-		"X-Matrix =foo,origin=foo,key=ed25519:1,sig=" SIG, "X-Matrix origin=foo;key=ed25519:1;sig=" SIG,
-		"X-Matrix origin=\"foo,key=ed25519:1,sig=" SIG, "X-Matrix origin=\"foo\"x,key=ed25519:1,sig=" SIG,
-		"X-Matrix origin=\"foo\\", "X-Matrix origin=\"foo\\\",key=ed25519:1,sig=" SIG,
-		"X-Matrix \"origin\"=foo,key=ed25519:1,sig=" SIG, "X-Matrix origin=fo\"o\",key=ed25519:1,sig=" SIG,
-		"X-Matrix origin='foo',key=ed25519:1,sig=" SIG, "X-Matrix origin=foo,key=ed25519:1,sig=" SIG ",x=\"a\x01\"",
-		"X-Matrix origin=foo,key=ed25519:1,sig=" SIG ",x=\"a\x7f\"", "X-Matrix origin=foo,key=ed25519:1,sig=" SIG ",x=\"\\\x02\"",
-		"X-Matrix origin=foo,key=ed25519:1,sig=" SIG ",x", "X-Matrix origin=foo,key=ed25519:1,sig=" SIG ",x=",
+		"X-Matrix origin=foo key=ed25519:1,sig=" SIG,
+		"X-Matrix origin,key=ed25519:1,sig=" SIG,
+		"X-Matrix =foo,origin=foo,key=ed25519:1,sig=" SIG,
+		"X-Matrix origin=foo;key=ed25519:1;sig=" SIG,
+		"X-Matrix origin=\"foo,key=ed25519:1,sig=" SIG,
+		"X-Matrix origin=\"foo\"x,key=ed25519:1,sig=" SIG,
+		"X-Matrix origin=\"foo\\",
+		"X-Matrix origin=\"foo\\\",key=ed25519:1,sig=" SIG,
+		"X-Matrix \"origin\"=foo,key=ed25519:1,sig=" SIG,
+		"X-Matrix origin=fo\"o\",key=ed25519:1,sig=" SIG,
+		"X-Matrix origin='foo',key=ed25519:1,sig=" SIG,
+		"X-Matrix origin=foo,key=ed25519:1,sig=" SIG ",x=\"a\x01\"",
+		"X-Matrix origin=foo,key=ed25519:1,sig=" SIG ",x=\"a\x7f\"",
+		"X-Matrix origin=foo,key=ed25519:1,sig=" SIG ",x=\"\\\x02\"",
+		"X-Matrix origin=foo,key=ed25519:1,sig=" SIG ",x",
+		"X-Matrix origin=foo,key=ed25519:1,sig=" SIG ",x=",
 		"X-Matrix origin=f\\oo,key=ed25519:1,sig=" SIG,
 		/* a comma between quotes hides a parameter from those who cut at commas */
 		"X-Matrix origin=foo,key=ed25519:1,sig=" SIG ",x=\"a,origin=bar\"",
 		"X-Matrix origin=foo,key=ed25519:1,sig=" SIG ",x=\"a\\,origin=bar\"",
 		/* names */
-		"X-Matrix origin=\"fo o\",key=ed25519:1,sig=" SIG, "X-Matrix origin=foo:,key=ed25519:1,sig=" SIG,
-		"X-Matrix origin=foo:port,key=ed25519:1,sig=" SIG, "X-Matrix origin=foo_bar,key=ed25519:1,sig=" SIG,
-		"X-Matrix origin=foo:123456,key=ed25519:1,sig=" SIG, "X-Matrix origin=foo/bar,key=ed25519:1,sig=" SIG,
-		"X-Matrix origin=foo,destination=a..b,key=ed25519:1,sig=" SIG, "X-Matrix origin=\"f\\\"o\",key=ed25519:1,sig=" SIG,
+		"X-Matrix origin=\"fo o\",key=ed25519:1,sig=" SIG,
+		"X-Matrix origin=foo:,key=ed25519:1,sig=" SIG,
+		"X-Matrix origin=foo:port,key=ed25519:1,sig=" SIG,
+		"X-Matrix origin=foo_bar,key=ed25519:1,sig=" SIG,
+		"X-Matrix origin=foo:123456,key=ed25519:1,sig=" SIG,
+		"X-Matrix origin=foo/bar,key=ed25519:1,sig=" SIG,
+		"X-Matrix origin=foo,destination=a..b,key=ed25519:1,sig=" SIG,
+		"X-Matrix origin=\"f\\\"o\",key=ed25519:1,sig=" SIG,
 		/* key */
-		"X-Matrix origin=foo,key=ed25519,sig=" SIG, "X-Matrix origin=foo,key=ed25519:,sig=" SIG,
-		"X-Matrix origin=foo,key=:1,sig=" SIG, "X-Matrix origin=foo,key=\"ed25519:a b\",sig=" SIG,
+		"X-Matrix origin=foo,key=ed25519,sig=" SIG,
+		"X-Matrix origin=foo,key=ed25519:,sig=" SIG,
+		"X-Matrix origin=foo,key=:1,sig=" SIG,
+		"X-Matrix origin=foo,key=\"ed25519:a b\",sig=" SIG,
 		"X-Matrix origin=foo,key=\"ed25519:\xc3\xbc\",sig=" SIG,
 		/* signature */
-		"X-Matrix origin=foo,key=ed25519:1,sig=sig", "X-Matrix origin=foo,key=ed25519:1,sig=" SIG "A",
-		"X-Matrix origin=foo,key=ed25519:1,sig=" SIG "=", "X-Matrix origin=foo,key=ed25519:1,sig=" SIG "===",
-		"X-Matrix origin=foo,key=ed25519:1,sig=\"7vt4vP_w8zYB3Zg77nuTPwie3TxEy2OHZQMsSa4nsXZzL4_qw-DguXbyMy3BF77XvSJmBt-Gw-fU6T4HId7fBg\"",
+		"X-Matrix origin=foo,key=ed25519:1,sig=sig",
+		"X-Matrix origin=foo,key=ed25519:1,sig=" SIG "A",
+		"X-Matrix origin=foo,key=ed25519:1,sig=" SIG "=",
+		"X-Matrix origin=foo,key=ed25519:1,sig=" SIG "===",
+		"X-Matrix "
+		"origin=foo,key=ed25519:1,sig=\"7vt4vP_w8zYB3Zg77nuTPwie3TxEy2OHZQMsSa4nsXZzL4_qw-"
+		"DguXbyMy3BF77XvSJmBt-Gw-fU6T4HId7fBg\"",
 		"X-Matrix origin=foo,key=ed25519:1,sig=\" " SIG "\"",
 	};
 
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		struct xmatrix x;
 
-		cr_assert_eq(xmatrix_parse(&arena, str_z(bad[i]), &x), ERR_XMATRIX_SYNTAX, "%s", bad[i]);
+		cr_assert_eq(
+		    xmatrix_parse(&arena, str_z(bad[i]), &x), ERR_XMATRIX_SYNTAX, "%s", bad[i]);
 	}
 }
 
@@ -149,8 +180,10 @@ Test(xmatrix, refuses_other_algorithms_as_a_matter_of_keys)
 {
 	struct xmatrix x;
 
-	cr_assert_eq(xmatrix_parse(&arena, STR("X-Matrix origin=foo,key=rsa:1,sig=" SIG), &x), ERR_XMATRIX_KEY);
-	cr_assert_eq(xmatrix_parse(&arena, STR("X-Matrix origin=foo,key=ED25519:1,sig=" SIG), &x), ERR_XMATRIX_KEY);
+	cr_assert_eq(xmatrix_parse(&arena, STR("X-Matrix origin=foo,key=rsa:1,sig=" SIG), &x),
+	    ERR_XMATRIX_KEY);
+	cr_assert_eq(xmatrix_parse(&arena, STR("X-Matrix origin=foo,key=ED25519:1,sig=" SIG), &x),
+	    ERR_XMATRIX_KEY);
 }
 
 struct request {
@@ -158,29 +191,47 @@ struct request {
 };
 
 static const struct request requests[] = {
-	{ "GET", "/_matrix/federation/v1/query/directory?room_alias=%23test%3Alocalhost%3A44033", "localhost:8800",
-	    "localhost:44033", "", KEY_B, SIG },
+	{ "GET", "/_matrix/federation/v1/query/directory?room_alias=%23test%3Alocalhost%3A44033",
+	    "localhost:8800", "localhost:44033", "", KEY_B, SIG },
 	{ "PUT", "/_matrix/federation/v1/send/1493385816575/", "localhost:8800", "localhost:44033",
-	    "{\"edus\":[{\"content\":{\"device_id\":\"YHRUBZNPFS\",\"keys\":{\"device_id\":\"YHRUBZNPFS\","
-	    "\"device_keys\":{},\"user_id\":\"@ANON-22:localhost:8800\"},\"prev_id\":[],\"stream_id\":30,"
-	    "\"user_id\":\"@ANON-22:localhost:8800\"},\"edu_type\":\"m.device_list_update\"}],\"origin\":"
-	    "\"localhost:8800\",\"origin_server_ts\":1493385822396,\"pdu_failures\":[],\"pdus\":[]}",
-	    KEY_B, "+hmW6UjEXx7vMt2+MXO/EImSfdEYdBsZEOmpiz3evYktAgGNpGuNMBYXIA969WGubmceREKA/r1phasUFHBpDg" },
+	    "{\"edus\":[{\"content\":{\"device_id\":\"YHRUBZNPFS\",\"keys\":{\"device_id\":"
+	    "\"YHRUBZNPFS\","
+	    "\"device_keys\":{},\"user_id\":\"@ANON-22:localhost:8800\"},\"prev_id\":[],\"stream_"
+	    "id\":30,"
+	    "\"user_id\":\"@ANON-22:localhost:8800\"},\"edu_type\":\"m.device_list_update\"}],"
+	    "\"origin\":"
+	    "\"localhost:8800\",\"origin_server_ts\":1493385822396,\"pdu_failures\":[],\"pdus\":[]"
+	    "}",
+	    KEY_B,
+	    "+hmW6UjEXx7vMt2+MXO/EImSfdEYdBsZEOmpiz3evYktAgGNpGuNMBYXIA969WGubmceREKA/"
+	    "r1phasUFHBpDg" },
 	{ "GET", "/_matrix/federation/v1/version", ORIGIN, DESTINATION, "", KEY_A,
-	    "Mb8+kifPyx8HNTRgyZl7sVpc0vYZlRn6znNGD0C4mQqUlUIMKKlIt2pu5xuljDwPrHIhLUPBwkVXZoBWdVu6Bg" },
-	{ "GET", "/_matrix/federation/v1/event/%24abc%2Fdef?x=a%20b+c", ORIGIN, DESTINATION, "", KEY_A,
-	    "L3prQ3ZhiVs6NV2Oosa9m1a1YZQkRQwooGWoeZKEeZw2+aKE24ba3hYqFv5WEdSm0rPcViNhRlZz0ZYBvSWzDQ" },
+	    "Mb8+"
+	    "kifPyx8HNTRgyZl7sVpc0vYZlRn6znNGD0C4mQqUlUIMKKlIt2pu5xuljDwPrHIhLUPBwkVXZoBWdVu6Bg" },
+	{ "GET", "/_matrix/federation/v1/event/%24abc%2Fdef?x=a%20b+c", ORIGIN, DESTINATION, "",
+	    KEY_A,
+	    "L3prQ3ZhiVs6NV2Oosa9m1a1YZQkRQwooGWoeZKEeZw2+"
+	    "aKE24ba3hYqFv5WEdSm0rPcViNhRlZz0ZYBvSWzDQ" },
 	{ "POST", "/target", ORIGIN, DESTINATION, "{}", KEY_A,
-	    "0g4ASZCa2HlvRDkZnRrc6winZUBYoLrA7zjyuymY9La539P0X2QnLtDmIKWRRYcynZL+4ZNpUuWkngOy/J+wCQ" },
+	    "0g4ASZCa2HlvRDkZnRrc6winZUBYoLrA7zjyuymY9La539P0X2QnLtDmIKWRRYcynZL+4ZNpUuWkngOy/"
+	    "J+wCQ" },
 	{ "PUT", "/_matrix/federation/v1/send/1", ORIGIN, DESTINATION,
-	    "{\"origin\":\"origin.hs.example.com\",\"origin_server_ts\":1234567890,\"pdus\":[],\"edus\":[]}", KEY_A,
-	    "kLiQPMP+fhQ7MABME1QtyI89Ztxq2pjzQu+0e+1KlZh5YWHOBMYyTHIW4bOaZfcie1Do/r9y/ahn+pfuwyXIDA" },
+	    "{\"origin\":\"origin.hs.example.com\",\"origin_server_ts\":1234567890,\"pdus\":[],"
+	    "\"edus\":[]}",
+	    KEY_A,
+	    "kLiQPMP+fhQ7MABME1QtyI89Ztxq2pjzQu+0e+1KlZh5YWHOBMYyTHIW4bOaZfcie1Do/r9y/"
+	    "ahn+pfuwyXIDA" },
 	{ "PUT", "/_matrix/federation/v1/send/2", ORIGIN, DESTINATION,
-	    "{\"pdus\":[{\"content\":{\"body\":\"Gr\\u00fc\\u00dfe \\ud83d\\ude00 \\u2028 \\\" \\\\ / \\t\\u0001\\u007f\"}}],"
+	    "{\"pdus\":[{\"content\":{\"body\":\"Gr\\u00fc\\u00dfe \\ud83d\\ude00 \\u2028 \\\" "
+	    "\\\\ / \\t\\u0001\\u007f\"}}],"
 	    "\"\\u00e9\":1,\"z\":2,\"\\uffff\":3,\"\\ud800\\udc00\":4}",
-	    KEY_A, "niU3w6OeeDmPm6DLdUa/zjjk81znH5lPhjFx7RGEx4LiX9itSdnvSMWiwNUg9+142x+CptVic7fxzOQ6ZxuYCw" },
-	{ "PUT", "/x", "a.example", "b.example", "{\"signatures\":{\"q\":1},\"unsigned\":{\"age\":5}}", KEY_A,
-	    "yOmMj34cg2hz7yrSOTIx5d0Ye85LhnDSZm2+sUEUICvOlYQ5AjLj86nvaRH59Y0Q05N+TF567yOzHmCFogu0Bw" },
+	    KEY_A,
+	    "niU3w6OeeDmPm6DLdUa/"
+	    "zjjk81znH5lPhjFx7RGEx4LiX9itSdnvSMWiwNUg9+142x+CptVic7fxzOQ6ZxuYCw" },
+	{ "PUT", "/x", "a.example", "b.example",
+	    "{\"signatures\":{\"q\":1},\"unsigned\":{\"age\":5}}", KEY_A,
+	    "yOmMj34cg2hz7yrSOTIx5d0Ye85LhnDSZm2+sUEUICvOlYQ5AjLj86nvaRH59Y0Q05N+"
+	    "TF567yOzHmCFogu0Bw" },
 };
 
 static struct str
@@ -209,7 +260,8 @@ verifies(const char *sig_text, struct str bytes, const char *key_text)
 Test(xmatrix, verifies_the_published_signatures)
 {
 	for (size_t i = 0; i < COUNT(requests); i++)
-		cr_assert(verifies(requests[i].sig, signed_bytes(&requests[i]), requests[i].key), "#%zu", i);
+		cr_assert(verifies(requests[i].sig, signed_bytes(&requests[i]), requests[i].key),
+		    "#%zu", i);
 }
 
 Test(xmatrix, a_change_of_any_part_breaks_the_signature)
@@ -225,11 +277,14 @@ Test(xmatrix, a_change_of_any_part_breaks_the_signature)
 		};
 
 		for (size_t k = 0; k < COUNT(changed); k++)
-			cr_assert_not(verifies(r->sig, signed_bytes(&changed[k]), r->key), "#%zu %zu", i, k);
-		cr_assert_not(verifies(r->sig, signed_bytes(r), r->key[0] == 'X' ? KEY_B : KEY_A), "#%zu", i);
+			cr_assert_not(
+			    verifies(r->sig, signed_bytes(&changed[k]), r->key), "#%zu %zu", i, k);
+		cr_assert_not(
+		    verifies(r->sig, signed_bytes(r), r->key[0] == 'X' ? KEY_B : KEY_A), "#%zu", i);
 	}
 	/* A signature over an object without destination. */
-	cr_assert_not(verifies("3Low5PfdQE7qvLxWtcV/SIWcelDu75MujtQrQzf+BoPNv6nnR/Jtr9wFjst80NP6ppBY2tBxqGolM/GSO9O4Ag",
+	cr_assert_not(verifies("3Low5PfdQE7qvLxWtcV/SIWcelDu75MujtQrQzf+BoPNv6nnR/"
+			       "Jtr9wFjst80NP6ppBY2tBxqGolM/GSO9O4Ag",
 	    signed_bytes(&requests[2]), KEY_A));
 }
 
@@ -239,9 +294,10 @@ Test(xmatrix, assembles_canonical_json)
 	unsigned char digest[32];
 	char hex[65];
 
-	cr_assert(str_eq(bytes,
-	    STR("{\"destination\":\"localhost:44033\",\"method\":\"GET\",\"origin\":\"localhost:8800\",\"uri\":"
-		"\"/_matrix/federation/v1/query/directory?room_alias=%23test%3Alocalhost%3A44033\"}")));
+	cr_assert(str_eq(bytes, STR("{\"destination\":\"localhost:44033\",\"method\":\"GET\","
+				    "\"origin\":\"localhost:8800\",\"uri\":"
+				    "\"/_matrix/federation/v1/query/"
+				    "directory?room_alias=%23test%3Alocalhost%3A44033\"}")));
 	bytes = signed_bytes(&requests[6]);
 	cr_assert_eq(bytes.n, 239);
 	crypto_hash_sha256(digest, (const unsigned char *)bytes.p, bytes.n);
@@ -252,8 +308,10 @@ Test(xmatrix, assembles_canonical_json)
 		cr_assert_eq(canonical_form(&arena, bytes, &out), OK);
 		cr_assert_eq(out.p, bytes.p);
 	}
-	bytes = xmatrix_signed_bytes(&arena, STR("GET"), STR("/\"\\\x01"), STR("a"), STR("b"), STR_NONE);
-	cr_assert(str_eq(bytes, STR("{\"destination\":\"b\",\"method\":\"GET\",\"origin\":\"a\",\"uri\":\"/\\\"\\\\\\u0001\"}")));
+	bytes = xmatrix_signed_bytes(
+	    &arena, STR("GET"), STR("/\"\\\x01"), STR("a"), STR("b"), STR_NONE);
+	cr_assert(str_eq(bytes, STR("{\"destination\":\"b\",\"method\":\"GET\",\"origin\":\"a\","
+				    "\"uri\":\"/\\\"\\\\\\u0001\"}")));
 }
 
 Test(xmatrix, says_when_there_is_no_memory)
@@ -262,8 +320,11 @@ Test(xmatrix, says_when_there_is_no_memory)
 	struct xmatrix x;
 
 	arena_init(&small, 8);
-	cr_assert_eq(xmatrix_signed_bytes(&small, STR("GET"), STR("/"), STR("a"), STR("b"), STR_NONE).n, 0);
-	cr_assert_eq(xmatrix_parse(&small, STR("X-Matrix origin=foo,key=\"ed25\\519:1\",sig=" SIG), &x), ERR_MEMORY);
+	cr_assert_eq(
+	    xmatrix_signed_bytes(&small, STR("GET"), STR("/"), STR("a"), STR("b"), STR_NONE).n, 0);
+	cr_assert_eq(
+	    xmatrix_parse(&small, STR("X-Matrix origin=foo,key=\"ed25\\519:1\",sig=" SIG), &x),
+	    ERR_MEMORY);
 	arena_fini(&small);
 }
 
@@ -272,8 +333,16 @@ Test(xmatrix, decodes_base64_of_an_exact_length)
 	static const struct {
 		const char *text, *bytes;
 	} rows[] = {
-		{ "", "" }, { "Zg", "f" }, { "Zm8", "fo" }, { "Zm9v", "foo" }, { "Zm9vYg", "foob" },
-		{ "Zm9vYmE", "fooba" }, { "Zm9vYmFy", "foobar" }, { "Zg==", "f" }, { "Zm8=", "fo" }, { "Zm9vYg==", "foob" },
+		{ "", "" },
+		{ "Zg", "f" },
+		{ "Zm8", "fo" },
+		{ "Zm9v", "foo" },
+		{ "Zm9vYg", "foob" },
+		{ "Zm9vYmE", "fooba" },
+		{ "Zm9vYmFy", "foobar" },
+		{ "Zg==", "f" },
+		{ "Zm8=", "fo" },
+		{ "Zm9vYg==", "foob" },
 	};
 	unsigned char out[16];
 
@@ -284,7 +353,8 @@ Test(xmatrix, decodes_base64_of_an_exact_length)
 		cr_assert_eq(memcmp(out, rows[i].bytes, n), 0);
 		cr_assert_not(base64_exact(str_z(rows[i].text), out, n + 1), "%s", rows[i].text);
 		if (n > 0)
-			cr_assert_not(base64_exact(str_z(rows[i].text), out, n - 1), "%s", rows[i].text);
+			cr_assert_not(
+			    base64_exact(str_z(rows[i].text), out, n - 1), "%s", rows[i].text);
 	}
 	cr_assert(base64_exact(STR("Zh"), out, 1), "surplus bits are ignored");
 	cr_assert_eq(out[0], 'f');
