@@ -48,3 +48,7 @@ tests_unit_unit_SOURCES += tests/unit/test_x5c.c
 tests_unit_unit_SOURCES += tests/unit/test_xmatrix.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.h
+tests_unit_unit_SOURCES += tests/unit/httpd.c
+tests_unit_unit_SOURCES += tests/unit/httpd.h
+tests_unit_unit_SOURCES += tests/unit/test_lookups.c
+tests_unit_unit_SOURCES += tests/unit/test_resolver.c
