@@ -34,6 +34,7 @@ struct stream {
 	bool readable;   /* the socket may have bytes */
 	bool writable;   /* the socket may have room */
 	bool hung_up;    /* the kernel announced the end: a short read does not mean empty */
+	bool starved;    /* what OpenSSL holds is part of a record: it needs more from the socket */
 	bool eof;        /* the end was read */
 	bool shut;
 	bool closed;
@@ -234,7 +235,7 @@ ready(const struct stream *s)
 		return STREAM_READ | STREAM_WRITE;
 	if (s->state != OPEN)
 		return 0;
-	if (s->readable || s->eof || (s->ssl != NULL && SSL_has_pending(s->ssl)))
+	if (s->readable || s->eof || (s->ssl != NULL && !s->starved && SSL_has_pending(s->ssl)))
 		what |= STREAM_READ;
 	if (s->writable && buf_len(&s->unsent) == 0)
 		what |= STREAM_WRITE;
@@ -387,11 +388,14 @@ tls_read(struct stream *s, char *p, size_t n)
 	r = SSL_read_ex(s->ssl, p, n, &got);
 	if (recorded > 0 && !flush(s))
 		return STREAM_FAILED;
+	s->starved = false;
 	if (r == 1)
 		return (ssize_t)got;
 	e = SSL_get_error(s->ssl, r);
-	if (e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE)
+	if (e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE) {
+		s->starved = e == SSL_ERROR_WANT_READ;
 		return STREAM_AGAIN;
+	}
 	/* A peer that ends the connection without close_notify is as gone as one that says so: HTTP
 	 * framing, not TLS, tells whether a message is complete. */
 	if (e == SSL_ERROR_ZERO_RETURN || s->eof) {

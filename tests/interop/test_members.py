@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 
 import pytest
+from nio import RoomPreset
 
 from harness import until
 from person import Refused
@@ -29,7 +30,7 @@ def test_unlisted_server_cannot_invite(federation, alice, carol):
 def test_unlisted_server_cannot_join(federation, alice, carol):
     alpha = federation["alpha.test"]
     before = alpha.refusals("origin_unlisted")
-    alice.create_room(alias="closed", preset="public_chat")
+    alice.create_room(alias="closed", preset=RoomPreset.public_chat)
     with pytest.raises(Refused):
         carol.join("#closed:alpha.test")
     assert alpha.refusals("origin_unlisted") > before
