@@ -108,6 +108,8 @@ def schleuse(setting, port, origin):
     jws = fedlist.sign(fedlist.plain(1, ["localhost", origin]), setting.pki.list_signer)
     fedlist.write(folder / "list.jws", jws)
     (folder / "list-anchors.pem").write_bytes(setting.pki.list_root.pem)
+    (folder / "passport-anchors.pem").write_bytes(setting.pki.passport_root.pem)
+    (folder / "passport.pem").write_bytes(setting.pki.passport_signer.pem)
     conf = folder / "proxy.yaml"
     conf.write_text(f"""
 listeners:
@@ -123,6 +125,9 @@ federations:
     list:
       file: {folder}/list.jws
       anchors: [{folder}/list-anchors.pem]
+    passport:
+      anchors: [{folder}/passport-anchors.pem]
+      certificates: [{{ file: {folder}/passport.pem }}]
 services:
   - server_name: localhost
     certificate: {setting.certificate}
@@ -130,8 +135,6 @@ services:
     default: true
     homeserver: "127.0.0.1:{setting.backend_port}"
     federation: bench
-    invites:
-      passport: enforce
 lookups:
   hosts: {{ {ORIGIN}: "127.0.0.1" }}
   ca_file: {setting.ca}

@@ -255,6 +255,15 @@ control_knows_invite(struct control *c, const struct invite_digest *d)
 }
 
 void
+control_forget_accounts(struct control *c)
+{
+	fact_clear(control_accounts(c));
+	for (unsigned i = 0; i < c->n_workers; i++)
+		if (!worker_post_forget(c->workers[i]))
+			log_warn("a worker remembers ended sessions a little longer: out of memory");
+}
+
+void
 control_worker_ended(struct control *c)
 {
 	if (++c->n_ended == c->n_workers)
@@ -438,6 +447,12 @@ refresh(void *arg)
 {
 	struct control *c = arg;
 
+	int64_t ends = 0;
+
+	for (size_t i = 0; i < c->conf->n_services; i++)
+		if (ends == 0 || c->conf->services[i].certificate_not_after < ends)
+			ends = c->conf->services[i].certificate_not_after;
+	metrics_set(S_CERTIFICATE_NOT_AFTER, ends);
 	metrics_set(S_INVITES_HELD, (int64_t)invites_count(c->invites));
 	for (size_t i = 0; i < c->out.n_federations; i++) {
 		struct fedsource_state st = fedsource_state(c->out.federations[i].source);

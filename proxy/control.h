@@ -20,6 +20,7 @@ struct loop *control_loop(struct control *c);
 struct fact_cache *control_keys(struct control *c);
 struct fact_cache *control_accounts(struct control *c);
 struct list *control_questions(struct control *c);      /* of workers, waiting here */
+void control_forget_accounts(struct control *c);
 void control_worker_ended(struct control *c);
 void control_note_invite(struct control *c, const struct invite_digest *d);
 bool control_knows_invite(struct control *c, const struct invite_digest *d);

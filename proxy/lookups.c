@@ -200,6 +200,28 @@ lookups_close(struct worker *w)
 	w->keys = w->accounts = NULL;
 }
 
+/* --- forgetting accounts --- */
+
+static void
+open_forget(struct letter *l, void *receiver) /* on the control thread */
+{
+	free(l);
+	if (receiver != NULL)
+		control_forget_accounts(receiver);
+}
+
+void
+lookups_forget_accounts(struct worker *w)
+{
+	struct letter *l = calloc(1, sizeof(*l));
+
+	fact_clear(w->accounts);
+	if (l == NULL)
+		return; /* elsewhere they are forgotten when their lifetime ends */
+	l->open = open_forget;
+	loop_post(control_loop(w->control), l);
+}
+
 /* --- invites --- */
 
 static struct invite_digest

@@ -22,6 +22,9 @@ struct keys_input {
 bool lookups_open(struct worker *w) MUST_CHECK; /* makes the worker's caches */
 void lookups_close(struct worker *w);
 
+/* Forgets who is behind which token, on all threads: a session of one of them ended. */
+void lookups_forget_accounts(struct worker *w);
+
 /* Control side: questions that wait there are in control_questions().  Asked again of caches that were made anew;
  * dropped when the workers have ended. */
 void lookups_ask_again(struct control *c);

@@ -482,6 +482,8 @@ on_forwarded(void *arg, enum err err)
 
 	p->status = p->forward.response_head ? p->forward.resp.status : 0;
 	if (err == OK) {
+		if (p->j.route->rule == RULE_SESSION_END && p->status / 100 == 2)
+			lookups_forget_accounts(p->w);
 		leave(p, OK);
 		exchange_end(ex);
 		return;

@@ -2,8 +2,8 @@
 /*
  * passport - the certificates are few and read once, the tokens are many.
  *
- * A chain is built when the store is made and remembered with the time in which all of it is valid; a
- * token inside that time costs one signature.  Outside of it, or without a chain, it is built
+ * A chain is built when the store is made and remembered with the time in which all of it is valid;
+ * a token inside that time costs one signature.  Outside of it, or without a chain, it is built
  * again: by then another issuer's certificate may do, and if not, the reason is the right one.
  */
 #include "proxy/passport.h"
@@ -94,8 +94,8 @@ load(const struct passport_trust *t, const struct passport_certificate *from, st
 }
 
 struct passport_trust *
-passport_trust_new(const struct passport_certificate *certs, size_t n, X509_STORE *anchors,
-    enum err *why)
+passport_trust_new(
+    const struct passport_certificate *certs, size_t n, X509_STORE *anchors, enum err *why)
 {
 	struct passport_trust *t = calloc(1, sizeof(*t) + n * sizeof(t->certs[0]));
 
@@ -124,8 +124,8 @@ passport_trust_count(const struct passport_trust *t)
 
 struct passport {
 	struct jws jws;
-	struct claims *payload; /* what the others belong to */
-	struct str orig;        /* n == 0: a telephone number or the like */
+	struct claims *payload;    /* what the others belong to */
+	struct str orig;           /* n == 0: a telephone number or the like */
 	const struct claims *dest; /* array of strings, or NULL */
 };
 
@@ -205,7 +205,8 @@ any_named(const struct passport_trust *t, struct str x5u)
 
 /* Whether one certificate vouches for the token.  *fits: it was signed with its key. */
 static enum err
-vouch(const struct passport_trust *t, const struct trusted *c, const struct jws *j, int64_t now, bool *fits)
+vouch(const struct passport_trust *t, const struct trusted *c, const struct jws *j, int64_t now,
+    bool *fits)
 {
 	enum err sig = c->key != NULL ? jws_verify(j, c->key) : ERR_X5C_CURVE, err;
 
@@ -251,7 +252,8 @@ check_users(struct arena *a, const struct passport *p, const struct passport_dem
 	for (size_t i = 0; i < claims_elements(p->dest); i++) {
 		struct str uri;
 
-		if (claims_text(claims_at(p->dest, i), &uri) && mxid_same(mxid_from_uri(a, uri), d->dest))
+		if (claims_text(claims_at(p->dest, i), &uri) &&
+		    mxid_same(mxid_from_uri(a, uri), d->dest))
 			return OK;
 	}
 	return ERR_PASSPORT_DEST;

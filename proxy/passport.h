@@ -2,10 +2,10 @@
 /*
  * passport - verification of PASSporTs (RFC 8225; FD-5.2.1.2-15/-16, FD-5.2.1.3-6/-7).
  *
- * The trust store is an immutable snapshot made on the control thread; verification is pure and runs
- * on workers.  The certificate is found in the store by the token's x5u, or, where the certificates of
- * the store have no URL, by trying their keys; it is never fetched from the URL, and a certificate
- * inside the token counts for nothing.
+ * The trust store is an immutable snapshot made on the control thread; verification is pure and
+ * runs on workers.  The certificate is found in the store by the token's x5u, or, where the
+ * certificates of the store have no URL, by trying their keys; it is never fetched from the URL,
+ * and a certificate inside the token counts for nothing.
  */
 #ifndef SCHLEUSE_PROXY_PASSPORT_H
 #define SCHLEUSE_PROXY_PASSPORT_H
@@ -24,8 +24,9 @@ struct passport_certificate {
 	const char *x5u;  /* the URL tokens name it by, or NULL: found by its key */
 };
 
-/* Reads the certificates.  Certificates that do not chain, are expired or lack digitalSignature are kept and refuse with their
- * own reason when used, and are logged.  NULL with *why, and errno for ERR_FILE. */
+/* Reads the certificates.  Certificates that do not chain, are expired or lack digitalSignature are
+ * kept and refuse with their own reason when used, and are logged.  NULL with *why, and errno for
+ * ERR_FILE. */
 struct passport_trust *passport_trust_new(const struct passport_certificate *certs, size_t n,
     X509_STORE *anchors, enum err *why) MUST_CHECK;
 size_t passport_trust_count(const struct passport_trust *t);
@@ -41,13 +42,14 @@ struct passport_demands {
 
 #define PASSPORT_MAX (8 * 1024) /* bytes of a token */
 
-/* OK or the first ERR_PASSPORT_* that applies, in this order: syntax, type, alg, ppt (and crit), certificate, usage,
- * validity, chain, signature, orig, dest, iat, future, old; or ERR_MEMORY.
+/* OK or the first ERR_PASSPORT_* that applies, in this order: syntax, type, alg, ppt (and crit),
+ * certificate, usage, validity, chain, signature, orig, dest, iat, future, old; or ERR_MEMORY.
  *
- * Syntax includes the payload: "orig" is an object with exactly one member, a string, and "dest" an object whose "uri"
- * is an array of strings.  Which certificate: if some have the token's x5u, only those; otherwise those without URL
- * whose key fits, and for a token without x5u any whose key fits.  Where several do, one that is in order suffices.  If
- * no key fits, the certificate named is not known (certificate), or the signature of a token that names none is wrong. */
+ * Syntax includes the payload: "orig" is an object with exactly one member, a string, and "dest" an
+ * object whose "uri" is an array of strings.  Which certificate: if some have the token's x5u, only
+ * those; otherwise those without URL whose key fits, and for a token without x5u any whose key
+ * fits.  Where several do, one that is in order suffices.  If no key fits, the certificate named is
+ * not known (certificate), or the signature of a token that names none is wrong. */
 enum err passport_verify(struct arena *a, const struct passport_trust *t, struct str token,
     const struct passport_demands *d) MUST_CHECK;
 

@@ -33,7 +33,9 @@ enum route_rule {
 	RULE_PROFILE_KEY,      /* writes the profile key named by the last segment */
 	RULE_MEMBER_STATE,     /* PUT state/m.room.member/{user} */
 	RULE_JOIN,             /* join/{room}: the body becomes member content */
-	RULE_CREATE_ROOM       /* initial_state may carry member events */
+	RULE_CREATE_ROOM,      /* initial_state may carry member events */
+	RULE_UNKNOWN_CLIENT,   /* no endpoint we know: it may still be read as one that writes the display name */
+	RULE_SESSION_END       /* tokens may end: what is known of them is forgotten */
 };
 
 enum route_open { ROUTE_AUTH, OPEN_VERSION, OPEN_OPENID };

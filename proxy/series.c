@@ -55,7 +55,7 @@ series_declare(void)
 			unsigned i = S_RESPONSES + a * 6 + c;
 
 			snprintf(labels[i], sizeof(labels[i]), "api=\"%s\",status=\"%s\"", apis[a], classes[c]);
-			rows[i] = (struct metric_row){ "schleuse_responses_total", labels[i], METRIC_COUNTER,
+			rows[i] = (struct metric_row){ "schleuse_requests_total", labels[i], METRIC_COUNTER,
 				"Exchanges ended, by API and status class (none: no answer was given)" };
 		}
 	for (unsigned e = 0; e < ERR_COUNT; e++) {

@@ -217,6 +217,13 @@ apply_list(struct worker *w, struct news *n)
 }
 
 static void
+apply_forget(struct worker *w, struct news *n)
+{
+	(void)n;
+	fact_clear(w->accounts);
+}
+
+static void
 apply_drain(struct worker *w, struct news *n)
 {
 	(void)n;
@@ -239,6 +246,12 @@ bool
 worker_post_list(struct worker *w, size_t federation, const struct fedlist *list, int64_t as_of)
 {
 	return post(w, apply_list, (struct snapshot *)(uintptr_t)list, federation, as_of);
+}
+
+bool
+worker_post_forget(struct worker *w)
+{
+	return post(w, apply_forget, NULL, 0, 0);
 }
 
 bool

@@ -64,6 +64,7 @@ void worker_free(struct worker *w); /* after worker_join() */
 bool worker_post_conf(struct worker *w, struct proxy_conf *conf);         /* takes a reference */
 bool worker_post_tickets(struct worker *w, struct tls_tickets *tickets);  /* takes a reference */
 bool worker_post_list(struct worker *w, size_t federation, const struct fedlist *list, int64_t as_of); /* ditto */
+bool worker_post_forget(struct worker *w); /* who is behind which token */
 bool worker_post_drain(struct worker *w);
 
 /* Whether federation traffic may pass now; fills what rules look at. */

@@ -19,18 +19,29 @@ def number(element, *names):
     return sum(int(element.get(name, 0) or 0) for name in names)
 
 
+SHOWN = 30  # failed tests named per suite
+
+
+def failed_names(root):
+    """The tests of a report that did not pass."""
+    bad = {"failure", "error", "skipped"}
+    return [f"{test.get('classname') or ''} {test.get('name')}".strip() for test in root.iter("testcase")
+            if bad & {child.tag for child in test}
+            or test.get("status", "PASSED") not in ("PASSED", "")]
+
+
 def read_xml(path):
-    """(passed, failed) of one report."""
+    """(passed, failed, names of the failed) of one report."""
     try:
         root = ET.parse(path).getroot()
     except (OSError, ET.ParseError):
-        return 0, 1
+        return 0, 1, []
     suites = [root] if root.tag == "testsuite" else root.findall("testsuite")
     total = sum(number(s, "tests") for s in suites)
     bad = sum(number(s, "failures", "errors", "skipped", "disabled") for s in suites)
     if total == 0:
-        return 0, 1
-    return max(total - bad, 0), bad
+        return 0, 1, []
+    return max(total - bad, 0), bad, failed_names(root)
 
 
 def read_trs(path):
@@ -55,8 +66,10 @@ def tally(folders, expected):
     counted_elsewhere = {}
     for report in expected:
         report = pathlib.Path(report)
-        good, bad = read_xml(report) if report.exists() else (0, 1)
+        good, bad, names = read_xml(report) if report.exists() else (0, 1, [])
         add(report.stem if report.exists() else f"{report.stem} (no report)", good, bad)
+        lines += [f"    failed: {name}" for name in names[:SHOWN]]
+        lines += [f"    and {len(names) - SHOWN} more"] * (len(names) > SHOWN)
         counted_elsewhere[report.stem] = bad
     replays = []
     for folder in folders:

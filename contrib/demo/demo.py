@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import shutil
 import signal
 import sys
@@ -22,6 +23,7 @@ sys.dont_write_bytecode = True
 try:
     from processes import Failed, Processes
     from sim import wire
+    from realtour import RealTour
     from tour import Screen, Tour
     from world import DemoWorld, Party
 except ModuleNotFoundError as missing:
@@ -69,8 +71,12 @@ def start(world: DemoWorld, processes: Processes, build: Path) -> None:
     here = Path(__file__).resolve().parent
     log = processes.start("servers", [sys.executable, str(here / "servers.py"), str(world.state)])
     ready = world.state / "servers.json"
-    processes.wait_for("the stand-in homeservers", log, ready.exists)
-    world.dns_port = json.loads(ready.read_text())["dns"]
+    if world.synapse:
+        print("Starting two Synapse servers (this takes a while) ...", flush=True)
+    processes.wait_for("the homeservers", log, ready.exists, 180 if world.synapse else 20)
+    told = json.loads(ready.read_text())
+    world.dns_port = told["dns"]
+    world.praxis, world.klinik, world.fremd = (Party(**p) for p in told["parties"])
     for p in world.members:
         config = world.configuration(p, f"127.0.0.1:{p.backend}")
         log = processes.start(f"proxy-{p.label}", [str(proxy), "-c", str(config)])
@@ -81,13 +87,13 @@ def show_map(world: DemoWorld) -> None:
     print("Two messenger services, each behind its Messenger-Proxy, and a stranger:")
     for p in world.parties:
         listed = "on the federation list" if p in world.members else "not on the list"
-        print(f"  {p.label:<7} {p.server_name:<18} at {p.address}:{p.port}, {listed}")
+        print(f"  {p.label:<7} {p.server_name:<18} at {p.address}:{p.port}, {listed}", flush=True)
 
 
 def show_how_to_go_on(world: DemoWorld, tour: Tour) -> None:
     """Commands that work when pasted."""
     p = world.praxis
-    curl = f"curl --cacert {world.ca} --resolve {p.public_host}:{p.port}:{p.address}"
+    curl = f"curl --cacert {shlex.quote(str(world.ca))} --resolve {p.public_host}:{p.port}:{p.address}"
     base = f"https://{p.public_host}:{p.port}"
     name = f"{base}/_matrix/client/v3/profile/{tour.anna}/displayname"
     auth = f"-H 'Authorization: Bearer {tour.token}'"
@@ -109,7 +115,8 @@ def demonstrate(options: argparse.Namespace) -> int:
     if options.build is None:
         raise Failed("--build is missing: the folder with the built schleuse-proxy")
     empty_state(options.state)
-    world, processes, screen = DemoWorld(options.state), Processes(options.state), Screen()
+    world = DemoWorld(options.state, options.synapse)
+    processes, screen = Processes(options.state), Screen()
     world.write()
     try:
         start(world, processes, options.build)
@@ -117,7 +124,7 @@ def demonstrate(options: argparse.Namespace) -> int:
         tour = Tour(world, screen)
         tour.clients()
         tour.members()
-        tour.invites()
+        RealTour(tour).invites() if options.synapse else tour.invites()
         tour.smuggling()
         tour.expulsion(lambda: processes.signal("proxy-praxis", signal.SIGHUP))
         show_how_to_go_on(world, tour)

@@ -74,7 +74,7 @@ class Processes:
     def stop(self) -> int:
         """Ends what runs, politely first; returns how many there were."""
         running = [p for p in self._known() if _alive(p)]
-        for number, seconds in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
+        for number, seconds in ((signal.SIGTERM, 40), (signal.SIGKILL, 5)):
             for p in running:
                 if _alive(p):
                     os.kill(int(p["pid"]), number)

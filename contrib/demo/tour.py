@@ -12,7 +12,6 @@ from sim.xmatrix import FederationClient, path
 from world import DemoWorld, Party
 
 DAY = 24 * 3600
-REASONS = {200: "OK", 204: "No Content"}
 
 
 class Screen:
@@ -60,8 +59,11 @@ class Tour:
 
     # Ways to ask
 
-    def client(self, method: str, target: str, body: Any = None, token: str = "") -> wire.Answer:
-        p = self.w.praxis
+    def client(
+        self, method: str, target: str, body: Any = None, token: str = "", at: Party | None = None
+    ) -> wire.Answer:
+        """A client's request to the proxy of praxis, or of another member."""
+        p = at or self.w.praxis
         fields = {"Host": f"{p.public_host}:{p.port}", "Content-Type": "application/json"}
         if token:
             fields["Authorization"] = f"Bearer {token}"
@@ -93,11 +95,11 @@ class Tour:
         orig, dest = how.pop("orig", self.bob), how.pop("dest", self.anna)
         return passport.issue(self.w.pki.passport_signer, orig, dest, **how)
 
-    def login(self, user: str) -> str:
+    def login(self, user: str, at: Party | None = None) -> str:
         body = {"type": "m.login.password", "user": user, "password": user}
-        a = self.client("POST", "/_matrix/client/v3/login", body)
+        a = self.client("POST", "/_matrix/client/v3/login", body, at=at)
         if not self.token:
-            self.screen.line("anna", "logs in", a, 200)
+            self.screen.line(user, "logs in", a, 200)
         return str(a.json().get("access_token", ""))
 
     # The chapters
@@ -108,9 +110,8 @@ class Tour:
         self.screen.title("Clients of praxis")
         show("anna", "asks which versions there are", self.client("GET", "/_matrix/client/versions"), 200)
         self.token = self.login("anna")
-        message = f"/_matrix/client/v3/rooms{path(self.room)}/send/m.room.message/1"
-        text = {"msgtype": "m.text", "body": "Good morning"}
-        show("anna", "sends a message", self.client("PUT", message, text, self.token), 200)
+        a = self.client("GET", "/_matrix/client/v3/sync?timeout=0", token=self.token)
+        show("anna", "looks for new messages", a, 200)
         name = f"/_matrix/client/v3/profile{me}/displayname"
         new = {"displayname": "Dr. Anna"}
         show("anna", "changes the own display name", self.client("PUT", name, new, self.token), 403)

@@ -16,6 +16,9 @@ from sim.pki import PASSPORT_X5U, ROLE_DIRECTORY, Issued, Pki
 from sim.xmatrix import SigningKey
 
 FEDERATION_PORT = 8448
+USERS = {"praxis": {"anna": "Anna", "office": "Office"}, "klinik": {"bob": "Bob"}}
+# Where real homeservers find each other: their folder's /etc/hosts says so too.
+FIXED_NET = "127.2.0"
 
 
 @dataclass
@@ -24,16 +27,14 @@ class Party:
 
     label: str
     host: str
+    server_name: str
     address: str  # loopback, its own
     port: int  # of its proxy (or of the stranger itself)
+    more_ports: list[int]  # where its proxy listens besides
     backend: int  # port of its homeserver, 0 for the stranger
     admin: int
     key_version: str
     key_seed: str
-
-    @property
-    def server_name(self) -> str:
-        return self.host if self.port == FEDERATION_PORT else f"{self.host}:{self.port}"
 
     @property
     def public_host(self) -> str:
@@ -44,25 +45,35 @@ class Party:
         return SigningKey(self.key_version, self.key_seed)
 
 
-def _free(address: str, port: int = 0) -> int:
-    """A port that is free now at the address: the wanted one if possible."""
-    for wanted in (port, 0):
+def _free(address: str, *wanted: int) -> int:
+    """A port that is free now at the address: the first of the wanted ones if possible."""
+    for port in (*wanted, 0):
         try:
             with socket.socket() as s:
-                s.bind((address, wanted))
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                s.bind((address, port))
                 return int(s.getsockname()[1])
         except OSError:
             continue
     raise OSError(f"no free port at {address}")
 
 
-def new_party(label: str, host: str, address: str, has_proxy: bool) -> Party:
-    """A server with a new key; port 8448 of its own loopback address when that is free."""
+def new_party(label: str, host: str, address: str, has_proxy: bool, well_known: bool) -> Party:
+    """A server with a new key, on a loopback address of its own.
+
+    Its name needs no port when 8448 is free there; with `well_known`, which real homeservers ask for,
+    443 must be free as well.
+    """
+    port = _free(address, FEDERATION_PORT)
+    more = [443] if well_known and _free(address, 443) == 443 else []
+    bare = port == FEDERATION_PORT and (more or not well_known)
     return Party(
         label=label,
         host=host,
+        server_name=host if bare else f"{host}:{port}",
         address=address,
-        port=_free(address, FEDERATION_PORT),
+        port=port,
+        more_ports=more,
         backend=_free("127.0.0.1") if has_proxy else 0,
         admin=_free("127.0.0.1") if has_proxy else 0,
         key_version="a_" + label,
@@ -73,13 +84,13 @@ def new_party(label: str, host: str, address: str, has_proxy: bool) -> Party:
 class DemoWorld:
     """Everything on disk below the state folder."""
 
-    def __init__(self, state: Path) -> None:
-        self.state = state
+    def __init__(self, state: Path, synapse: bool = False) -> None:
+        self.state, self.synapse = state, synapse
         self.pki = Pki()
-        net = f"127.{random.randrange(64, 128)}.{random.randrange(1, 255)}"
-        self.praxis = new_party("praxis", "praxis.test", f"{net}.1", True)
-        self.klinik = new_party("klinik", "klinik.test", f"{net}.2", True)
-        self.fremd = new_party("fremd", "fremd.test", f"{net}.3", False)
+        net = FIXED_NET if synapse else f"127.{random.randrange(64, 128)}.{random.randrange(256)}"
+        self.praxis = new_party("praxis", "praxis.test", f"{net}.1", True, synapse)
+        self.klinik = new_party("klinik", "klinik.test", f"{net}.2", True, synapse)
+        self.fremd = new_party("fremd", "fremd.test", f"{net}.3", False, False)
         self.dns_port = 0
         self.version = 0
 
@@ -106,7 +117,7 @@ class DemoWorld:
             certificate.write(self.state / p.label)
             (self.state / f"state-{p.label}").mkdir(exist_ok=True)
         self.publish(self.members)
-        world = {"parties": [asdict(p) for p in self.parties]}
+        world = {"parties": [asdict(p) for p in self.parties], "synapse": self.synapse}
         (self.state / "world.json").write_text(json.dumps(world, indent=1))
 
     def publish(self, members: list[Party]) -> None:
@@ -122,7 +133,8 @@ class DemoWorld:
         at = self.state
         config: dict[str, Any] = {
             "listeners": [
-                {"address": f"{p.address}:{p.port}", "serves": ["clients", "federation"]}
+                {"address": f"{p.address}:{port}", "serves": ["clients", "federation"]}
+                for port in (p.port, *p.more_ports)
             ],
             "admin": f"127.0.0.1:{p.admin}",
             "workers": 1,

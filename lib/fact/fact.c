@@ -468,17 +468,31 @@ fact_cancel(struct fact_wait *w)
 	w->cache = NULL;
 }
 
+static void
+forget(struct entry *e)
+{
+	e->forget = e->looking;
+	e->retry_at = 0;
+	hold(e, NULL);
+	settle(e);
+}
+
 void
 fact_drop(struct fact_cache *c, struct str key)
 {
 	struct entry *e = find(c, key, hash_str(key));
 
-	if (e == NULL)
-		return;
-	e->forget = e->looking;
-	e->retry_at = 0;
-	hold(e, NULL);
-	settle(e);
+	if (e != NULL)
+		forget(e);
+}
+
+void
+fact_clear(struct fact_cache *c)
+{
+	LIST_FOR (node, &c->idle)
+		forget(LIST_ENTRY(node, struct entry, place));
+	LIST_FOR (node, &c->busy)
+		forget(LIST_ENTRY(node, struct entry, place));
 }
 
 /* --- the cache --- */

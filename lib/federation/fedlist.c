@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fedlist - the wire forms differ from version to version of the directory's interface; what is read
- * here is what they have in common: "version", "domainList" and in each entry a name or its hash.
+ * fedlist - the wire forms differ from version to version of the directory's interface; what is
+ * read here is what they have in common: "version", "domainList" and in each entry a name or its
+ * hash.
  *
  * Digests are uniformly distributed, so a look-up guesses the place of a digest from its value
  * and is there after two or three looks; halving takes over if a list was made to defeat that.
@@ -55,9 +56,11 @@ read_hash(struct str s, unsigned char digest[DIGEST])
 		return sodium_hex2bin(digest, DIGEST, s.p, s.n, NULL, &n, NULL) == 0 && n == DIGEST;
 	if (s.n == 44 && s.p[43] == '=')
 		s.n--;
-	return s.n == 43 &&
-	    ((b64_decode(s, digest, DIGEST, &n) && n == DIGEST) ||
-	        (b64url_decode(s, digest, DIGEST, &n) && n == DIGEST));
+	if (s.n != 43)
+		return false;
+	if (!b64_decode(s, digest, DIGEST, &n) && !b64url_decode(s, digest, DIGEST, &n))
+		return false;
+	return n == DIGEST;
 }
 
 static void
@@ -180,8 +183,8 @@ read_entries(struct jread *r, struct fedlist *l, const struct fedlist_limits *li
 	return r->bad ? ERR_FEDLIST_SHAPE : err;
 }
 
-/* A number that counts something: not negative, in the range of int64_t.  Fractions of a second of a
- * date (NumericDate allows them) are dropped. */
+/* A number that counts something: not negative, in the range of int64_t.  Fractions of a second of
+ * a date (NumericDate allows them) are dropped. */
 static bool
 read_count(struct jread *r, bool fractions, int64_t *out)
 {
@@ -210,7 +213,7 @@ read_algorithm(struct jread *r)
 	if (jread_peek(r) == 'n')
 		return jread_null(r);
 	return read_text(r, mem, &text) &&
-	    (str_eq_ci(text, STR("sha-256")) || str_eq_ci(text, STR("sha256")));
+	       (str_eq_ci(text, STR("sha-256")) || str_eq_ci(text, STR("sha256")));
 }
 
 enum member { IS_VERSION, IS_DOMAINS, IS_IAT, IS_EXP, IS_ALGORITHM, IS_OTHER };
@@ -392,7 +395,7 @@ lead(const unsigned char digest[DIGEST]) /* the first eight bytes as a number */
 static const struct entry *
 find(const struct fedlist *l, const unsigned char digest[DIGEST])
 {
-	uint64_t low = 0, high = UINT64_MAX, want = lead(digest); /* values that [first, end) lies between */
+	uint64_t want = lead(digest), low = 0, high = UINT64_MAX; /* of [first, end) */
 	size_t first = 0, end = l->n;
 
 	for (unsigned looks = 0; first < end; looks++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fedstore - an offer is verified whole before anything changes; what was adopted is written after that.
+ * fedstore - an offer is verified whole before anything changes; what was adopted is written after
+ * that.
  *
  * Two files: the list as it was signed, and beside it version, hash and time of the last
  * refresh.  The list is written first.  After a crash between the two, or with a damaged second
@@ -147,8 +148,10 @@ in_dates(const struct fedlist *l, int64_t now)
 static bool
 file_path(const struct fedstore *s, const char *suffix, char out[PATH_MAX])
 {
-	return s->cfg.state_dir != NULL &&
-	    snprintf(out, PATH_MAX, "%s/%s.%s", s->cfg.state_dir, s->cfg.name, suffix) < PATH_MAX;
+	const char *dir = s->cfg.state_dir;
+
+	return dir != NULL &&
+	       snprintf(out, PATH_MAX, "%s/%s.%s", dir, s->cfg.name, suffix) < PATH_MAX;
 }
 
 static void
@@ -194,10 +197,10 @@ state_as_of(const struct fedstore *s, struct str text)
 
 	hex_of(s->digest, hex);
 	good = claims_number(claims_get(state, "version"), &version) &&
-	    claims_number(claims_get(state, "as_of"), &as_of) &&
-	    claims_text(claims_get(state, "sha256"), &sha256) &&
-	    version == (double)fedlist_version(s->list) && str_eq(sha256, str_z(hex)) &&
-	    as_of > 0 && as_of <= (double)(clock_wall_s() + SKEW_S);
+	       claims_number(claims_get(state, "as_of"), &as_of) &&
+	       claims_text(claims_get(state, "sha256"), &sha256) &&
+	       version == (double)fedlist_version(s->list) && str_eq(sha256, str_z(hex)) &&
+	       as_of > 0 && as_of <= (double)(clock_wall_s() + SKEW_S);
 	claims_free(state);
 	return good ? (int64_t)as_of : 0;
 }
@@ -251,8 +254,8 @@ static void
 adopt(struct fedstore *s, struct offer *o)
 {
 	if (fedlist_skipped(o->list) > 0)
-		log_warn("fedstore list=%s version=%lld skipped %zu entries that are no server name",
-		    s->cfg.name, (long long)fedlist_version(o->list), fedlist_skipped(o->list));
+		log_warn("fedstore list=%s skipped %zu entries that are no server name",
+		    s->cfg.name, fedlist_skipped(o->list));
 	snapshot_drop((struct snapshot *)s->list);
 	s->list = o->list;
 	memcpy(s->digest, o->digest, DIGEST);
@@ -308,7 +311,8 @@ fedstore_offer(struct fedstore *s, struct str jws, int64_t as_of)
 		fedstore_confirm(s, as_of);
 		return OK;
 	}
-	s->as_of = as_of < now ? as_of : now; /* a date from the future does not keep a list fresh */
+	/* a date from the future does not keep a list fresh */
+	s->as_of = as_of < now ? as_of : now;
 	log_info("fedstore list=%s adopted version=%lld entries=%zu", s->cfg.name,
 	    (long long)fedlist_version(s->list), fedlist_count(s->list));
 	write_file(s, "jws", o.text);

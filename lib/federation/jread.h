@@ -3,8 +3,8 @@
  * jread - reads a JSON text from front to end, member by member, without building anything.
  *
  * For texts too large for a tree.  Strict (RFC 8259, UTF-8, paired surrogates, bounded depth); what
- * is skipped is checked as well.  Repeated member names are the caller's to notice.  Once a function
- * failed the text is bad and every later call fails too.  Pure; one thread.
+ * is skipped is checked as well.  Repeated member names are the caller's to notice.  Once a
+ * function failed the text is bad and every later call fails too.  Pure; one thread.
  */
 #ifndef SCHLEUSE_FEDERATION_JREAD_H
 #define SCHLEUSE_FEDERATION_JREAD_H
@@ -32,8 +32,8 @@ bool jread_enter(struct jread *r, char open) __attribute__((warn_unused_result))
 bool jread_more(struct jread *r, char close) __attribute__((warn_unused_result));
 bool jread_colon(struct jread *r) __attribute__((warn_unused_result));
 
-/* A string.  Without escapes *out points into the text, else to buf (cap bytes).  A string with escapes whose text
- * does not fit is checked and given as *fits = false. */
+/* A string.  Without escapes *out points into the text, else to buf (cap bytes).  A string with
+ * escapes whose text does not fit is checked and given as *fits = false. */
 bool jread_string(struct jread *r, char *buf, size_t cap, struct str *out, bool *fits)
     __attribute__((warn_unused_result));
 bool jread_number(struct jread *r, struct str *text) __attribute__((warn_unused_result));

@@ -8,7 +8,7 @@
 #include "lib/jose/b64.h"
 #include "lib/jose/claims.h"
 
-#define SIG_TEXT_MAX 1024 /* longer than the signature of any algorithm that could be named here */
+#define SIG_TEXT_MAX 1024 /* longer than a signature of any algorithm */
 
 static enum err
 decode_part(struct arena *a, struct str part, struct str *out)
@@ -187,8 +187,8 @@ jws_verify(const struct jws *j, EVP_PKEY *key)
 		return ERR_MEMORY;
 	}
 	good = EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key) == 1 &&
-	    EVP_DigestVerify(ctx, der, n, (const unsigned char *)j->signing_input.p,
-	        j->signing_input.n) == 1;
+	       EVP_DigestVerify(
+		   ctx, der, n, (const unsigned char *)j->signing_input.p, j->signing_input.n) == 1;
 	EVP_MD_CTX_free(ctx);
 	ERR_clear_error();
 	return good ? OK : ERR_JWS_SIGNATURE;

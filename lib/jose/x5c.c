@@ -3,8 +3,8 @@
  * x5c - OpenSSL builds and checks the chain; what it has no notion of (who may sign a list) is
  * checked on the signer here.
  *
- * Purpose "any" because nothing of TLS applies to these certificates; security level 2 because without
- * one OpenSSL would follow chains over SHA-1 and short keys.
+ * Purpose "any" because nothing of TLS applies to these certificates; security level 2 because
+ * without one OpenSSL would follow chains over SHA-1 and short keys.
  */
 #include "lib/jose/x5c.h"
 
@@ -96,7 +96,7 @@ bool
 x5c_may_sign(X509 *cert)
 {
 	return (X509_get_extension_flags(cert) & EXFLAG_KUSAGE) != 0 &&
-	    (X509_get_key_usage(cert) & KU_DIGITAL_SIGNATURE) != 0;
+	       (X509_get_key_usage(cert) & KU_DIGITAL_SIGNATURE) != 0;
 }
 
 bool
@@ -109,8 +109,7 @@ x5c_has_name(X509 *cert, const char *common_name)
 
 	if (at < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, at) >= 0)
 		return false;
-	n = ASN1_STRING_to_UTF8(&utf8,
-	    X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+	n = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
 	same = n >= 0 && str_eq(str_of((char *)utf8, (size_t)n), str_z(common_name));
 	OPENSSL_free(utf8);
 	return same;
@@ -126,8 +125,8 @@ admissions_list(const ADMISSION_SYNTAX *syntax, const ASN1_OBJECT *role)
 		    ADMISSIONS_get0_professionInfos(sk_ADMISSIONS_value(all, i));
 
 		for (int j = 0; j < sk_PROFESSION_INFO_num(infos); j++) {
-			const STACK_OF(ASN1_OBJECT) *oids = PROFESSION_INFO_get0_professionOIDs(
-			    sk_PROFESSION_INFO_value(infos, j));
+			const STACK_OF(ASN1_OBJECT) *oids =
+			    PROFESSION_INFO_get0_professionOIDs(sk_PROFESSION_INFO_value(infos, j));
 
 			for (int k = 0; k < sk_ASN1_OBJECT_num(oids); k++)
 				if (OBJ_cmp(sk_ASN1_OBJECT_value(oids, k), role) == 0)
@@ -264,9 +263,8 @@ read_certificates(FILE *f, STACK_OF(X509) *certs)
 		return ERR_FILE;
 	last = ERR_peek_last_error(); /* a damaged certificate does not end in "no start line" */
 	ERR_clear_error();
-	if (err == OK &&
-	    (sk_X509_num(certs) == 0 || ERR_GET_LIB(last) != ERR_LIB_PEM ||
-	        ERR_GET_REASON(last) != PEM_R_NO_START_LINE))
+	if (err == OK && (sk_X509_num(certs) == 0 || ERR_GET_LIB(last) != ERR_LIB_PEM ||
+			     ERR_GET_REASON(last) != PEM_R_NO_START_LINE))
 		err = ERR_X5C_SYNTAX;
 	return err;
 }

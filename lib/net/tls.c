@@ -16,10 +16,11 @@
 	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:" \
 	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
 #define SUITES13 "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256"
-#define GROUPS "P-256:P-384:P-521:brainpoolP256r1:brainpoolP384r1:brainpoolP512r1"
-#define SIGALGS \
-	"ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:" \
-	"RSA+SHA256:RSA+SHA384:RSA+SHA512"
+/* Not const: OpenSSL's macros cast that away, which clang refuses with -Wcast-qual. */
+static char groups[] = "P-256:P-384:P-521:brainpoolP256r1:brainpoolP384r1:brainpoolP512r1";
+static char sigalgs[] =
+	"ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:"
+	"RSA+SHA256:RSA+SHA384:RSA+SHA512";
 
 struct identity {
 	SSL_CTX *ctx;
@@ -232,7 +233,7 @@ make_context(const struct tls_identity *id, const struct tls_server_config *cfg)
 	    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
 	    SSL_CTX_set_max_proto_version(ctx, cfg->tls13 ? TLS1_3_VERSION : TLS1_2_VERSION) != 1 ||
 	    SSL_CTX_set_cipher_list(ctx, SUITES12) != 1 || SSL_CTX_set_ciphersuites(ctx, SUITES13) != 1 ||
-	    SSL_CTX_set1_groups_list(ctx, GROUPS) != 1 || SSL_CTX_set1_sigalgs_list(ctx, SIGALGS) != 1 ||
+	    SSL_CTX_set1_groups_list(ctx, groups) != 1 || SSL_CTX_set1_sigalgs_list(ctx, sigalgs) != 1 ||
 	    !use_certificate(ctx, id)) {
 		SSL_CTX_free(ctx);
 		return NULL;

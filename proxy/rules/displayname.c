@@ -23,6 +23,28 @@ last_segment(const struct judged *j)
 	return n > 1 && j->path->text[n - 1].n == 0 ? j->path->text[n - 2] : j->path->text[n - 1];
 }
 
+/* "displayname" in any case, and with path parameters behind it, which some servers ignore. */
+static bool
+names_displayname(struct str segment)
+{
+	struct str name, parameters;
+
+	str_cut(segment, ';', &name, &parameters);
+	return str_eq_ci(str_trim(name), STR("displayname"));
+}
+
+/* A path we do not know, but a lenient server could take for the profile endpoint. */
+static bool
+resembles_profile(const struct judged *j)
+{
+	if (!names_displayname(last_segment(j)))
+		return false;
+	for (size_t i = 0; i < j->path->n; i++)
+		if (str_eq_ci(j->path->text[i], STR("profile")))
+			return true;
+	return false;
+}
+
 static bool
 is_member_state(const struct judged *j)
 {
@@ -52,7 +74,9 @@ rule_displayname_applies(struct judged *j)
 	case RULE_PROFILE_NAME:
 		return true;
 	case RULE_PROFILE_KEY:
-		return str_eq_ci(last_segment(j), STR("displayname"));
+		return names_displayname(last_segment(j));
+	case RULE_UNKNOWN_CLIENT:
+		return resembles_profile(j);
 	case RULE_MEMBER_STATE:
 		return is_member_state(j) && json_get(j->content, STR("displayname")).n > 0;
 	case RULE_JOIN:
@@ -107,6 +131,7 @@ rule_displayname(struct judged *j)
 	switch (j->route->rule) {
 	case RULE_PROFILE_NAME:
 	case RULE_PROFILE_KEY:
+	case RULE_UNKNOWN_CLIENT:
 		return ERR_DISPLAYNAME;
 	case RULE_MEMBER_STATE:
 		key = j->path->text[j->path->n - 1];

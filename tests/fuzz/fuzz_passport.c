@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A PASSporT.  An input that begins with "{" is a header, a line feed and a payload, and is signed with
- * the key of the store, so that what lies behind the signature is reached; any other is a token.
+ * A PASSporT.  An input that begins with "{" is a header, a line feed and a payload, and is signed
+ * with the key of the store, so that what lies behind the signature is reached; any other is a
+ * token.
  */
 #include <openssl/evp.h>
 #include <stdlib.h>

@@ -169,7 +169,7 @@ class Daemon:
         self.process = None
         text = self.log_text()
         if FAULT.search(text) or code != self.expect_exit:
-            raise AssertionError(f"the proxy ended with {code}:\n{text[-20000:]}")
+            raise AssertionError(f"the proxy ended with {code}:\n{text[-6000:]}")
 
 
 class World:

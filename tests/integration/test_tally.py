@@ -26,6 +26,15 @@ def test_a_skipped_test_counts_as_failed(tmp_path):
     assert summed(tmp_path, ["integration.xml"]) == (3, 1)
 
 
+def test_failed_and_skipped_tests_are_named(tmp_path):
+    (tmp_path / "unit.xml").write_text(
+        '<testsuites><testsuite tests="3" failures="1" skipped="1"><testcase classname="a" name="good"/>'
+        '<testcase classname="a" name="bad"><failure/></testcase><testcase name="left_out"><skipped/></testcase>'
+        "</testsuite></testsuites>")
+    lines = "\n".join(tally.tally([], [tmp_path / "unit.xml"])[2])
+    assert "failed: a bad" in lines and "failed: left_out" in lines and "good" not in lines
+
+
 def test_a_missing_or_empty_report_counts_as_failed(tmp_path):
     (tmp_path / "empty.xml").write_text("")
     assert summed(tmp_path, ["interop.xml", "empty.xml"]) == (0, 2)

@@ -88,7 +88,8 @@ ALTERED = {
 def test_a_signature_over_something_else_is_401(world: World, what: str) -> None:
     method, uri, content, change = ALTERED[what]
     peer = world.peer(world.beta)
-    _, k, s, _ = signed(world, method, uri, **{"content": content, **change})
+    parts = {"method": method, "uri": uri, "content": content, **change}
+    _, k, s, _ = signed(world, **parts)
     a = peer.send(method, uri, content, header(world.beta.name, k, s, world.NAME))
     refused(world, a)
 

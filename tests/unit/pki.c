@@ -70,29 +70,32 @@ set_name(X509 *cert, const struct pki_certificate *want)
 	const char *cn = want->common_name != NULL ? want->common_name : "test";
 	X509_NAME *subject = X509_get_subject_name(cert);
 
-	must(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
-	              (const unsigned char *)cn, -1, -1, 0) == 1);
-	must(X509_set_issuer_name(cert,
-	              want->issuer != NULL ? X509_get_subject_name(want->issuer) : subject) == 1);
+	must(X509_NAME_add_entry_by_txt(
+		 subject, "CN", MBSTRING_UTF8, (const unsigned char *)cn, -1, -1, 0) == 1);
+	must(X509_set_issuer_name(
+		 cert, want->issuer != NULL ? X509_get_subject_name(want->issuer) : subject) == 1);
 }
 
 X509 *
 pki_certificate(EVP_PKEY *key, const struct pki_certificate *want)
 {
 	const char *usage = want->key_usage != NULL ? want->key_usage
-	    : want->is_ca                           ? "critical,keyCertSign,cRLSign"
-	                                            : "critical,digitalSignature";
+			    : want->is_ca           ? "critical,keyCertSign,cRLSign"
+						    : "critical,digitalSignature";
 	X509 *cert = made(X509_new());
 	long serial;
 
 	randombytes_buf(&serial, sizeof(serial));
 	X509_set_version(cert, 2);
 	ASN1_INTEGER_set_int64(X509_get_serialNumber(cert), serial & 0x7fffffff);
-	X509_time_adj_ex(X509_getm_notBefore(cert), want->from_days != 0 ? want->from_days : -1, 0, NULL);
-	X509_time_adj_ex(X509_getm_notAfter(cert), want->to_days != 0 ? want->to_days : 30, 0, NULL);
+	X509_time_adj_ex(
+	    X509_getm_notBefore(cert), want->from_days != 0 ? want->from_days : -1, 0, NULL);
+	X509_time_adj_ex(
+	    X509_getm_notAfter(cert), want->to_days != 0 ? want->to_days : 30, 0, NULL);
 	set_name(cert, want);
 	X509_set_pubkey(cert, key);
-	add_extension(cert, NID_basic_constraints, want->is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
+	add_extension(
+	    cert, NID_basic_constraints, want->is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
 	if (usage[0] != '\0')
 		add_extension(cert, NID_key_usage, usage);
 	if (want->role != NULL)
@@ -184,12 +187,13 @@ pki_jws(EVP_PKEY *key, const char *header, struct str payload)
 char *
 pki_list_header(const char *alg, X509 *signer, X509 *intermediate)
 {
-	char *first = pki_base64(signer), *second = intermediate != NULL ? pki_base64(intermediate) : NULL;
+	char *first = pki_base64(signer),
+	     *second = intermediate != NULL ? pki_base64(intermediate) : NULL;
 	char *header = NULL;
 
-	must(asprintf(&header, "{\"alg\":\"%s\",\"x5c\":[\"%s\"%s%s%s],\"typ\":\"JWT\"}", alg, first,
-	              second != NULL ? ",\"" : "", second != NULL ? second : "",
-	              second != NULL ? "\"" : "") > 0);
+	must(asprintf(&header, "{\"alg\":\"%s\",\"x5c\":[\"%s\"%s%s%s],\"typ\":\"JWT\"}", alg,
+		 first, second != NULL ? ",\"" : "", second != NULL ? second : "",
+		 second != NULL ? "\"" : "") > 0);
 	free(first);
 	free(second);
 	return header;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pki - keys, certificates and tokens made while a test runs, so that nothing in the repository expires.
+ * pki - keys, certificates and tokens made while a test runs, so that nothing in the repository
+ * expires.
  *
  * Shared by unit tests and fuzz targets.  Failing to make one aborts.  Everything returned is freed
  * by the caller.
@@ -19,11 +20,12 @@ EVP_PKEY *pki_key(const char *curve);
 
 struct pki_certificate {
 	const char *common_name; /* default "test" */
-	const char *key_usage;   /* as in openssl.cnf; default "critical,digitalSignature", "" : none */
-	const char *role;        /* OID of an admission, or NULL */
+	const char
+	    *key_usage;   /* as in openssl.cnf; default "critical,digitalSignature", "" : none */
+	const char *role; /* OID of an admission, or NULL */
 	bool is_ca;
-	int from_days, to_days;  /* relative to now; default -1 and 30 */
-	X509 *issuer;            /* NULL: self-signed */
+	int from_days, to_days; /* relative to now; default -1 and 30 */
+	X509 *issuer;           /* NULL: self-signed */
 	EVP_PKEY *issuer_key;
 };
 X509 *pki_certificate(EVP_PKEY *key, const struct pki_certificate *want);

@@ -10,7 +10,7 @@ url_is(const char *text, const char *want)
 	size_t n;
 
 	return b64url_decode(str_z(text), out, sizeof(out), &n) &&
-	    str_eq(str_of((char *)out, n), str_z(want));
+	       str_eq(str_of((char *)out, n), str_z(want));
 }
 
 static bool
@@ -20,7 +20,7 @@ std_is(const char *text, const char *want)
 	size_t n;
 
 	return b64_decode(str_z(text), out, sizeof(out), &n) &&
-	    str_eq(str_of((char *)out, n), str_z(want));
+	       str_eq(str_of((char *)out, n), str_z(want));
 }
 
 Test(b64, decodes_the_vectors_of_rfc_4648)

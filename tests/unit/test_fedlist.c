@@ -70,14 +70,16 @@ refuses(const char *text)
 
 Test(fedlist, reads_the_current_form)
 {
-	struct fedlist *l = list(
-	    "{ \"version\": 1651, \"domainList\": [\n"
-	    "{ \"domain\": \"tim.praxis.example.org\", \"telematikID\": \"1-EXAMPLE-0001\", \"timAnbieter\": "
-	    "\"ORG-0000:BT-0000\", \"isInsurance\": false },\n"
-	    "{ \"domain\": \"tim.klinik.example.org\", \"telematikID\": \"5-EXAMPLE-0002\", \"timAnbieter\": "
-	    "null, \"isInsurance\": false },\n"
-	    "{ \"domain\": \"versicherte.example.org\", \"telematikID\": \"8-EXAMPLE-0003\", \"isInsurance\": "
-	    "true, \"ik\": [\"109500969\"] } ] }\n");
+	struct fedlist *l = list("{ \"version\": 1651, \"domainList\": [\n"
+				 "{ \"domain\": \"tim.praxis.example.org\", \"telematikID\": "
+				 "\"1-EXAMPLE-0001\", \"timAnbieter\": "
+				 "\"ORG-0000:BT-0000\", \"isInsurance\": false },\n"
+				 "{ \"domain\": \"tim.klinik.example.org\", \"telematikID\": "
+				 "\"5-EXAMPLE-0002\", \"timAnbieter\": "
+				 "null, \"isInsurance\": false },\n"
+				 "{ \"domain\": \"versicherte.example.org\", \"telematikID\": "
+				 "\"8-EXAMPLE-0003\", \"isInsurance\": "
+				 "true, \"ik\": [\"109500969\"] } ] }\n");
 
 	cr_assert_eq(fedlist_version(l), 1651);
 	cr_assert_eq(fedlist_count(l), 3);
@@ -98,21 +100,22 @@ Test(fedlist, reads_the_current_form)
 
 Test(fedlist, reads_the_hashed_forms)
 {
-	struct fedlist *l = list(
-	    "{ \"version\": 42, \"hashAlgorithm\": \"SHA-256\", \"domainList\": ["
-	    "\"50e1ba88d9667f742712ce9f7be20e941433dc13b2deecb7ce43c2b68d3f0519\","
-	    "\"ea9e7dd77bfd3ea4f203af5e4cba80c8a81b25a19fc7d5cffd59602a37cf576b\"] }");
+	struct fedlist *l =
+	    list("{ \"version\": 42, \"hashAlgorithm\": \"SHA-256\", \"domainList\": ["
+		 "\"50e1ba88d9667f742712ce9f7be20e941433dc13b2deecb7ce43c2b68d3f0519\","
+		 "\"ea9e7dd77bfd3ea4f203af5e4cba80c8a81b25a19fc7d5cffd59602a37cf576b\"] }");
 
 	cr_assert_eq(fedlist_count(l), 2);
 	cr_assert(fedlist_has(l, STR("tim.praxis.example.org"), EXACT));
 	cr_assert(fedlist_has(l, STR("tim.klinik.example.org"), EXACT));
 	cr_assert_not(fedlist_has(l, STR("versicherte.example.org"), EXACT));
 	drop(l);
-	l = list("{ \"version\": 43, \"hashAlgorithm\": \"sha256\", \"domainList\": ["
-		 "{ \"domain\": \"50e1ba88d9667f742712ce9f7be20e941433dc13b2deecb7ce43c2b68d3f0519\", "
-		 "\"telematikID\": \"1-EXAMPLE-0001\", \"isInsurance\": false },"
-		 "{ \"domain\": \"7a541d11fc3eccb24d22a29c5caf11edfd2e068480fe151cef71defff4c8b821\", "
-		 "\"telematikID\": \"8-EXAMPLE-0003\", \"isInsurance\": true } ] }");
+	l = list(
+	    "{ \"version\": 43, \"hashAlgorithm\": \"sha256\", \"domainList\": ["
+	    "{ \"domain\": \"50e1ba88d9667f742712ce9f7be20e941433dc13b2deecb7ce43c2b68d3f0519\", "
+	    "\"telematikID\": \"1-EXAMPLE-0001\", \"isInsurance\": false },"
+	    "{ \"domain\": \"7a541d11fc3eccb24d22a29c5caf11edfd2e068480fe151cef71defff4c8b821\", "
+	    "\"telematikID\": \"8-EXAMPLE-0003\", \"isInsurance\": true } ] }");
 	cr_assert(fedlist_has(l, STR("tim.praxis.example.org"), EXACT));
 	cr_assert(fedlist_is_insurance(l, STR("versicherte.example.org"), EXACT));
 	drop(l);
@@ -121,7 +124,8 @@ Test(fedlist, reads_the_hashed_forms)
 Test(fedlist, tells_the_encoding_of_each_entry)
 {
 	cr_assert(entry_names("\"" HEX_ORG "\"", "example.org"));
-	cr_assert(entry_names("\"BFABC37432958B063360D3AD6461C9C4735AE7F8EDD46592A5E0F01452B2E4B5\"", "example.org"));
+	cr_assert(entry_names(
+	    "\"BFABC37432958B063360D3AD6461C9C4735AE7F8EDD46592A5E0F01452B2E4B5\"", "example.org"));
 	cr_assert(entry_names("\"" B64_ORG "=\"", "example.org"));
 	cr_assert(entry_names("\"" B64_ORG "\"", "example.org"));
 	cr_assert(entry_names("\"v6vDdDKViwYzYNOtZGHJxHNa5\\/jt1GWSpeDwFFKy5LU=\"", "example.org"));
@@ -132,19 +136,23 @@ Test(fedlist, tells_the_encoding_of_each_entry)
 	/* 43 and 64 characters with dots are names */
 	cr_assert(entry_names("\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example.org\"",
 	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example.org"));
-	cr_assert(entry_names("\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.de\"",
-	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.de"));
+	cr_assert(
+	    entry_names("\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.de\"",
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.de"));
 	/* the hash itself is not a name of the list */
 	cr_assert_not(entry_names("\"" HEX_ORG "\"", HEX_ORG));
 }
 
 Test(fedlist, ignores_what_it_does_not_know)
 {
-	cr_assert(entry_names("{\"iks\":[109500969,\"1\"],\"new\":{\"domain\":\"x.org\",\"a\":[[],{}]},"
-	                      "\"domain\":\"example.org\",\"timProvider\":null,\"isInsurance\":null}",
-	    "example.org"));
-	cr_assert_not(entry_names("{\"new\":{\"domain\":\"x.org\"},\"domain\":\"example.org\"}", "x.org"));
-	drop(list("{\"extra\":-1.5e+3,\"domainList\":[],\"more\":\"\\ud83d\\ude00\xc3\xa4\",\"version\":0}"));
+	cr_assert(
+	    entry_names("{\"iks\":[109500969,\"1\"],\"new\":{\"domain\":\"x.org\",\"a\":[[],{}]},"
+			"\"domain\":\"example.org\",\"timProvider\":null,\"isInsurance\":null}",
+		"example.org"));
+	cr_assert_not(
+	    entry_names("{\"new\":{\"domain\":\"x.org\"},\"domain\":\"example.org\"}", "x.org"));
+	drop(list("{\"extra\":-1.5e+3,\"domainList\":[],\"more\":\"\\ud83d\\ude00\xc3\xa4\","
+		  "\"version\":0}"));
 }
 
 Test(fedlist, compares_names_in_their_normal_form)
@@ -159,7 +167,8 @@ Test(fedlist, compares_names_in_their_normal_form)
 
 Test(fedlist, minds_ports_as_told)
 {
-	struct fedlist *l = list_of("\"host.org\",\"with.org:8448\",\"" HEX_ORG "\",\"[::1]\",\"10.0.0.1\"");
+	struct fedlist *l =
+	    list_of("\"host.org\",\"with.org:8448\",\"" HEX_ORG "\",\"[::1]\",\"10.0.0.1\"");
 
 	cr_assert(fedlist_has(l, STR("with.org:8448"), EXACT));
 	cr_assert_not(fedlist_has(l, STR("with.org"), EXACT));
@@ -170,7 +179,8 @@ Test(fedlist, minds_ports_as_told)
 
 	cr_assert(fedlist_has(l, STR("host.org:8448"), FEDLIST_PORTS_ANY));
 	cr_assert(fedlist_has(l, STR("HOST.org.:8448"), FEDLIST_PORTS_ANY));
-	cr_assert(fedlist_has(l, STR("example.org:8448"), FEDLIST_PORTS_ANY), "hashed without port");
+	cr_assert(
+	    fedlist_has(l, STR("example.org:8448"), FEDLIST_PORTS_ANY), "hashed without port");
 	cr_assert(fedlist_has(l, STR("[::1]:8448"), FEDLIST_PORTS_ANY));
 	cr_assert(fedlist_has(l, STR("10.0.0.1:8448"), FEDLIST_PORTS_ANY));
 	cr_assert_not(fedlist_has(l, STR("with.org"), FEDLIST_PORTS_ANY));
@@ -181,8 +191,9 @@ Test(fedlist, minds_ports_as_told)
 
 Test(fedlist, skips_and_counts_entries_that_are_no_names)
 {
-	struct fedlist *l =
-	    list_of("\"\",\"a b\",\"http://example.org\",{\"domain\":\"_\"},\"example.org\",\"\xc3\xa4.de\"");
+	struct fedlist *l = list_of(
+	    "\"\",\"a "
+	    "b\",\"http://example.org\",{\"domain\":\"_\"},\"example.org\",\"\xc3\xa4.de\"");
 
 	cr_assert_eq(fedlist_count(l), 1);
 	cr_assert_eq(fedlist_skipped(l), 5);
@@ -206,7 +217,8 @@ Test(fedlist, skips_an_escaped_text_too_long_for_a_name)
 
 Test(fedlist, counts_an_entry_once)
 {
-	struct fedlist *l = list_of("\"example.org\",{\"domain\":\"EXAMPLE.org\",\"isInsurance\":true},\"" B64_ORG "\"");
+	struct fedlist *l = list_of(
+	    "\"example.org\",{\"domain\":\"EXAMPLE.org\",\"isInsurance\":true},\"" B64_ORG "\"");
 
 	cr_assert_eq(fedlist_count(l), 1);
 	cr_assert(fedlist_is_insurance(l, STR("example.org"), EXACT));
@@ -215,7 +227,8 @@ Test(fedlist, counts_an_entry_once)
 
 Test(fedlist, remembers_its_dates)
 {
-	struct fedlist *l = list("{\"iat\":1700000000.25,\"exp\":1702592000,\"version\":1,\"domainList\":[]}");
+	struct fedlist *l =
+	    list("{\"iat\":1700000000.25,\"exp\":1702592000,\"version\":1,\"domainList\":[]}");
 
 	cr_assert_eq(fedlist_not_before(l), 1700000000);
 	cr_assert_eq(fedlist_not_after(l), 1702592000);
@@ -258,25 +271,72 @@ Test(fedlist, refuses_repeated_members)
 	refuses("{\"version\":1,\"domainList\":[],\"domainList\":[\"example.org\"]}");
 	refuses("{\"version\":1,\"exp\":1,\"exp\":2,\"domainList\":[]}");
 	refuses("{\"version\":1,\"domainList\":[{\"domain\":\"a.org\",\"domain\":\"b.org\"}]}");
-	refuses("{\"version\":1,\"domainList\":[{\"domain\":\"a.org\",\"isInsurance\":true,\"isInsurance\":false}]}");
+	refuses("{\"version\":1,\"domainList\":[{\"domain\":\"a.org\",\"isInsurance\":true,"
+		"\"isInsurance\":false}]}");
 }
 
 Test(fedlist, refuses_what_is_not_json)
 {
 	static const char *const values[] = {
-		"", ",", "nul", "tru", "falsey", "+1", "01", "1.", ".5", "-", "1e", "1e+", "0x1", "NaN", "'a'",
-		"\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"",
-		"\"\t\"", "\"\n\"", "\"\x80\"", "\"\xc0\x80\"", "\"\xc1\xbf\"", "\"\xe0\x80\x80\"",
-		"\"\xed\xa0\x80\"", "\"\xf0\x80\x80\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xf5\x80\x80\x80\"",
-		"\"\xe2\x82\"", "\"\xff\"", "[1,]", "[,1]", "[1 2]", "[1", "{\"a\"}", "{\"a\":}", "{\"a\":1,}",
-		"{a:1}", "{1:1}", "{\"a\":1 \"b\":2}", "{\"a\",1}", "[}", "{]", "\"", "\"\\\"", "\"\\",
-		"/**/1", "1//", "1 1",
+		"",
+		",",
+		"nul",
+		"tru",
+		"falsey",
+		"+1",
+		"01",
+		"1.",
+		".5",
+		"-",
+		"1e",
+		"1e+",
+		"0x1",
+		"NaN",
+		"'a'",
+		"\"\\x\"",
+		"\"\\u12\"",
+		"\"\\u12g4\"",
+		"\"\\ud800\"",
+		"\"\\ud800\\u0041\"",
+		"\"\\udc00\"",
+		"\"\t\"",
+		"\"\n\"",
+		"\"\x80\"",
+		"\"\xc0\x80\"",
+		"\"\xc1\xbf\"",
+		"\"\xe0\x80\x80\"",
+		"\"\xed\xa0\x80\"",
+		"\"\xf0\x80\x80\x80\"",
+		"\"\xf4\x90\x80\x80\"",
+		"\"\xf5\x80\x80\x80\"",
+		"\"\xe2\x82\"",
+		"\"\xff\"",
+		"[1,]",
+		"[,1]",
+		"[1 2]",
+		"[1",
+		"{\"a\"}",
+		"{\"a\":}",
+		"{\"a\":1,}",
+		"{a:1}",
+		"{1:1}",
+		"{\"a\":1 \"b\":2}",
+		"{\"a\",1}",
+		"[}",
+		"{]",
+		"\"",
+		"\"\\\"",
+		"\"\\",
+		"/**/1",
+		"1//",
+		"1 1",
 	};
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		char *text;
 
-		cr_assert(asprintf(&text, "{\"version\":1,\"domainList\":[],\"x\":%s}", values[i]) > 0);
+		cr_assert(
+		    asprintf(&text, "{\"version\":1,\"domainList\":[],\"x\":%s}", values[i]) > 0);
 		refuses(text);
 		free(text);
 	}
@@ -289,8 +349,10 @@ Test(fedlist, refuses_bytes_behind_a_nul)
 {
 	struct fedlist *l;
 
-	cr_assert_eq(fedlist_parse(STR("{\"version\":1,\"domainList\":[]}\0"), &limits, &l), ERR_FEDLIST_SHAPE);
-	cr_assert_eq(fedlist_parse(STR("{\"version\":1,\0\"domainList\":[]}"), &limits, &l), ERR_FEDLIST_SHAPE);
+	cr_assert_eq(fedlist_parse(STR("{\"version\":1,\"domainList\":[]}\0"), &limits, &l),
+	    ERR_FEDLIST_SHAPE);
+	cr_assert_eq(fedlist_parse(STR("{\"version\":1,\0\"domainList\":[]}"), &limits, &l),
+	    ERR_FEDLIST_SHAPE);
 }
 
 Test(fedlist, bounds_the_depth)
@@ -311,8 +373,9 @@ Test(fedlist, bounds_the_depth)
 
 Test(fedlist, refuses_a_text_cut_at_any_byte)
 {
-	static const char text[] = "{\"version\":17,\"x\":[1.5e3,true,null,\"\\u00e4\\ud83d\\ude00\"],\"domainList\":"
-				   "[\"a.org\",{\"domain\":\"b.org\",\"isInsurance\":false}],\"exp\":1}";
+	static const char text[] =
+	    "{\"version\":17,\"x\":[1.5e3,true,null,\"\\u00e4\\ud83d\\ude00\"],\"domainList\":"
+	    "[\"a.org\",{\"domain\":\"b.org\",\"isInsurance\":false}],\"exp\":1}";
 
 	drop(list(text));
 	for (size_t n = 0; n < sizeof(text) - 1; n++) {
@@ -322,7 +385,8 @@ Test(fedlist, refuses_a_text_cut_at_any_byte)
 
 		memcpy(part, text, n);
 		part = realloc(part, n > 0 ? n : 1);
-		cr_assert_eq(fedlist_parse(str_of(part, n), &limits, &l), ERR_FEDLIST_SHAPE, "at %zu", n);
+		cr_assert_eq(
+		    fedlist_parse(str_of(part, n), &limits, &l), ERR_FEDLIST_SHAPE, "at %zu", n);
 		free(part);
 	}
 }
@@ -332,11 +396,16 @@ Test(fedlist, bounds_the_number_of_entries)
 	struct fedlist_limits two = { .max_entries = 2 };
 	struct fedlist *l;
 
-	cr_assert_eq(fedlist_parse(STR("{\"version\":1,\"domainList\":[\"a.org\",\"b.org\"]}"), &two, &l), OK);
+	cr_assert_eq(
+	    fedlist_parse(STR("{\"version\":1,\"domainList\":[\"a.org\",\"b.org\"]}"), &two, &l),
+	    OK);
 	drop(l);
-	cr_assert_eq(fedlist_parse(STR("{\"version\":1,\"domainList\":[\"a.org\",\"b.org\",\"c.org\"]}"), &two, &l),
+	cr_assert_eq(
+	    fedlist_parse(
+		STR("{\"version\":1,\"domainList\":[\"a.org\",\"b.org\",\"c.org\"]}"), &two, &l),
 	    ERR_FEDLIST_SIZE);
-	cr_assert_eq(fedlist_parse(STR("{\"version\":1,\"domainList\":[\"\",\"\",\"\"]}"), &two, &l),
+	cr_assert_eq(
+	    fedlist_parse(STR("{\"version\":1,\"domainList\":[\"\",\"\",\"\"]}"), &two, &l),
 	    ERR_FEDLIST_SIZE, "skipped ones are bounded, too");
 }
 

@@ -116,14 +116,16 @@ offer(int version, const char *name, int64_t as_of)
 {
 	char payload[256];
 
-	snprintf(payload, sizeof(payload), "{\"version\":%d,\"domainList\":[{\"domain\":\"%s\"}]}", version, name);
+	snprintf(payload, sizeof(payload), "{\"version\":%d,\"domainList\":[{\"domain\":\"%s\"}]}",
+	    version, name);
 	return offer_text("BP256R1", bp_key, bp, payload, as_of);
 }
 
 static enum err
 offer_by(const char *alg, EVP_PKEY *key, X509 *cert)
 {
-	return offer_text(alg, key, cert, "{\"version\":5,\"domainList\":[\"a.org\"]}", clock_wall_s());
+	return offer_text(
+	    alg, key, cert, "{\"version\":5,\"domainList\":[\"a.org\"]}", clock_wall_s());
 }
 
 static enum err
@@ -243,14 +245,18 @@ Test(fedstore, refuses_headers_without_a_certificate)
 
 	cr_assert_eq(offer_header("{\"alg\":\"ES256\"}"), ERR_X5C_SYNTAX);
 	cr_assert_eq(offer_header("{\"alg\":\"ES256\",\"x5c\":[]}"), ERR_X5C_SYNTAX);
-	cr_assert_eq(offer_header("{\"alg\":\"ES256\",\"x5c\":[\"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEEr+4kE7DebrmX1"
-	                          "+aVX7Osg9EuQM5nkrvdyVthRNmCmoMKyj4tiH4fvIbyp8aR89FumjwDev/E2yx1ZZgoePJVw==\"]}"),
+	cr_assert_eq(
+	    offer_header(
+		"{\"alg\":\"ES256\",\"x5c\":[\"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEEr+4kE7DebrmX1"
+		"+aVX7Osg9EuQM5nkrvdyVthRNmCmoMKyj4tiH4fvIbyp8aR89FumjwDev/E2yx1ZZgoePJVw==\"]}"),
 	    ERR_X5C_SYNTAX, "a bare public key");
-	cr_assert(asprintf(&header, "{\"alg\":\"ES256\",\"crit\":[\"x\"],\"x\":1,\"x5c\":[\"%s\"]}", one) > 0);
+	cr_assert(asprintf(&header, "{\"alg\":\"ES256\",\"crit\":[\"x\"],\"x\":1,\"x5c\":[\"%s\"]}",
+		      one) > 0);
 	cr_assert_eq(offer_header(header), ERR_JWS_SYNTAX, "an extension that must be understood");
 	free(header);
 	free(one);
-	cr_assert_eq(fedstore_offer(store, STR("{\"version\":1,\"domainList\":[]}"), 1), ERR_JWS_SYNTAX, "unsigned");
+	cr_assert_eq(fedstore_offer(store, STR("{\"version\":1,\"domainList\":[]}"), 1),
+	    ERR_JWS_SYNTAX, "unsigned");
 	cr_assert_eq(fedstore_offer(store, STR(""), 1), ERR_JWS_SYNTAX);
 }
 
@@ -268,7 +274,8 @@ Test(fedstore, refuses_signers_that_may_not_sign_lists)
 {
 	X509 *own = pki_certificate(es_key, &(struct pki_certificate){ CN, .role = ROLE });
 
-	refuses_signer(ERR_X5C_VALIDITY, (struct pki_certificate){ .from_days = -9, .to_days = -1 });
+	refuses_signer(
+	    ERR_X5C_VALIDITY, (struct pki_certificate){ .from_days = -9, .to_days = -1 });
 	refuses_signer(ERR_X5C_VALIDITY, (struct pki_certificate){ .from_days = 1 });
 	refuses_signer(ERR_X5C_USAGE, (struct pki_certificate){ .key_usage = "" });
 	refuses_signer(ERR_X5C_USAGE, (struct pki_certificate){ .key_usage = "keyAgreement" });
@@ -295,8 +302,9 @@ offer_dated(int version, int64_t iat, int64_t exp)
 {
 	char payload[256];
 
-	snprintf(payload, sizeof(payload), "{\"version\":%d,\"iat\":%lld,\"exp\":%lld,\"domainList\":[]}", version,
-	    (long long)iat, (long long)exp);
+	snprintf(payload, sizeof(payload),
+	    "{\"version\":%d,\"iat\":%lld,\"exp\":%lld,\"domainList\":[]}", version, (long long)iat,
+	    (long long)exp);
 	return offer_text("ES256", es_key, es, payload, clock_wall_s());
 }
 
@@ -370,12 +378,18 @@ Test(fedstore, does_not_trust_the_files_it_kept)
 
 Test(fedstore, has_no_age_when_the_state_file_is_not_of_the_list)
 {
-	static const char zeros[] = "0000000000000000000000000000000000000000000000000000000000000000";
+	static const char zeros[] =
+	    "0000000000000000000000000000000000000000000000000000000000000000";
 	char other[200], future[300];
 	struct buf good;
 	const struct str states[] = {
-		STR(""), STR("{"), STR("[]"), STR("\0\0\0"), STR("{\"version\":9,\"as_of\":100}"),
-		{ other, 0 }, { future, 0 },
+		STR(""),
+		STR("{"),
+		STR("[]"),
+		STR("\0\0\0"),
+		STR("{\"version\":9,\"as_of\":100}"),
+		{ other, 0 },
+		{ future, 0 },
 	};
 
 	cr_assert_eq(offer(9, "a.org", 100), OK);
@@ -404,7 +418,9 @@ Test(fedstore, has_no_age_when_the_state_file_is_not_of_the_list)
 
 Test(fedstore, works_without_a_state_directory)
 {
-	struct fedstore_config cfg = { .name = "x", .anchors = anchors, .max_bytes = 100000, .max_entries = 5 };
+	struct fedstore_config cfg = {
+		.name = "x", .anchors = anchors, .max_bytes = 100000, .max_entries = 5
+	};
 
 	fedstore_free(store);
 	store = fedstore_new(&cfg);
@@ -415,7 +431,10 @@ Test(fedstore, works_without_a_state_directory)
 
 Test(fedstore, adopts_even_if_it_cannot_write)
 {
-	struct fedstore_config cfg = { .name = "x", .anchors = anchors, .max_bytes = 100000, .max_entries = 5,
+	struct fedstore_config cfg = { .name = "x",
+		.anchors = anchors,
+		.max_bytes = 100000,
+		.max_entries = 5,
 		.state_dir = "/proc/nowhere" };
 
 	log_threshold = LOG_ERROR;

@@ -1,35 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Against a server in a thread of the test: TLS on loopback, or plain on a unix socket.  The name "test" is the one in the
- * certificate and a fixed host of the resolver. */
-#include <arpa/inet.h>
+/* Against a server in a thread of the test.  The name "test" is in its certificate and a fixed host of
+ * the resolver. */
 #include <criterion/criterion.h>
-#include <openssl/ssl.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "lib/http/fetch.h"
-#include "tests/unit/pki.h"
+#include "tests/unit/httpd.h"
 
 #define OK_REPLY \
 	"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nCache-Control: max-age=60\r\nETag:  \"v1\" \r\n\r\nhello"
 
-static struct server {
-	int fd;
-	SSL_CTX *tls; /* NULL: plain */
-	const char *replies[4]; /* one per connection */
-	size_t served;
-	char request[4096]; /* the last one */
-	pthread_t thread;
-} server;
-
-static EVP_PKEY *key;
-static X509 *cert;
-static X509_STORE *anchors;
+static struct httpd server;
 static char url[128];
-static uint16_t port;
 static struct loop *loop;
 static struct resolver *resolver;
 static struct fetcher *fetcher;
@@ -42,71 +25,13 @@ static struct {
 	char body[64], etag[64], cache_control[64];
 } got;
 
-/* --- the server --- */
-
-static void
-talk(int fd, SSL *ssl, const char *reply)
-{
-	size_t n = 0;
-
-	server.request[0] = '\0';
-	while (strstr(server.request, "\r\n\r\n") == NULL && n < sizeof(server.request) - 1) {
-		size_t room = sizeof(server.request) - 1 - n;
-		ssize_t r = ssl != NULL ? SSL_read(ssl, server.request + n, (int)room)
-					: read(fd, server.request + n, room);
-
-		if (r <= 0)
-			return;
-		n += (size_t)r;
-		server.request[n] = '\0';
-	}
-	if (ssl != NULL) {
-		SSL_write(ssl, reply, (int)strlen(reply));
-		SSL_shutdown(ssl);
-	} else {
-		(void)!write(fd, reply, strlen(reply));
-	}
-}
-
-static void *
-serve(void *arg)
-{
-	while (server.replies[server.served] != NULL) {
-		int fd = accept(server.fd, NULL, NULL);
-		SSL *ssl = NULL;
-
-		if (fd < 0)
-			break;
-		if (server.tls != NULL) {
-			ssl = SSL_new(server.tls);
-			SSL_set_fd(ssl, fd);
-		}
-		if (ssl == NULL || SSL_accept(ssl) == 1)
-			talk(fd, ssl, server.replies[server.served]);
-		server.served++;
-		SSL_free(ssl);
-		close(fd);
-	}
-	return NULL;
-}
-
-static void
-listen_on(const struct sockaddr *sa, socklen_t len)
-{
-	server.fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	cr_assert_eq(bind(server.fd, sa, len), 0);
-	cr_assert_eq(listen(server.fd, 16), 0);
-}
-
 static void
 start(const char *first, const char *second)
 {
 	server.replies[0] = first;
 	server.replies[1] = second;
-	cr_assert_eq(pthread_create(&server.thread, NULL, serve, NULL), 0);
+	httpd_start(&server);
 }
-
-/* --- the client --- */
 
 static void
 on_result(void *arg, const struct fetch_result *r)
@@ -144,24 +69,13 @@ setup(void)
 {
 	static const struct resolver_host hosts[] = { { "test", "127.0.0.1" }, { "other", "127.0.0.1" } };
 	const struct resolver_config rc = { .hosts = hosts, .n_hosts = 2 };
-	const struct pki_certificate want = { 0 };
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(sa);
 
-	key = pki_key(PKI_P256);
-	cert = pki_certificate(key, &want);
-	anchors = pki_store(cert);
-	listen_on((const struct sockaddr *)&sa, sizeof(sa));
-	getsockname(server.fd, (struct sockaddr *)&sa, &len);
-	port = ntohs(sa.sin_port);
-	server.tls = SSL_CTX_new(TLS_server_method());
-	SSL_CTX_use_certificate(server.tls, cert);
-	SSL_CTX_use_PrivateKey(server.tls, key);
+	httpd_open(&server, true);
 	loop = loop_new(NULL);
 	resolver = resolver_new(loop, &rc);
 	open_fetcher(true);
-	snprintf(url, sizeof(url), "https://test:%u/path?q", port);
-	req = (struct fetch_request){ .url = url, .anchors = anchors, .max_bytes = 1000, .timeout_ms = 20000 };
+	snprintf(url, sizeof(url), "https://test:%u/path?q", server.port);
+	req = (struct fetch_request){ .url = url, .anchors = server.anchors, .max_bytes = 1000, .timeout_ms = 20000 };
 }
 
 static void
@@ -170,14 +84,7 @@ teardown(void)
 	fetcher_free(fetcher);
 	resolver_free(resolver);
 	loop_free(loop);
-	shutdown(server.fd, SHUT_RDWR);
-	if (server.thread != 0)
-		pthread_join(server.thread, NULL);
-	close(server.fd);
-	SSL_CTX_free(server.tls);
-	X509_STORE_free(anchors);
-	X509_free(cert);
-	EVP_PKEY_free(key);
+	httpd_close(&server);
 }
 
 TestSuite(fetch, .init = setup, .fini = teardown);
@@ -191,13 +98,13 @@ Test(fetch, brings_status_body_and_headers)
 	cr_assert_str_eq(got.body, "hello");
 	cr_assert_str_eq(got.etag, "\"v1\"");
 	cr_assert_str_eq(got.cache_control, "max-age=60");
-	cr_assert_not_null(strstr(server.request, "GET /path?q HTTP/1.1\r\n"));
-	cr_assert_not_null(strstr(server.request, "User-Agent: schleuse/"));
+	cr_assert_not_null(strstr(server.requests[0], "GET /path?q HTTP/1.1\r\n"));
+	cr_assert_not_null(strstr(server.requests[0], "User-Agent: schleuse/"));
 }
 
 Test(fetch, connects_where_told_and_verifies_the_name_of_the_url)
 {
-	const struct fetch_endpoint via = { "other", port };
+	const struct fetch_endpoint via = { "other", server.port };
 
 	req.url = "https://test/";
 	req.host = "delegated.example";
@@ -206,12 +113,12 @@ Test(fetch, connects_where_told_and_verifies_the_name_of_the_url)
 	start(OK_REPLY, NULL);
 	run();
 	cr_assert_eq(got.err, OK);
-	cr_assert_not_null(strstr(server.request, "Host: delegated.example\r\n"));
+	cr_assert_not_null(strstr(server.requests[0], "Host: delegated.example\r\n"));
 }
 
 Test(fetch, refuses_a_certificate_of_another_name)
 {
-	const struct fetch_endpoint via = { "test", port };
+	const struct fetch_endpoint via = { "test", server.port };
 
 	req.url = "https://other/";
 	req.via = &via;
@@ -219,7 +126,7 @@ Test(fetch, refuses_a_certificate_of_another_name)
 	start(OK_REPLY, NULL);
 	run();
 	cr_assert_eq(got.err, ERR_TLS);
-	cr_assert_str_empty(server.request);
+	cr_assert_str_empty(server.requests[0]);
 }
 
 Test(fetch, refuses_an_unknown_issuer)
@@ -248,7 +155,7 @@ Test(fetch, ends_when_the_answer_is_too_large)
 
 Test(fetch, tries_the_next_endpoint_when_one_refuses)
 {
-	const struct fetch_endpoint via[] = { { "test", 1 }, { "test", port } };
+	const struct fetch_endpoint via[] = { { "test", 1 }, { "test", server.port } };
 
 	req.via = via;
 	req.n_via = 2;
@@ -279,8 +186,8 @@ Test(fetch, follows_as_many_redirects_as_allowed_and_keeps_the_token_to_itself)
 	start("HTTP/1.1 307 T\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n", OK_REPLY);
 	run();
 	cr_assert_eq(got.status, 200);
-	cr_assert_not_null(strstr(server.request, "GET /there HTTP/1.1\r\n"));
-	cr_assert_null(strstr(server.request, "secret"));
+	cr_assert_not_null(strstr(server.requests[1], "GET /there HTTP/1.1\r\n"));
+	cr_assert_null(strstr(server.requests[1], "secret"));
 }
 
 Test(fetch, follows_no_redirect_away_from_https)
@@ -320,9 +227,9 @@ Test(fetch, sends_etag_token_and_body)
 	start("HTTP/1.1 304 Not Modified\r\n\r\n", NULL);
 	run();
 	cr_assert_eq(got.status, 304);
-	cr_assert_not_null(strstr(server.request, "POST /path"));
-	cr_assert_not_null(strstr(server.request, "If-None-Match: \"v1\"\r\n"));
-	cr_assert_not_null(strstr(server.request, "Authorization: Bearer secret\r\n"));
+	cr_assert_not_null(strstr(server.requests[0], "POST /path"));
+	cr_assert_not_null(strstr(server.requests[0], "If-None-Match: \"v1\"\r\n"));
+	cr_assert_not_null(strstr(server.requests[0], "Authorization: Bearer secret\r\n"));
 }
 
 Test(fetch, refuses_a_token_that_would_end_its_field)
@@ -351,22 +258,20 @@ Test(fetch, leaks_nothing_when_freed_under_way)
 
 Test(fetch, reaches_the_own_homeserver_by_unix_socket)
 {
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	char path[64];
 
-	close(server.fd);
-	SSL_CTX_free(server.tls);
-	server.tls = NULL;
-	snprintf(un.sun_path, sizeof(un.sun_path), "fetch-%d.sock", (int)getpid());
-	listen_on((const struct sockaddr *)&un, sizeof(un));
+	httpd_close(&server);
+	snprintf(path, sizeof(path), "fetch-%d.sock", (int)getpid());
+	httpd_open_unix(&server, path);
 	open_fetcher(false);
 	req = (struct fetch_request){ .url = "http://localhost/x",
 		.local = true,
-		.unix_path = un.sun_path,
+		.unix_path = path,
 		.max_bytes = 100,
 		.timeout_ms = 20000 };
 	start(OK_REPLY, NULL);
 	run();
-	unlink(un.sun_path);
+	unlink(path);
 	cr_assert_eq(got.err, OK);
 	cr_assert_str_eq(got.body, "hello");
 }

@@ -9,37 +9,45 @@
 
 #define PEM(base64) "-----BEGIN PUBLIC KEY-----\n" base64 "\n-----END PUBLIC KEY-----\n"
 
-/* A list token and a PASSporT with keys of their own, and RFC 8225: the example of Appendix A does not
- * verify with the key printed there, the one of section 7.1 does (erratum 5985 is about its "iat"). */
+/* A list token and a PASSporT with keys of their own, and RFC 8225: the example of Appendix A does
+ * not verify with the key printed there, the one of section 7.1 does (erratum 5985 is about its
+ * "iat"). */
 static const char list_token[] =
-    "eyJhbGciOiJCUDI1NlIxIiwidHlwIjoiSldUIn0.eyJ2ZXJzaW9uIjo3LCJkb21haW5MaXN0IjpbeyJkb21haW4iOiJ0aW0u"
-    "cHJheGlzLmV4YW1wbGUub3JnIiwidGVsZW1hdGlrSUQiOiIxLUVYQU1QTEUtMDAwMSIsImlzSW5zdXJhbmNlIjpmYWxzZX1dfQ"
+    "eyJhbGciOiJCUDI1NlIxIiwidHlwIjoiSldUIn0."
+    "eyJ2ZXJzaW9uIjo3LCJkb21haW5MaXN0IjpbeyJkb21haW4iOiJ0aW0u"
+    "cHJheGlzLmV4YW1wbGUub3JnIiwidGVsZW1hdGlrSUQiOiIxLUVYQU1QTEUtMDAwMSIsImlzSW5zdXJhbmNlIjpmYWxzZX"
+    "1dfQ"
     ".pdkCThyVqM-x5gRdJCZt2YgPnCl4VMiSJ1RbeQNoxzcEUSqCu0d2W6-1LFDb3DwrclDMjtUFkhUERvQsSOPYzg";
-static const char list_key[] = PEM(
-    "MFowFAYHKoZIzj0CAQYJKyQDAwIIAQEHA0IABFDDVqgdGFxL+aArTHS4ecvk7VB/\n"
-    "NmjLIy96Yic9db/nHGRe14V2RVKkNQ8TaDnQiMkHiIpjRZzasHXrfghjJsw=");
+static const char list_key[] =
+    PEM("MFowFAYHKoZIzj0CAQYJKyQDAwIIAQEHA0IABFDDVqgdGFxL+aArTHS4ecvk7VB/\n"
+	"NmjLIy96Yic9db/nHGRe14V2RVKkNQ8TaDnQiMkHiIpjRZzasHXrfghjJsw=");
 static const char passport_token[] =
-    "eyJhbGciOiJFUzI1NiIsInR5cCI6InBhc3Nwb3J0IiwieDV1IjoiaHR0cHM6Ly9yZWcuZXhhbXBsZS5vcmcvcGFzc3BvcnQu"
-    "cGVtIn0.eyJkZXN0Ijp7InVyaSI6WyJtYXRyaXg6dS9ib2I6dGltLnByYXhpcy5leGFtcGxlLm9yZyJdfSwiaWF0IjoxNzAw"
+    "eyJhbGciOiJFUzI1NiIsInR5cCI6InBhc3Nwb3J0IiwieDV1IjoiaHR0cHM6Ly9yZWcuZXhhbXBsZS5vcmcvcGFzc3Bvcn"
+    "Qu"
+    "cGVtIn0."
+    "eyJkZXN0Ijp7InVyaSI6WyJtYXRyaXg6dS9ib2I6dGltLnByYXhpcy5leGFtcGxlLm9yZyJdfSwiaWF0IjoxNzAw"
     "MDAwMDAwLCJvcmlnIjp7InVyaSI6Im1hdHJpeDp1L2FsaWNlOnRpbS5rbGluaWsuZXhhbXBsZS5vcmcifX0"
     ".M5N6lo_qLN-ihXAmK-7SItcDf_bJDX05Fn1HrQ0XghGUI4SKRaSC2d9LZMVDmg5iUS2ogQFXMK4ni8lZ1Oip4g";
-static const char passport_key[] = PEM(
-    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEEr+4kE7DebrmX1+aVX7Osg9EuQM5\n"
-    "nkrvdyVthRNmCmoMKyj4tiH4fvIbyp8aR89FumjwDev/E2yx1ZZgoePJVw==");
-#define RFC_HEADER \
-	"eyJhbGciOiJFUzI1NiIsInR5cCI6InBhc3Nwb3J0IiwieDV1IjoiaHR0cHM6Ly9jZXJ0LmV4YW1wbGUub3JnL3Bhc3Nwb3J0" \
+static const char passport_key[] =
+    PEM("MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEEr+4kE7DebrmX1+aVX7Osg9EuQM5\n"
+	"nkrvdyVthRNmCmoMKyj4tiH4fvIbyp8aR89FumjwDev/E2yx1ZZgoePJVw==");
+#define RFC_HEADER                                                                                 \
+	"eyJhbGciOiJFUzI1NiIsInR5cCI6InBhc3Nwb3J0IiwieDV1IjoiaHR0cHM6Ly9jZXJ0LmV4YW1wbGUub3JnL3Bh" \
+	"c3Nwb3J0"                                                                                 \
 	"LmNlciJ9"
 static const char rfc_token[] = RFC_HEADER
-    ".eyJkZXN0Ijp7InVyaSI6WyJzaXA6YWxpY2VAZXhhbXBsZS5jb20iXX0sImlhdCI6IjE0NDMyMDgzNDUiLCJvcmlnIjp7InRu"
+    ".eyJkZXN0Ijp7InVyaSI6WyJzaXA6YWxpY2VAZXhhbXBsZS5jb20iXX0sImlhdCI6IjE0NDMyMDgzNDUiLCJvcmlnIjp7I"
+    "nRu"
     "IjoiMTIxNTU1NTEyMTIifX0"
     ".rq3pjT1hoRwakEGjHCnWSwUnshd0-zJ6F1VOgFWSjHBr8Qjpjlk-cpFYpFYsojNCpTzO3QfPOlckGaS6hEck7w";
 static const char rfc_appendix[] = RFC_HEADER
-    ".eyJkZXN0Ijp7InVyaSI6WyJzaXA6YWxpY2VAZXhhbXBsZS5jb20iXX0sImlhdCI6MTQ3MTM3NTQxOCwib3JpZyI6eyJ0biI6"
+    ".eyJkZXN0Ijp7InVyaSI6WyJzaXA6YWxpY2VAZXhhbXBsZS5jb20iXX0sImlhdCI6MTQ3MTM3NTQxOCwib3JpZyI6eyJ0b"
+    "iI6"
     "IjEyMTU1NTUxMjEyIn19"
     ".VLBCIVDCaeK6M4hLJb6SHQvacAQVvoiiEOWQ_iUkqk79UD81fHQ0E1b3_GluIkba7UWYRM47ZbNFdOJquE35cw";
-static const char rfc_key[] = PEM(
-    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE8HNbQd/TmvCKwPKHkMF9fScavGeH\n"
-    "78YTU8qLS8I5HLHSSmlATLcslQMhNC/OhlWBYC626nIlo7XeebYS7Sb37g==");
+static const char rfc_key[] =
+    PEM("MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE8HNbQd/TmvCKwPKHkMF9fScavGeH\n"
+	"78YTU8qLS8I5HLHSSmlATLcslQMhNC/OhlWBYC626nIlo7XeebYS7Sb37g==");
 
 static struct arena arena;
 
@@ -156,9 +164,10 @@ Test(jws, reads_the_header_members)
 {
 	struct jws j;
 
-	cr_assert_eq(parse("{\"alg\":\"ES256\",\"typ\":\"pass\\u0070ort\",\"x5u\":\"https:\\/\\/a\",\"ppt\":\"div\","
-	                   "\"crit\":[],\"x5c\":[ \"AA==\" ]}",
-	                 &j),
+	cr_assert_eq(parse("{\"alg\":\"ES256\",\"typ\":\"pass\\u0070ort\",\"x5u\":\"https:\\/\\/"
+			   "a\",\"ppt\":\"div\","
+			   "\"crit\":[],\"x5c\":[ \"AA==\" ]}",
+			 &j),
 	    OK);
 	cr_assert_eq(j.alg, JWS_ES256);
 	cr_assert(str_eq(j.typ, STR("passport")));
@@ -178,10 +187,19 @@ Test(jws, reads_the_header_members)
 Test(jws, refuses_headers_that_can_be_read_in_two_ways)
 {
 	static const char *const bad[] = {
-		"[]", "null", "{", "{}x", "{\"alg\":\"ES256\",\"alg\":\"none\"}",
-		"{\"alg\":\"none\",\"\\u0061lg\":\"ES256\"}", "{\"alg\":256}", "{\"alg\":null}",
-		"{\"alg\":\"ES256\",\"typ\":[]}", "{\"alg\":\"ES256\",\"x5u\":{}}",
-		"{\"alg\":\"ES256\\u0000\"}", "{\"alg\":\"\xff\"}", "{'alg':'ES256'}",
+		"[]",
+		"null",
+		"{",
+		"{}x",
+		"{\"alg\":\"ES256\",\"alg\":\"none\"}",
+		"{\"alg\":\"none\",\"\\u0061lg\":\"ES256\"}",
+		"{\"alg\":256}",
+		"{\"alg\":null}",
+		"{\"alg\":\"ES256\",\"typ\":[]}",
+		"{\"alg\":\"ES256\",\"x5u\":{}}",
+		"{\"alg\":\"ES256\\u0000\"}",
+		"{\"alg\":\"\xff\"}",
+		"{'alg':'ES256'}",
 		"{\"alg\":\"ES256\",}",
 	};
 	struct jws j;

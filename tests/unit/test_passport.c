@@ -35,8 +35,8 @@ setup(void)
 	ca_key = pki_key(PKI_P256);
 	key = pki_key(PKI_P256);
 	other_key = pki_key(PKI_P256);
-	ca = pki_certificate(ca_key, &(struct pki_certificate){ "ca", .is_ca = true, .from_days = -400,
-	                                 .to_days = 400 });
+	ca = pki_certificate(ca_key,
+	    &(struct pki_certificate){ "ca", .is_ca = true, .from_days = -400, .to_days = 400 });
 	anchors = pki_store(ca);
 	demands = (struct passport_demands){
 		.orig = STR("@alice:tim.klinik.example.org"),
@@ -104,7 +104,8 @@ drop(struct passport_trust *t)
 	snapshot_drop((struct snapshot *)t);
 }
 
-/* Dates of the certificates are around now, so tokens are judged now and their iat is made to fit. */
+/* Dates of the certificates are around now, so tokens are judged now and their iat is made to fit.
+ */
 static char *
 token_with(EVP_PKEY *with, const char *header, const char *payload)
 {
@@ -113,7 +114,7 @@ token_with(EVP_PKEY *with, const char *header, const char *payload)
 
 	if (iat != NULL)
 		cr_assert(asprintf(&dated, "%.*s\"iat\":%lld%s", (int)(iat - payload), payload,
-		              (long long)clock_wall_s(), iat + strlen(IAT)) > 0);
+			      (long long)clock_wall_s(), iat + strlen(IAT)) > 0);
 	else
 		dated = strdup(payload);
 	token = pki_jws(with, header, str_z(dated));
@@ -122,7 +123,8 @@ token_with(EVP_PKEY *with, const char *header, const char *payload)
 }
 
 static enum err
-verify_with(const struct cert *certs, size_t n, EVP_PKEY *with, const char *header, const char *payload)
+verify_with(
+    const struct cert *certs, size_t n, EVP_PKEY *with, const char *header, const char *payload)
 {
 	struct passport_trust *t = trust(certs, n);
 	char *token = token_with(with, header, payload);
@@ -159,8 +161,9 @@ verify_payload(const char *payload)
 Test(passport, accepts_a_good_token)
 {
 	cr_assert_eq(verify(HEADER, PAYLOAD), OK);
-	cr_assert_eq(verify(" {\"x5u\":\"" URL "\", \"alg\":\"ES256\", \"typ\":\"passport\", \"new\":1}",
-	                 "{ " IAT ", " ORIG ", " DEST " , \"mky\":[] }"),
+	cr_assert_eq(
+	    verify(" {\"x5u\":\"" URL "\", \"alg\":\"ES256\", \"typ\":\"passport\", \"new\":1}",
+		"{ " IAT ", " ORIG ", " DEST " , \"mky\":[] }"),
 	    OK, "neither order nor unknown members matter");
 }
 
@@ -174,15 +177,18 @@ Test(passport, accepts_nothing_else_than_a_small_compact_token)
 	cr_assert_eq(passport_verify(&arena, t, str_z(token), &demands), OK);
 	cr_assert_eq(passport_verify(&arena, t, STR(""), &demands), ERR_PASSPORT_SYNTAX);
 	cr_assert_eq(passport_verify(&arena, t, STR("a.b.c"), &demands), ERR_PASSPORT_SYNTAX);
-	cr_assert_eq(passport_verify(&arena, t, STR("..c2ln"), &demands), ERR_PASSPORT_SYNTAX, "compact form");
+	cr_assert_eq(passport_verify(&arena, t, STR("..c2ln"), &demands), ERR_PASSPORT_SYNTAX,
+	    "compact form");
 	for (int i = 0; i < 3; i++) {
 		cr_assert(asprintf(&changed, "%s%c", token, " .="[i]) > 0);
-		cr_assert_eq(passport_verify(&arena, t, str_z(changed), &demands), ERR_PASSPORT_SYNTAX);
+		cr_assert_eq(
+		    passport_verify(&arena, t, str_z(changed), &demands), ERR_PASSPORT_SYNTAX);
 		free(changed);
 	}
 	large = malloc(PASSPORT_MAX + 1);
 	memset(large, 'A', PASSPORT_MAX + 1);
-	cr_assert_eq(passport_verify(&arena, t, str_of(large, PASSPORT_MAX + 1), &demands), ERR_PASSPORT_SYNTAX);
+	cr_assert_eq(passport_verify(&arena, t, str_of(large, PASSPORT_MAX + 1), &demands),
+	    ERR_PASSPORT_SYNTAX);
 	free(large);
 	free(token);
 	drop(t);
@@ -192,16 +198,24 @@ Test(passport, demands_type_algorithm_and_no_extension)
 {
 #define H(rest) "{\"x5u\":\"" URL "\"," rest "}"
 	cr_assert_eq(verify(H("\"alg\":\"ES256\",\"typ\":\"JWT\""), PAYLOAD), ERR_PASSPORT_TYPE);
-	cr_assert_eq(verify(H("\"alg\":\"ES256\",\"typ\":\"Passport\""), PAYLOAD), ERR_PASSPORT_TYPE);
+	cr_assert_eq(
+	    verify(H("\"alg\":\"ES256\",\"typ\":\"Passport\""), PAYLOAD), ERR_PASSPORT_TYPE);
 	cr_assert_eq(verify(H("\"alg\":\"ES256\""), PAYLOAD), ERR_PASSPORT_TYPE);
 	cr_assert_eq(verify(H("\"alg\":\"none\",\"typ\":\"passport\""), PAYLOAD), ERR_PASSPORT_ALG);
-	cr_assert_eq(verify(H("\"alg\":\"HS256\",\"typ\":\"passport\""), PAYLOAD), ERR_PASSPORT_ALG);
-	cr_assert_eq(verify(H("\"alg\":\"RS256\",\"typ\":\"passport\""), PAYLOAD), ERR_PASSPORT_ALG);
-	cr_assert_eq(verify(H("\"alg\":\"BP256R1\",\"typ\":\"passport\""), PAYLOAD), ERR_PASSPORT_ALG);
+	cr_assert_eq(
+	    verify(H("\"alg\":\"HS256\",\"typ\":\"passport\""), PAYLOAD), ERR_PASSPORT_ALG);
+	cr_assert_eq(
+	    verify(H("\"alg\":\"RS256\",\"typ\":\"passport\""), PAYLOAD), ERR_PASSPORT_ALG);
+	cr_assert_eq(
+	    verify(H("\"alg\":\"BP256R1\",\"typ\":\"passport\""), PAYLOAD), ERR_PASSPORT_ALG);
 	cr_assert_eq(verify(H("\"typ\":\"passport\""), PAYLOAD), ERR_PASSPORT_ALG);
-	cr_assert_eq(verify(H("\"alg\":\"ES256\",\"typ\":\"passport\",\"ppt\":\"shaken\""), PAYLOAD), ERR_PASSPORT_PPT);
-	cr_assert_eq(verify(H("\"alg\":\"ES256\",\"typ\":\"passport\",\"ppt\":null"), PAYLOAD), ERR_PASSPORT_PPT);
-	cr_assert_eq(verify(H("\"alg\":\"ES256\",\"typ\":\"passport\",\"crit\":[]"), PAYLOAD), ERR_PASSPORT_PPT);
+	cr_assert_eq(
+	    verify(H("\"alg\":\"ES256\",\"typ\":\"passport\",\"ppt\":\"shaken\""), PAYLOAD),
+	    ERR_PASSPORT_PPT);
+	cr_assert_eq(verify(H("\"alg\":\"ES256\",\"typ\":\"passport\",\"ppt\":null"), PAYLOAD),
+	    ERR_PASSPORT_PPT);
+	cr_assert_eq(verify(H("\"alg\":\"ES256\",\"typ\":\"passport\",\"crit\":[]"), PAYLOAD),
+	    ERR_PASSPORT_PPT);
 	cr_assert_eq(verify(H("\"alg\":\"ES256\",\"alg\":\"ES256\",\"typ\":\"passport\""), PAYLOAD),
 	    ERR_PASSPORT_SYNTAX);
 #undef H
@@ -245,12 +259,17 @@ Test(passport, refuses_a_changed_token)
 Test(passport, refuses_certificates_that_are_not_in_order)
 {
 	cr_assert_eq(verify_cert((struct cert){ key, URL }), OK);
-	cr_assert_eq(verify_cert((struct cert){ key, "https://reg.example.org/other.pem" }), ERR_PASSPORT_CERTIFICATE);
+	cr_assert_eq(verify_cert((struct cert){ key, "https://reg.example.org/other.pem" }),
+	    ERR_PASSPORT_CERTIFICATE);
 	cr_assert_eq(verify_cert((struct cert){ other_key, URL }), ERR_PASSPORT_SIGNATURE);
-	cr_assert_eq(verify_cert((struct cert){ key, URL, { .key_usage = "" } }), ERR_PASSPORT_USAGE);
-	cr_assert_eq(verify_cert((struct cert){ key, URL, { .key_usage = "keyAgreement" } }), ERR_PASSPORT_USAGE);
-	cr_assert_eq(verify_cert((struct cert){ key, URL, { .from_days = -9, .to_days = -1 } }), ERR_PASSPORT_VALIDITY);
-	cr_assert_eq(verify_cert((struct cert){ key, URL, { .from_days = 1 } }), ERR_PASSPORT_VALIDITY);
+	cr_assert_eq(
+	    verify_cert((struct cert){ key, URL, { .key_usage = "" } }), ERR_PASSPORT_USAGE);
+	cr_assert_eq(verify_cert((struct cert){ key, URL, { .key_usage = "keyAgreement" } }),
+	    ERR_PASSPORT_USAGE);
+	cr_assert_eq(verify_cert((struct cert){ key, URL, { .from_days = -9, .to_days = -1 } }),
+	    ERR_PASSPORT_VALIDITY);
+	cr_assert_eq(
+	    verify_cert((struct cert){ key, URL, { .from_days = 1 } }), ERR_PASSPORT_VALIDITY);
 	cr_assert_eq(verify_cert((struct cert){ key, URL, .untrusted = true }), ERR_PASSPORT_CHAIN);
 	cr_assert_eq(verify_with(NULL, 0, key, HEADER, PAYLOAD), ERR_PASSPORT_CERTIFICATE);
 	cr_assert_eq(verify_with(NULL, 0, key, HEADER_BY_KEY, PAYLOAD), ERR_PASSPORT_CERTIFICATE);
@@ -272,12 +291,14 @@ Test(passport, judges_dates_when_used_not_when_loaded)
 
 	demands.iat_optional = true;
 	demands.now = clock_wall_s() + 31 * DAY;
-	cr_assert_eq(verify_with(&cert, 1, key, HEADER, "{" ORIG "," DEST "}"), ERR_PASSPORT_VALIDITY);
+	cr_assert_eq(
+	    verify_with(&cert, 1, key, HEADER, "{" ORIG "," DEST "}"), ERR_PASSPORT_VALIDITY);
 	cert.want = (struct pki_certificate){ .from_days = 10 };
 	demands.now = clock_wall_s() + 11 * DAY;
 	cr_assert_eq(verify_with(&cert, 1, key, HEADER, "{" ORIG "," DEST "}"), OK);
 	demands.now = clock_wall_s() - 300 * DAY;
-	cr_assert_eq(verify_with(&cert, 1, key, HEADER, "{" ORIG "," DEST "}"), ERR_PASSPORT_VALIDITY);
+	cr_assert_eq(
+	    verify_with(&cert, 1, key, HEADER, "{" ORIG "," DEST "}"), ERR_PASSPORT_VALIDITY);
 }
 
 Test(passport, finds_the_certificate_by_url_or_key)
@@ -294,14 +315,16 @@ Test(passport, finds_the_certificate_by_url_or_key)
 	cr_assert_eq(verify_with(by_key, 1, key, HEADER_BY_KEY, PAYLOAD), ERR_PASSPORT_SIGNATURE);
 	cr_assert_eq(verify_with(named_other, 1, key, HEADER_BY_KEY, PAYLOAD), OK);
 	cr_assert_eq(verify_with(named_other, 1, key, HEADER, PAYLOAD), ERR_PASSPORT_CERTIFICATE);
-	cr_assert_eq(verify_with(shadowed, 2, key, HEADER, PAYLOAD), ERR_PASSPORT_SIGNATURE, "only the one named so");
+	cr_assert_eq(verify_with(shadowed, 2, key, HEADER, PAYLOAD), ERR_PASSPORT_SIGNATURE,
+	    "only the one named so");
 	cr_assert_eq(verify_with(renewed, 2, key, HEADER, PAYLOAD), OK);
 	cr_assert_eq(verify_with(two, 2, key, HEADER, PAYLOAD), OK);
 }
 
 Test(passport, gives_the_reason_of_the_certificate_that_signed)
 {
-	struct cert certs[] = { { other_key, URL }, { key, URL, { .from_days = -9, .to_days = -1 } } };
+	struct cert certs[] = { { other_key, URL },
+		{ key, URL, { .from_days = -9, .to_days = -1 } } };
 	struct cert by_key[] = { { other_key }, { key, NULL, { .key_usage = "" } } };
 
 	cr_assert_eq(verify_with(certs, 2, key, HEADER, PAYLOAD), ERR_PASSPORT_VALIDITY);
@@ -311,11 +334,13 @@ Test(passport, gives_the_reason_of_the_certificate_that_signed)
 
 Test(passport, trusts_no_certificate_of_the_token)
 {
-	X509 *cert = pki_certificate(key, &(struct pki_certificate){ .issuer = ca, .issuer_key = ca_key });
+	X509 *cert =
+	    pki_certificate(key, &(struct pki_certificate){ .issuer = ca, .issuer_key = ca_key });
 	struct cert store = { other_key, NULL };
 	char *x5c = pki_base64(cert), *header;
 
-	cr_assert(asprintf(&header, "{\"alg\":\"ES256\",\"typ\":\"passport\",\"x5c\":[\"%s\"]}", x5c) > 0);
+	cr_assert(asprintf(&header, "{\"alg\":\"ES256\",\"typ\":\"passport\",\"x5c\":[\"%s\"]}",
+		      x5c) > 0);
 	cr_assert_eq(verify_with(&store, 1, key, header, PAYLOAD), ERR_PASSPORT_SIGNATURE);
 	free(header);
 	free(x5c);
@@ -325,14 +350,24 @@ Test(passport, trusts_no_certificate_of_the_token)
 Test(passport, demands_the_inviting_user)
 {
 #define P(orig) "{" DEST "," IAT "," orig "}"
-	cr_assert_eq(verify_payload(P("\"orig\":{\"uri\":\"matrix:u/mallory:tim.klinik.example.org\"}")), ERR_PASSPORT_ORIG);
-	cr_assert_eq(verify_payload(P("\"orig\":{\"uri\":\"matrix:u/Alice:tim.klinik.example.org\"}")), ERR_PASSPORT_ORIG);
-	cr_assert_eq(verify_payload(P("\"orig\":{\"uri\":\"matrix:u/alice:example.org\"}")), ERR_PASSPORT_ORIG);
-	cr_assert_eq(verify_payload(P("\"orig\":{\"uri\":\"matrix:r/alice:tim.klinik.example.org\"}")), ERR_PASSPORT_ORIG);
-	cr_assert_eq(verify_payload(P("\"orig\":{\"uri\":\"sip:alice@tim.klinik.example.org\"}")), ERR_PASSPORT_ORIG);
+	cr_assert_eq(
+	    verify_payload(P("\"orig\":{\"uri\":\"matrix:u/mallory:tim.klinik.example.org\"}")),
+	    ERR_PASSPORT_ORIG);
+	cr_assert_eq(
+	    verify_payload(P("\"orig\":{\"uri\":\"matrix:u/Alice:tim.klinik.example.org\"}")),
+	    ERR_PASSPORT_ORIG);
+	cr_assert_eq(verify_payload(P("\"orig\":{\"uri\":\"matrix:u/alice:example.org\"}")),
+	    ERR_PASSPORT_ORIG);
+	cr_assert_eq(
+	    verify_payload(P("\"orig\":{\"uri\":\"matrix:r/alice:tim.klinik.example.org\"}")),
+	    ERR_PASSPORT_ORIG);
+	cr_assert_eq(verify_payload(P("\"orig\":{\"uri\":\"sip:alice@tim.klinik.example.org\"}")),
+	    ERR_PASSPORT_ORIG);
 	cr_assert_eq(verify_payload(P("\"orig\":{\"uri\":\"\"}")), ERR_PASSPORT_ORIG);
 	cr_assert_eq(verify_payload(P("\"orig\":{\"tn\":\"12155551212\"}")), ERR_PASSPORT_ORIG);
-	cr_assert_eq(verify_payload(P("\"orig\":{\"uri\":\"matrix:u/al%69ce:TIM.klinik.example.org\"}")), OK);
+	cr_assert_eq(
+	    verify_payload(P("\"orig\":{\"uri\":\"matrix:u/al%69ce:TIM.klinik.example.org\"}")),
+	    OK);
 	cr_assert_eq(verify_payload(P("\"orig\":{\"uri\":\"@alice:tim.klinik.example.org\"}")), OK);
 #undef P
 }
@@ -340,31 +375,44 @@ Test(passport, demands_the_inviting_user)
 Test(passport, demands_the_invited_user)
 {
 #define P(dest) "{" dest "," IAT "," ORIG "}"
-	cr_assert_eq(verify_payload(P("\"dest\":{\"uri\":[\"matrix:u/mallory:tim.praxis.example.org\"]}")), ERR_PASSPORT_DEST);
-	cr_assert_eq(verify_payload(P("\"dest\":{\"uri\":[\"matrix:u/alice:tim.klinik.example.org\"]}")), ERR_PASSPORT_DEST);
+	cr_assert_eq(
+	    verify_payload(P("\"dest\":{\"uri\":[\"matrix:u/mallory:tim.praxis.example.org\"]}")),
+	    ERR_PASSPORT_DEST);
+	cr_assert_eq(
+	    verify_payload(P("\"dest\":{\"uri\":[\"matrix:u/alice:tim.klinik.example.org\"]}")),
+	    ERR_PASSPORT_DEST);
 	cr_assert_eq(verify_payload(P("\"dest\":{\"uri\":[]}")), ERR_PASSPORT_DEST);
 	cr_assert_eq(verify_payload(P("\"dest\":{\"tn\":[\"12155551212\"]}")), ERR_PASSPORT_DEST);
-	cr_assert_eq(verify_payload(P("\"dest\":{\"uri\":[\"sip:x@y\",\"matrix:u/bob:tim.PRAXIS.example.org\"],\"tn\":[]}")), OK);
+	cr_assert_eq(verify_payload(P("\"dest\":{\"uri\":[\"sip:x@y\",\"matrix:u/"
+				      "bob:tim.PRAXIS.example.org\"],\"tn\":[]}")),
+	    OK);
 #undef P
 }
 
 Test(passport, refuses_claims_of_another_form)
 {
 	static const char *const bad[] = {
-		"", "[]", "{}", "{" DEST "," IAT "}", "{" ORIG "," IAT "}",
+		"",
+		"[]",
+		"{}",
+		"{" DEST "," IAT "}",
+		"{" ORIG "," IAT "}",
 		"{" DEST "," IAT ",\"orig\":{}}",
 		"{" DEST "," IAT ",\"orig\":\"@alice:tim.klinik.example.org\"}",
 		"{" DEST "," IAT ",\"orig\":{\"uri\":[\"matrix:u/alice:tim.klinik.example.org\"]}}",
-		"{" DEST "," IAT ",\"orig\":{\"uri\":\"matrix:u/alice:tim.klinik.example.org\",\"tn\":\"1\"}}",
+		"{" DEST "," IAT
+		",\"orig\":{\"uri\":\"matrix:u/alice:tim.klinik.example.org\",\"tn\":\"1\"}}",
 		"{" DEST "," IAT ",\"orig\":{\"tn\":1}}",
 		"{" DEST "," IAT "," ORIG "," ORIG "}",
 		"{" DEST "," DEST "," IAT "," ORIG "}",
 		"{" ORIG "," IAT ",\"dest\":{}}",
 		"{" ORIG "," IAT ",\"dest\":[\"matrix:u/bob:tim.praxis.example.org\"]}",
 		"{" ORIG "," IAT ",\"dest\":{\"uri\":\"matrix:u/bob:tim.praxis.example.org\"}}",
-		"{" ORIG "," IAT ",\"dest\":{\"uri\":{\"0\":\"matrix:u/bob:tim.praxis.example.org\"}}}",
+		"{" ORIG "," IAT
+		",\"dest\":{\"uri\":{\"0\":\"matrix:u/bob:tim.praxis.example.org\"}}}",
 		"{" ORIG "," IAT ",\"dest\":{\"uri\":[1,\"matrix:u/bob:tim.praxis.example.org\"]}}",
-		"{" ORIG "," IAT ",\"dest\":{\"uri\":[\"matrix:u/bob:tim.praxis.example.org\",null]}}",
+		"{" ORIG "," IAT
+		",\"dest\":{\"uri\":[\"matrix:u/bob:tim.praxis.example.org\",null]}}",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -385,7 +433,8 @@ Test(passport, demands_a_recent_time_of_issue)
 	int64_t now = demands.now = clock_wall_s();
 
 	cr_assert_eq(verify_payload("{" DEST "," ORIG "}"), ERR_PASSPORT_IAT);
-	cr_assert_eq(verify_payload("{" DEST ",\"iat\":\"1443208345\"," ORIG "}"), ERR_PASSPORT_IAT);
+	cr_assert_eq(
+	    verify_payload("{" DEST ",\"iat\":\"1443208345\"," ORIG "}"), ERR_PASSPORT_IAT);
 	cr_assert_eq(verify_payload("{" DEST ",\"iat\":null," ORIG "}"), ERR_PASSPORT_IAT);
 	cr_assert_eq(verify_iat(now + 60), OK);
 	cr_assert_eq(verify_iat(now + 61), ERR_PASSPORT_FUTURE);
@@ -402,7 +451,8 @@ Test(passport, accepts_a_token_without_time_only_if_configured)
 {
 	demands.iat_optional = true;
 	cr_assert_eq(verify_payload("{" DEST "," ORIG "}"), OK);
-	cr_assert_eq(verify_payload("{" DEST ",\"iat\":\"1443208345\"," ORIG "}"), ERR_PASSPORT_IAT);
+	cr_assert_eq(
+	    verify_payload("{" DEST ",\"iat\":\"1443208345\"," ORIG "}"), ERR_PASSPORT_IAT);
 	cr_assert_eq(verify_payload("{" DEST ",\"iat\":1," ORIG "}"), ERR_PASSPORT_OLD);
 }
 
@@ -410,17 +460,23 @@ Test(passport, accepts_reals_as_time)
 {
 	char payload[512];
 
-	snprintf(payload, sizeof(payload), "{" DEST ",\"iat\":%lld.75," ORIG "}", (long long)clock_wall_s());
+	snprintf(payload, sizeof(payload), "{" DEST ",\"iat\":%lld.75," ORIG "}",
+	    (long long)clock_wall_s());
 	cr_assert_eq(verify_payload(payload), OK);
 }
 
 Test(passport, reports_the_first_reason_in_order)
 {
-	struct cert bad = { other_key, URL, { .key_usage = "", .from_days = -9, .to_days = -1 }, .untrusted = true };
+	struct cert bad = { other_key, URL, { .key_usage = "", .from_days = -9, .to_days = -1 },
+		.untrusted = true };
 
-	cr_assert_eq(verify_with(&bad, 1, key, "{\"alg\":\"RS256\",\"typ\":\"x\",\"ppt\":1}", "{}"), ERR_PASSPORT_SYNTAX);
-	cr_assert_eq(verify_with(&bad, 1, key, "{\"alg\":\"RS256\",\"typ\":\"x\",\"ppt\":1}", PAYLOAD), ERR_PASSPORT_TYPE);
-	cr_assert_eq(verify_with(&bad, 1, key, "{\"alg\":\"RS256\",\"typ\":\"passport\",\"ppt\":1}", PAYLOAD),
+	cr_assert_eq(verify_with(&bad, 1, key, "{\"alg\":\"RS256\",\"typ\":\"x\",\"ppt\":1}", "{}"),
+	    ERR_PASSPORT_SYNTAX);
+	cr_assert_eq(
+	    verify_with(&bad, 1, key, "{\"alg\":\"RS256\",\"typ\":\"x\",\"ppt\":1}", PAYLOAD),
+	    ERR_PASSPORT_TYPE);
+	cr_assert_eq(verify_with(&bad, 1, key, "{\"alg\":\"RS256\",\"typ\":\"passport\",\"ppt\":1}",
+			 PAYLOAD),
 	    ERR_PASSPORT_ALG);
 	cr_assert_eq(verify_with(&bad, 1, key, HEADER, PAYLOAD), ERR_PASSPORT_USAGE);
 	bad.want.key_usage = NULL;
@@ -442,10 +498,14 @@ Test(passport, reports_the_first_reason_in_order)
 Test(passport, accepts_the_fixed_vector)
 {
 	static const char token[] =
-	    "eyJhbGciOiJFUzI1NiIsInR5cCI6InBhc3Nwb3J0IiwieDV1IjoiaHR0cHM6Ly9yZWcuZXhhbXBsZS5vcmcvcGFzc3Bv"
-	    "cnQucGVtIn0.eyJkZXN0Ijp7InVyaSI6WyJtYXRyaXg6dS9ib2I6dGltLnByYXhpcy5leGFtcGxlLm9yZyJdfSwiaWF0"
-	    "IjoxNzAwMDAwMDAwLCJvcmlnIjp7InVyaSI6Im1hdHJpeDp1L2FsaWNlOnRpbS5rbGluaWsuZXhhbXBsZS5vcmcifX0"
-	    ".M5N6lo_qLN-ihXAmK-7SItcDf_bJDX05Fn1HrQ0XghGUI4SKRaSC2d9LZMVDmg5iUS2ogQFXMK4ni8lZ1Oip4g";
+	    "eyJhbGciOiJFUzI1NiIsInR5cCI6InBhc3Nwb3J0IiwieDV1IjoiaHR0cHM6Ly9yZWcuZXhhbXBsZS5vcmcvcG"
+	    "Fzc3Bv"
+	    "cnQucGVtIn0."
+	    "eyJkZXN0Ijp7InVyaSI6WyJtYXRyaXg6dS9ib2I6dGltLnByYXhpcy5leGFtcGxlLm9yZyJdfSwiaWF0"
+	    "IjoxNzAwMDAwMDAwLCJvcmlnIjp7InVyaSI6Im1hdHJpeDp1L2FsaWNlOnRpbS5rbGluaWsuZXhhbXBsZS5vcm"
+	    "cifX0"
+	    ".M5N6lo_qLN-ihXAmK-7SItcDf_"
+	    "bJDX05Fn1HrQ0XghGUI4SKRaSC2d9LZMVDmg5iUS2ogQFXMK4ni8lZ1Oip4g";
 	static const char pem[] =
 	    "-----BEGIN PUBLIC KEY-----\n"
 	    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEEr+4kE7DebrmX1+aVX7Osg9EuQM5\n"
@@ -478,21 +538,23 @@ Test(passport, uses_intermediates_of_the_file)
 	char *token = token_with(key, HEADER, PAYLOAD);
 	enum err why;
 
-	chain[1] = pki_certificate(sub_key, &(struct pki_certificate){ "sub", .is_ca = true, .issuer = ca,
-	                                        .issuer_key = ca_key });
-	chain[0] = pki_certificate(key, &(struct pki_certificate){ "signer", .issuer = chain[1],
-	                                    .issuer_key = sub_key });
+	chain[1] = pki_certificate(sub_key,
+	    &(struct pki_certificate){ "sub", .is_ca = true, .issuer = ca, .issuer_key = ca_key });
+	chain[0] = pki_certificate(
+	    key, &(struct pki_certificate){ "signer", .issuer = chain[1], .issuer_key = sub_key });
 	close(mkstemp(path));
 	demands.now = clock_wall_s();
 	for (size_t n = 1; n <= 2; n++) {
 		pki_write_pem(path, chain, n);
 		t = passport_trust_new(&file, 1, anchors, &why);
 		cr_assert(t != NULL);
-		cr_assert_eq(passport_verify(&arena, t, str_z(token), &demands), n == 2 ? OK : ERR_PASSPORT_CHAIN);
+		cr_assert_eq(passport_verify(&arena, t, str_z(token), &demands),
+		    n == 2 ? OK : ERR_PASSPORT_CHAIN);
 		drop(t);
 	}
 	t = passport_trust_new(&file, 1, NULL, &why);
-	cr_assert_eq(passport_verify(&arena, t, str_z(token), &demands), ERR_PASSPORT_CHAIN, "no anchors at all");
+	cr_assert_eq(passport_verify(&arena, t, str_z(token), &demands), ERR_PASSPORT_CHAIN,
+	    "no anchors at all");
 	drop(t);
 	unlink(path);
 	X509_free(chain[0]);

@@ -25,7 +25,7 @@ setup(void)
 	key = pki_key(PKI_BRAINPOOL);
 	root = pki_certificate(root_key, &(struct pki_certificate){ "root", .is_ca = true });
 	ca = pki_certificate(ca_key, &(struct pki_certificate){ "ca", .is_ca = true, .issuer = root,
-	                                 .issuer_key = root_key });
+					 .issuer_key = root_key });
 }
 
 static void
@@ -73,14 +73,16 @@ judge(X509 *cert, X509 *helper, X509 *anchor, struct x5c_demands demands)
 
 Test(x5c, accepts_a_chain_to_an_anchor)
 {
-	cr_assert_eq(judge(signer((struct pki_certificate){ 0 }), ca, root, (struct x5c_demands){ 0 }), OK);
+	cr_assert_eq(
+	    judge(signer((struct pki_certificate){ 0 }), ca, root, (struct x5c_demands){ 0 }), OK);
 }
 
 Test(x5c, accepts_a_pinned_intermediate_or_signer)
 {
 	X509 *cert = signer((struct pki_certificate){ 0 });
 
-	cr_assert_eq(judge(signer((struct pki_certificate){ 0 }), NULL, ca, (struct x5c_demands){ 0 }), OK);
+	cr_assert_eq(
+	    judge(signer((struct pki_certificate){ 0 }), NULL, ca, (struct x5c_demands){ 0 }), OK);
 	X509_up_ref(cert);
 	cr_assert_eq(judge(cert, NULL, cert, (struct x5c_demands){ 0 }), OK);
 	X509_free(cert);
@@ -89,19 +91,23 @@ Test(x5c, accepts_a_pinned_intermediate_or_signer)
 Test(x5c, refuses_what_leads_to_no_anchor)
 {
 	EVP_PKEY *stranger_key = pki_key(PKI_P256);
-	X509 *stranger = pki_certificate(stranger_key, &(struct pki_certificate){ "root", .is_ca = true });
-	X509 *no_ca = pki_certificate(stranger_key, &(struct pki_certificate){ "no ca", .issuer = ca,
-	                                                .issuer_key = ca_key });
+	X509 *stranger =
+	    pki_certificate(stranger_key, &(struct pki_certificate){ "root", .is_ca = true });
+	X509 *no_ca = pki_certificate(
+	    stranger_key, &(struct pki_certificate){ "no ca", .issuer = ca, .issuer_key = ca_key });
 	struct x5c_demands any = { 0 };
 
 	cr_assert_eq(judge(signer((struct pki_certificate){ 0 }), NULL, root, any), ERR_X5C_CHAIN);
-	cr_assert_eq(judge(signer((struct pki_certificate){ 0 }), ca, stranger, any), ERR_X5C_CHAIN);
+	cr_assert_eq(
+	    judge(signer((struct pki_certificate){ 0 }), ca, stranger, any), ERR_X5C_CHAIN);
 	cr_assert_eq(judge(signer((struct pki_certificate){ 0 }), ca, NULL, any), ERR_X5C_CHAIN);
-	cr_assert_eq(judge(signer((struct pki_certificate){ .issuer = no_ca, .issuer_key = stranger_key }),
-	                 no_ca, ca, any),
+	cr_assert_eq(
+	    judge(signer((struct pki_certificate){ .issuer = no_ca, .issuer_key = stranger_key }),
+		no_ca, ca, any),
 	    ERR_X5C_CHAIN, "issued by a certificate that may not issue");
-	cr_assert_eq(judge(signer((struct pki_certificate){ .issuer = ca, .issuer_key = stranger_key }), ca,
-	                 root, any),
+	cr_assert_eq(
+	    judge(signer((struct pki_certificate){ .issuer = ca, .issuer_key = stranger_key }), ca,
+		root, any),
 	    ERR_X5C_CHAIN, "issuer's name with another key");
 	X509_free(stranger);
 	X509_free(no_ca);
@@ -114,11 +120,14 @@ Test(x5c, judges_dates_at_the_time_asked_for)
 	struct x5c_demands before = { .at = clock_wall_s() - 2 * DAY };
 	struct x5c_demands now = { 0 };
 
-	cr_assert_eq(judge(signer((struct pki_certificate){ 0 }), ca, root, later), ERR_X5C_VALIDITY);
-	cr_assert_eq(judge(signer((struct pki_certificate){ 0 }), ca, root, before), ERR_X5C_VALIDITY);
+	cr_assert_eq(
+	    judge(signer((struct pki_certificate){ 0 }), ca, root, later), ERR_X5C_VALIDITY);
+	cr_assert_eq(
+	    judge(signer((struct pki_certificate){ 0 }), ca, root, before), ERR_X5C_VALIDITY);
 	cr_assert_eq(judge(signer((struct pki_certificate){ .to_days = 90 }), ca, root, later),
 	    ERR_X5C_VALIDITY, "its issuer has expired");
-	cr_assert_eq(judge(signer((struct pki_certificate){ .from_days = -9, .to_days = -1 }), ca, root, now),
+	cr_assert_eq(judge(signer((struct pki_certificate){ .from_days = -9, .to_days = -1 }), ca,
+			 root, now),
 	    ERR_X5C_VALIDITY);
 	cr_assert_eq(judge(signer((struct pki_certificate){ .from_days = 1 }), ca, root, now),
 	    ERR_X5C_VALIDITY);
@@ -144,11 +153,14 @@ Test(x5c, demands_the_digital_signature_usage)
 {
 	struct x5c_demands now = { 0 };
 
-	cr_assert_eq(judge(signer((struct pki_certificate){ .key_usage = "" }), ca, root, now), ERR_X5C_USAGE);
-	cr_assert_eq(judge(signer((struct pki_certificate){ .key_usage = "keyEncipherment" }), ca, root, now),
+	cr_assert_eq(judge(signer((struct pki_certificate){ .key_usage = "" }), ca, root, now),
 	    ERR_X5C_USAGE);
-	cr_assert_eq(judge(signer((struct pki_certificate){ .key_usage = "nonRepudiation,digitalSignature" }),
-	                 ca, root, now),
+	cr_assert_eq(judge(signer((struct pki_certificate){ .key_usage = "keyEncipherment" }), ca,
+			 root, now),
+	    ERR_X5C_USAGE);
+	cr_assert_eq(judge(signer((struct pki_certificate){
+			       .key_usage = "nonRepudiation,digitalSignature" }),
+			 ca, root, now),
 	    OK);
 }
 
@@ -158,12 +170,16 @@ Test(x5c, demands_role_and_name_when_configured)
 	struct x5c_demands broken = { .role = "not an oid" };
 
 	cr_assert_eq(judge(signer((struct pki_certificate){ .role = ROLE }), ca, root, role), OK);
-	cr_assert_eq(judge(signer((struct pki_certificate){ .role = ROLE ".1" }), ca, root, role), ERR_X5C_ROLE);
+	cr_assert_eq(judge(signer((struct pki_certificate){ .role = ROLE ".1" }), ca, root, role),
+	    ERR_X5C_ROLE);
 	cr_assert_eq(judge(signer((struct pki_certificate){ 0 }), ca, root, role), ERR_X5C_ROLE);
-	cr_assert_eq(judge(signer((struct pki_certificate){ .role = ROLE }), ca, root, broken), ERR_X5C_ROLE);
+	cr_assert_eq(judge(signer((struct pki_certificate){ .role = ROLE }), ca, root, broken),
+	    ERR_X5C_ROLE);
 	cr_assert_eq(judge(signer((struct pki_certificate){ "list" }), ca, root, name), OK);
-	cr_assert_eq(judge(signer((struct pki_certificate){ "List" }), ca, root, name), ERR_X5C_ROLE);
-	cr_assert_eq(judge(signer((struct pki_certificate){ "list2" }), ca, root, name), ERR_X5C_ROLE);
+	cr_assert_eq(
+	    judge(signer((struct pki_certificate){ "List" }), ca, root, name), ERR_X5C_ROLE);
+	cr_assert_eq(
+	    judge(signer((struct pki_certificate){ "list2" }), ca, root, name), ERR_X5C_ROLE);
 }
 
 static enum err
@@ -184,7 +200,8 @@ Test(x5c, parses_one_to_eight_certificates)
 	for (int n = 0; n <= X5C_MAX + 1; n++) {
 		char *longer;
 
-		cr_assert(asprintf(&longer, "%s%s\"%s\"", n > 0 ? json : "", n > 0 ? "," : "", one) > 0);
+		cr_assert(
+		    asprintf(&longer, "%s%s\"%s\"", n > 0 ? json : "", n > 0 ? "," : "", one) > 0);
 		free(json);
 		json = longer;
 		cr_assert(asprintf(&longer, "[%s]", json) > 0);
@@ -216,8 +233,9 @@ Test(x5c, refuses_what_is_no_certificate)
 	cr_assert_eq(parse("[1]"), ERR_X5C_SYNTAX);
 	cr_assert_eq(parse("[\"\"]"), ERR_X5C_SYNTAX);
 	cr_assert_eq(parse("[\"AAAA\"]"), ERR_X5C_SYNTAX);
-	cr_assert_eq(parse("[\"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEEr+4kE7DebrmX1+aVX7Osg9EuQM5nkrvdyVthRNmCmoM"
-	                   "Kyj4tiH4fvIbyp8aR89FumjwDev/E2yx1ZZgoePJVw==\"]"),
+	cr_assert_eq(parse("[\"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEEr+4kE7DebrmX1+"
+			   "aVX7Osg9EuQM5nkrvdyVthRNmCmoM"
+			   "Kyj4tiH4fvIbyp8aR89FumjwDev/E2yx1ZZgoePJVw==\"]"),
 	    ERR_X5C_SYNTAX, "a bare public key, as was seen in 2023");
 }
 
