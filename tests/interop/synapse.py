@@ -174,6 +174,7 @@ class Synapse:
                 "destination_max_retry_interval": "2s",
             },
             "rc_message": plenty,
+            "rc_room_creation": plenty,
             "rc_registration": plenty,
             "rc_joins": {"local": plenty, "remote": plenty},
             "rc_invites": {"per_room": plenty, "per_user": plenty, "per_issuer": plenty},

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+# Real Synapse servers and a real client; no part of `make check`, for it downloads and wants root or sudo.
+check-interop: schleuse-proxy$(EXEEXT)
+	SCHLEUSE_BUILD='$(abs_builddir)' PYTHON3='$(PYTHON3)' '$(abs_srcdir)/tests/interop/run'
+.PHONY: check-interop
+EXTRA_DIST += \
+	tests/interop/bootstrap-synapse \
+	tests/interop/conftest.py \
+	tests/interop/federation.py \
+	tests/interop/person.py \
+	tests/interop/run \
+	tests/interop/synapse.py \
+	tests/interop/test_client.py \
+	tests/interop/test_invites.py \
+	tests/interop/test_members.py \
+	tests/interop/test_rooms.py
