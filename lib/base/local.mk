@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 libschleuse_a_SOURCES += lib/base/arena.c
 libschleuse_a_SOURCES += lib/base/arena.h
+libschleuse_a_SOURCES += lib/base/base64.c
+libschleuse_a_SOURCES += lib/base/base64.h
 libschleuse_a_SOURCES += lib/base/buf.c
 libschleuse_a_SOURCES += lib/base/buf.h
 libschleuse_a_SOURCES += lib/base/clock.c

@@ -1,6 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-libschleuse_a_SOURCES += lib/matrix/base64.c
-libschleuse_a_SOURCES += lib/matrix/base64.h
 libschleuse_a_SOURCES += lib/matrix/canonical.c
 libschleuse_a_SOURCES += lib/matrix/canonical.h
 libschleuse_a_SOURCES += lib/matrix/canonical_rewrite.c
