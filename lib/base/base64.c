@@ -32,7 +32,8 @@ static const unsigned char url[256] = { LETTERS, OTHERS('-', '_') };
 /* The last two or three characters; one alone cannot be.  unused: the bits that stand for nothing
  * may be set. */
 static bool
-decode_rest(const unsigned char value[256], bool unused, const unsigned char *s, size_t n, unsigned char *o)
+decode_rest(
+    const unsigned char value[256], bool unused, const unsigned char *s, size_t n, unsigned char *o)
 {
 	unsigned a, b, c;
 
@@ -52,7 +53,8 @@ decode_rest(const unsigned char value[256], bool unused, const unsigned char *s,
 }
 
 static bool
-decode(const unsigned char value[256], bool unused, struct str in, unsigned char *o, size_t cap, size_t *out_n)
+decode(const unsigned char value[256], bool unused, struct str in, unsigned char *o, size_t cap,
+    size_t *out_n)
 {
 	const unsigned char *s = (const unsigned char *)in.p;
 	size_t whole = in.n / 4, rest = in.n % 4;

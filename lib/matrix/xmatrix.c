@@ -7,7 +7,7 @@
 #include <sodium.h>
 
 #include "lib/base/base64.h"
-#include "lib/matrix/jsontext.h"
+#include "lib/base/jsontext.h"
 #include "lib/matrix/name.h"
 
 #define SCHEME STR("X-Matrix")
