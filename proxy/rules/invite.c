@@ -11,6 +11,7 @@
 #include "proxy/rules/rules.h"
 
 #define PASSPORT_EVENT STR("de.gematik.ti-messenger.passport")
+#define PASSPORTS_MAX  8 /* tokens verified for one invite; there is one per user, a peer could send more */
 
 static bool
 lives_on(struct str mxid, struct str server)
@@ -49,9 +50,22 @@ check_sides(const struct judged *j, const struct invite *in)
 	return OK;
 }
 
-/* Verifies every matching entry of one invite_room_state; *err is OK once one of them is good. */
+/* The state key says whose PASSporT an event holds: it is the user's ID or, because no room version of
+ * the specification lets anybody set state under another user's ID, the ID behind an underscore. */
+static bool
+is_for(struct arena *a, struct str key, struct str user)
+{
+	struct str text;
+
+	if (json_is(key, user))
+		return true;
+	text = json_text(a, key);
+	return text.n == user.n + 1 && text.p[0] == '_' && str_eq(str_from(text, 1), user);
+}
+
+/* Verifies the matching entries of one invite_room_state; *err is OK once one of them is good. */
 static void
-check_state(struct judged *j, const struct invite *in, struct str state, enum err *err)
+check_state(struct judged *j, const struct invite *in, struct str state, size_t *tried, enum err *err)
 {
 	const struct passport_demands demands = {
 		.orig = in->sender,
@@ -69,9 +83,11 @@ check_state(struct judged *j, const struct invite *in, struct str state, enum er
 		struct str token;
 
 		if (!json_is(json_get(entry, STR("type")), PASSPORT_EVENT) ||
-		    !json_is(json_get(entry, STR("state_key")), in->invitee) ||
+		    !is_for(j->arena, json_get(entry, STR("state_key")), in->invitee) ||
 		    !json_is(json_get(entry, STR("sender")), in->sender))
 			continue;
+		if ((*tried)++ == PASSPORTS_MAX)
+			return;
 		token = json_text(j->arena, json_get(json_get(entry, STR("content")), STR("token")));
 		*err = token.n == 0 ? ERR_PASSPORT_SYNTAX
 		    : j->federation->passports == NULL ? ERR_PASSPORT_CERTIFICATE
@@ -86,6 +102,7 @@ rule_invite(struct judged *j)
 	struct str event = v2 ? json_get(j->content, STR("event")) : j->content;
 	struct invite *in = j->invites = arena_alloc(j->arena, sizeof(*in));
 	enum err err = in != NULL ? read_event(j, event, in) : ERR_MEMORY;
+	size_t tried = 0;
 
 	if (err == OK)
 		err = check_sides(j, in);
@@ -94,7 +111,7 @@ rule_invite(struct judged *j)
 	j->n_invites = 1;
 	err = ERR_PASSPORT_MISSING;
 	if (v2)
-		check_state(j, in, json_get(j->content, STR("invite_room_state")), &err);
-	check_state(j, in, json_get(json_get(event, STR("unsigned")), STR("invite_room_state")), &err);
+		check_state(j, in, json_get(j->content, STR("invite_room_state")), &tried, &err);
+	check_state(j, in, json_get(json_get(event, STR("unsigned")), STR("invite_room_state")), &tried, &err);
 	return err;
 }
