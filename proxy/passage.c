@@ -425,6 +425,20 @@ extra_fields(struct passage *p)
 	return out;
 }
 
+/* An invite the homeserver has accepted will come a second time, as an event in a transaction.  Before the sender
+ * learns of it, so that the event cannot be faster. */
+static void
+on_head(void *arg, int status)
+{
+	struct passage *p = arg;
+	bool invite = p->j.route->rule == RULE_INVITE || p->j.route->rule == RULE_INVITE_V1;
+
+	if (invite && status / 100 == 2 && p->j.n_invites == 1 &&
+	    !lookups_note_invite(p->w, p->j.service, &p->j.invites[0]))
+		log_error("%016llx out of memory: an accepted invite is not remembered; its event will be refused",
+		    (unsigned long long)p->ex->id);
+}
+
 static void
 relay(struct passage *p, struct upstream *up)
 {
@@ -437,6 +451,7 @@ relay(struct passage *p, struct upstream *up)
 		.fields_max = c->fields_max,
 		.first_byte_timeout = p->j.route->slow ? c->upstream_slow_timeout : c->upstream_timeout,
 		.idle_timeout = c->upstream_timeout,
+		.on_head = on_head,
 	};
 
 	p->state = RELAY;
@@ -558,6 +573,16 @@ judge_facts(struct passage *p)
 	return OK;
 }
 
+static bool
+carries_xmatrix(const struct passage *p)
+{
+	const struct h1_field *f = h1_find(&p->ex->req, H1_F_AUTHORIZATION);
+
+	while (f != NULL && !xmatrix_is(f->value))
+		f = h1_next(&p->ex->req, f);
+	return f != NULL;
+}
+
 /* Whether the request must be authenticated as a homeserver's. */
 static bool
 is_authenticated(const struct passage *p)
@@ -566,8 +591,10 @@ is_authenticated(const struct passage *p)
 
 	if (r->api != API_FEDERATION)
 		return false;
-	return !(r->open == OPEN_VERSION && p->j.service->version_open) &&
-	    !(r->open == OPEN_OPENID && p->j.service->openid_open);
+	/* Who shows credentials where none are needed is judged by them. */
+	return !((r->open == OPEN_VERSION && p->j.service->version_open) ||
+		   (r->open == OPEN_OPENID && p->j.service->openid_open)) ||
+	    carries_xmatrix(p);
 }
 
 static bool
@@ -575,17 +602,6 @@ guards_displayname(const struct passage *p)
 {
 	return p->j.route->api == API_CLIENT && p->j.route->rule != RULE_NONE &&
 	    p->j.service->displayname_rule != RULE_OFF;
-}
-
-/* An invite that is let through will come a second time as an event in a transaction. */
-static enum err
-note_invite(struct passage *p)
-{
-	bool invite = p->j.route->rule == RULE_INVITE || p->j.route->rule == RULE_INVITE_V1;
-
-	if (!invite || p->j.n_invites != 1)
-		return OK;
-	return lookups_note_invite(p->w, p->j.service, &p->j.invites[0]) ? OK : ERR_MEMORY;
 }
 
 static void
@@ -613,8 +629,6 @@ advance(struct passage *p)
 		return;
 	if (err == OK)
 		err = judge_facts(p);
-	if (err == OK)
-		err = note_invite(p);
 	if (err == OK)
 		dial(p);
 	else
@@ -665,6 +679,8 @@ check_listener(const struct passage *p)
 	enum route_api api = p->j.route->api;
 	enum listener_kind kind = p->listener->kind;
 
+	if (api == API_INTERNAL)
+		return ERR_ADMIN_PATH;
 	if (api == API_ADMIN)
 		return !p->j.service->admin_paths ? ERR_ADMIN_PATH : kind & LISTEN_CLIENTS ? OK : ERR_UNRECOGNIZED;
 	if (api == API_CLIENT)

@@ -124,7 +124,8 @@ static const struct route table[] = {
 	{ "*", "/_matrix/static/**", CLI },
 	{ "*", "/_matrix/consent", CLI },
 	/* --- administrative --- */
-	{ "*", "/_synapse/**", API_ADMIN },
+	{ "*", "/_synapse/admin/**", API_ADMIN },
+	{ "*", "/_synapse/**", API_INTERNAL },
 };
 
 const struct route *

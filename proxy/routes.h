@@ -17,6 +17,7 @@ enum route_api {
 	API_FEDERATION,  /* X-Matrix and membership unless open */
 	API_KEYS,        /* /_matrix/key: no authentication (T-10) */
 	API_ADMIN,       /* administrative: refused unless configured */
+	API_INTERNAL,    /* of the homeserver's own processes: never served */
 	API_NONE
 };
 

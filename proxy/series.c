@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-static const char *const apis[] = { "client", "federation", "key", "admin", "none" };
+static const char *const apis[] = { "client", "federation", "key", "admin", "internal", "none" };
 static const char *const classes[] = { "none", "1xx", "2xx", "3xx", "4xx", "5xx" };
 
 static struct metric_row rows[S_COUNT] = {

@@ -489,8 +489,11 @@ fact_drop(struct fact_cache *c, struct str key)
 void
 fact_clear(struct fact_cache *c)
 {
-	LIST_FOR (node, &c->idle)
-		forget(LIST_ENTRY(node, struct entry, place));
+	struct list *first;
+
+	/* Each becomes busy until the task has run; one may also evict another. */
+	while ((first = list_first(&c->idle)) != NULL)
+		forget(LIST_ENTRY(first, struct entry, place));
 	LIST_FOR (node, &c->busy)
 		forget(LIST_ENTRY(node, struct entry, place));
 }

@@ -3,8 +3,8 @@
  * fetch - libcurl's multi interface on the loop.
  *
  * A fetch resolves one endpoint after the other and tries their addresses one after the other; one
- * attempt is one easy handle, told by CURLOPT_CONNECT_TO to go to that address.  A redirect starts again with
- * the new URL.  What curl reports is judged in a deferred task, never inside curl.
+ * attempt is one easy handle, told by CURLOPT_CONNECT_TO to go to that address.  A redirect starts
+ * again with the new URL.  What curl reports is judged in a deferred task, never inside curl.
  */
 #include "lib/http/fetch.h"
 
@@ -131,7 +131,8 @@ on_curl_timer(CURLM *multi, long ms, void *arg)
 static void
 on_socket(evutil_socket_t fd, short what, void *arg)
 {
-	act(arg, fd, (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0));
+	act(arg, fd,
+	    (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0));
 }
 
 static void
@@ -148,7 +149,8 @@ on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *of_socke
 {
 	struct fetcher *f = arg;
 	struct watch *w = of_socket;
-	short events = (short)((what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0));
+	short events =
+	    (short)((what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0));
 
 	if (what == CURL_POLL_REMOVE) {
 		if (w != NULL)
@@ -177,8 +179,9 @@ on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
 	struct fetch *x = arg;
 
-	if (a->family == AF_UNIX ? x->unix_path == NULL
-				 : !x->local && !x->fetcher->private_addresses && !address_is_public(&a->addr)) {
+	if (a->family == AF_UNIX
+		? x->unix_path == NULL
+		: !x->local && !x->fetcher->private_addresses && !address_is_public(&a->addr)) {
 		x->refused_address = true;
 		return CURL_SOCKET_BAD;
 	}
@@ -247,9 +250,9 @@ static bool
 set_fields(struct fetch *x)
 {
 	return (x->host == NULL || add_field(x, "Host", x->host)) &&
-	    (x->authorization == NULL || add_field(x, "Authorization", x->authorization)) &&
-	    (x->etag == NULL || add_field(x, "If-None-Match", x->etag)) &&
-	    (x->post == NULL || add_field(x, "Content-Type", "application/json"));
+	       (x->authorization == NULL || add_field(x, "Authorization", x->authorization)) &&
+	       (x->etag == NULL || add_field(x, "If-None-Match", x->etag)) &&
+	       (x->post == NULL || add_field(x, "Content-Type", "application/json"));
 }
 
 static bool
@@ -259,12 +262,13 @@ set_place(struct fetch *x)
 	const struct address *a = &x->addrs[x->at_addr];
 
 	if (x->unix_path != NULL)
-		return curl_easy_setopt(x->easy, CURLOPT_UNIX_SOCKET_PATH, x->unix_path) == CURLE_OK;
+		return curl_easy_setopt(x->easy, CURLOPT_UNIX_SOCKET_PATH, x->unix_path) ==
+		       CURLE_OK;
 	snprintf(text, sizeof(text), "::%s:%u", address_text(a, literal),
 	    a->sa.sa_family == AF_INET6 ? ntohs(a->in6.sin6_port) : ntohs(a->in.sin_port));
 	x->connect_to = curl_slist_append(NULL, text);
 	return x->connect_to != NULL &&
-	    curl_easy_setopt(x->easy, CURLOPT_CONNECT_TO, x->connect_to) == CURLE_OK;
+	       curl_easy_setopt(x->easy, CURLOPT_CONNECT_TO, x->connect_to) == CURLE_OK;
 }
 
 #define SET(opt, value) (curl_easy_setopt(x->easy, CURLOPT_##opt, value) == CURLE_OK)
@@ -273,20 +277,25 @@ static bool
 set_options(struct fetch *x)
 {
 	bool ok = SET(PRIVATE, x) && SET(URL, x->url) && SET(NOSIGNAL, 1L) && SET(PROXY, "") &&
-	    SET(NOPROXY, "*") && SET(FOLLOWLOCATION, 0L) && SET(FORBID_REUSE, 1L) && SET(FRESH_CONNECT, 1L) &&
-	    SET(PATH_AS_IS, 1L) && SET(HTTP_VERSION, CURL_HTTP_VERSION_1_1) &&
-	    SET(PROTOCOLS_STR, x->local ? "http,https" : "https") && SET(USERAGENT, "schleuse/" PACKAGE_VERSION) &&
-	    SET(SSLVERSION, CURL_SSLVERSION_TLSv1_2) && SET(SSL_VERIFYPEER, 1L) && SET(SSL_VERIFYHOST, 2L) &&
-	    SET(CAINFO, NULL) && SET(CAPATH, NULL) && SET(NETRC, CURL_NETRC_IGNORED) &&
-	    SET(WRITEFUNCTION, on_body) && SET(WRITEDATA, x) && SET(HEADERFUNCTION, on_header) &&
-	    SET(HEADERDATA, x) && SET(OPENSOCKETFUNCTION, on_open_socket) && SET(OPENSOCKETDATA, x) &&
-	    SET(CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS) && SET(HTTPHEADER, x->fields);
+		  SET(NOPROXY, "*") && SET(FOLLOWLOCATION, 0L) && SET(FORBID_REUSE, 1L) &&
+		  SET(FRESH_CONNECT, 1L) && SET(PATH_AS_IS, 1L) &&
+		  SET(HTTP_VERSION, CURL_HTTP_VERSION_1_1) &&
+		  SET(PROTOCOLS_STR, x->local ? "http,https" : "https") &&
+		  SET(USERAGENT, "schleuse/" PACKAGE_VERSION) &&
+		  SET(SSLVERSION, CURL_SSLVERSION_TLSv1_2) && SET(SSL_VERIFYPEER, 1L) &&
+		  SET(SSL_VERIFYHOST, 2L) && SET(CAINFO, NULL) && SET(CAPATH, NULL) &&
+		  SET(NETRC, CURL_NETRC_IGNORED) && SET(WRITEFUNCTION, on_body) &&
+		  SET(WRITEDATA, x) && SET(HEADERFUNCTION, on_header) && SET(HEADERDATA, x) &&
+		  SET(OPENSOCKETFUNCTION, on_open_socket) && SET(OPENSOCKETDATA, x) &&
+		  SET(CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS) && SET(HTTPHEADER, x->fields);
 
-	/* Without TLS in this libcurl, or with another library than OpenSSL, https must fail here. */
+	/* Without TLS in this libcurl, or with another library than OpenSSL, https must fail here.
+	 */
 	if (ok && strncmp(x->url, "https:", 6) == 0)
 		ok = SET(SSL_CTX_FUNCTION, on_ssl_ctx) && SET(SSL_CTX_DATA, x);
 	if (ok && x->post != NULL)
-		ok = SET(POST, 1L) && SET(POSTFIELDS, x->post) && SET(POSTFIELDSIZE, (long)x->post_len);
+		ok = SET(POST, 1L) && SET(POSTFIELDS, x->post) &&
+		     SET(POSTFIELDSIZE, (long)x->post_len);
 	return ok;
 }
 
@@ -413,10 +422,11 @@ endpoint_of_url(struct fetch *x)
 	CURLU *u = curl_url();
 	char *scheme = NULL, *host = NULL, *port = NULL, *user = NULL;
 	bool ok = u != NULL && curl_url_set(u, CURLUPART_URL, x->url, 0) == CURLUE_OK &&
-	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-	    curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-	    curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-	    curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_NO_USER; /* we bring no credentials */
+		  curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+		  curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+		  curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+		  curl_url_get(u, CURLUPART_USER, &user, 0) ==
+		      CURLUE_NO_USER; /* we bring no credentials */
 
 	ok = ok && (strcmp(scheme, "https") == 0 || (x->local && strcmp(scheme, "http") == 0));
 	if (ok && x->n_via == 0)
@@ -670,7 +680,8 @@ fetch_anchors(const char *ca_file, bool ca_system)
 	if (ca_system && X509_STORE_set_default_paths(s) != 1)
 		log_warn("fetch: the system's CA certificates cannot be read");
 	if (ca_file != NULL && X509_STORE_load_file(s, ca_file) != 1) {
-		log_error("fetch: no CA certificate can be read from %s; it must be a PEM file", ca_file);
+		log_error(
+		    "fetch: no CA certificate can be read from %s; it must be a PEM file", ca_file);
 		X509_STORE_free(s);
 		return NULL;
 	}

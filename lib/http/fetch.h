@@ -2,9 +2,9 @@
 /*
  * fetch - one small HTTP answer from elsewhere, for the control thread's look-ups.
  *
- * Names are resolved by our resolver and connections go only to those addresses; unless allowed, only
- * to public ones.  No proxy, no cookies, no reuse of connections; TLS 1.2 or later; HTTP/1.1.  libcurl
- * appears nowhere else.
+ * Names are resolved by our resolver and connections go only to those addresses; unless allowed,
+ * only to public ones.  No proxy, no cookies, no reuse of connections; TLS 1.2 or later; HTTP/1.1.
+ * libcurl appears nowhere else.
  */
 #ifndef SCHLEUSE_HTTP_FETCH_H
 #define SCHLEUSE_HTTP_FETCH_H
@@ -14,7 +14,7 @@
 #include "lib/net/loop.h"
 #include "lib/net/resolver.h"
 
-#define FETCH_HEADER_MAX 256   /* longer values of a header we look at count as absent */
+#define FETCH_HEADER_MAX 256 /* longer values of a header we look at count as absent */
 #define FETCH_MAX_ENDPOINTS 16
 
 struct fetcher;
@@ -39,10 +39,11 @@ struct fetch_endpoint {
 	uint16_t port;
 };
 
-struct fetch_request { /* copied */
-	const char *url;           /* https://…; its host is verified in the certificate and sent as SNI */
-	const char *host;          /* Host field; NULL: from the URL */
-	const struct fetch_endpoint *via; /* where to connect, in order; n_via == 0: the URL's host and port */
+struct fetch_request {    /* copied */
+	const char *url;  /* https://…; its host is verified in the certificate and sent as SNI */
+	const char *host; /* Host field; NULL: from the URL */
+	const struct fetch_endpoint
+	    *via; /* where to connect, in order; n_via == 0: the URL's host and port */
 	size_t n_via;
 	X509_STORE *anchors;       /* instead of the fetcher's; a reference is taken */
 	bool local;                /* our own homeserver: http:// and any address are allowed */
@@ -56,15 +57,16 @@ struct fetch_request { /* copied */
 };
 
 struct fetch_result {
-	enum err err; /* OK: an HTTP answer is here, whatever its status; else ERR_DNS, ERR_ADDRESS, ERR_CONNECT, ERR_TLS,
-		       * ERR_TIMEOUT, ERR_TOO_LARGE, ERR_HTTP_ANSWER (malformed, or a redirect that is not allowed), ERR_MEMORY */
+	enum err err; /* OK: an HTTP answer is here, whatever its status; else ERR_DNS, ERR_ADDRESS,
+		       * ERR_CONNECT, ERR_TLS, ERR_TIMEOUT, ERR_TOO_LARGE, ERR_HTTP_ANSWER
+		       * (malformed, or a redirect that is not allowed), ERR_MEMORY */
 	int status;
 	struct str body;
 	const char *cache_control, *expires, *etag; /* "" if absent */
 };
 
-/* fn is called later exactly once unless cancelled; the result is valid during the call.  NULL: out of memory or a malformed
- * request, nobody is called.  The handle is invalid from the call on. */
+/* fn is called later exactly once unless cancelled; the result is valid during the call.  NULL: out
+ * of memory or a malformed request, nobody is called.  The handle is invalid from the call on. */
 struct fetch *fetch_start(struct fetcher *f, const struct fetch_request *req,
     void (*fn)(void *arg, const struct fetch_result *r), void *arg) MUST_CHECK;
 void fetch_cancel(struct fetch *x); /* NULL is allowed */

@@ -261,6 +261,8 @@ begin_response(struct forward *f, size_t len)
 	}
 	f->response_head = true;
 	h1_body_init(&f->body, &f->resp, UINT64_MAX);
+	if (f->how.on_head != NULL)
+		f->how.on_head(f->arg, f->resp.status);
 	return exchange_head(f->ex, &f->resp) ? OK : ERR_MEMORY;
 }
 

@@ -20,6 +20,7 @@ struct forward_request {
 	size_t fields_max;
 	clock_ms first_byte_timeout; /* from the last request byte to the first response byte */
 	clock_ms idle_timeout;       /* without progress in mid body */
+	void (*on_head)(void *arg, int status); /* the final status is known, nothing of it sent yet; may be NULL */
 };
 
 struct forward {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * discovery - one `struct hunt` per name being looked up; enter() starts the step, its callback says
- * how it ended and discovery_next() which one follows.
+ * discovery - one `struct hunt` per name being looked up; enter() starts the step, its callback
+ * says how it ended and discovery_next() which one follows.
  */
 #include "lib/matrix/discovery.h"
 
@@ -20,8 +20,8 @@
 #define LIFETIME_MIN (5 * MINUTE_MS)
 #define LIFETIME_DEFAULT (24 * HOUR_MS)
 #define LIFETIME_MAX (48 * HOUR_MS)
-#define LIFETIME_NONE HOUR_MS      /* the server has no valid .well-known */
-#define GRACE_MS (2 * HOUR_MS)     /* served beyond its lifetime while a refresh runs or fails */
+#define LIFETIME_NONE HOUR_MS  /* the server has no valid .well-known */
+#define GRACE_MS (2 * HOUR_MS) /* served beyond its lifetime while a refresh runs or fails */
 #define REDIRECTS 5
 
 struct discovery {
@@ -37,7 +37,7 @@ struct hunt {
 	struct discovery *d;
 	struct fetch *fetch;
 	struct resolver_req req;
-	struct server_name name;      /* being pursued: the key's, then the delegated one */
+	struct server_name name; /* being pursued: the key's, then the delegated one */
 	enum discovery_step step;
 	bool delegated;
 	clock_ms lifetime;
@@ -121,7 +121,9 @@ from_cache_control(struct str directives, clock_ms *lifetime)
 		}
 		if (str_eq_ci(str_trim(name), STR("max-age"))) {
 			if (!str_to_u64(value, INT32_MAX, &seconds))
-				seconds = value.n > 0 && strspn(value.p, "0123456789") >= value.n ? INT32_MAX : 0;
+				seconds = value.n > 0 && strspn(value.p, "0123456789") >= value.n
+					      ? INT32_MAX
+					      : 0;
 			*lifetime = bounded(seconds * SECOND_MS);
 			decided = true;
 		}
@@ -241,7 +243,8 @@ fail(struct hunt *h, enum err err)
 	char id[17];
 	clock_ms wait = backoff_fail(h->d->backoff, str_of(h->key, h->key_len));
 
-	log_info("discovery: failed server=%s reason=%s", log_id(str_of(h->key, h->key_len), id), err_name(err));
+	log_info("discovery: failed server=%s reason=%s", log_id(str_of(h->key, h->key_len), id),
+	    err_name(err));
 	end(h, fact_negative(err, wait));
 }
 
@@ -258,8 +261,8 @@ succeed(struct hunt *h, const struct fetch_endpoint *at, size_t n)
 
 static void enter(struct hunt *h, enum discovery_step step);
 
-/* A network failure says nothing about the delegation: while we hold one, it stays (an error answer makes
- * the cache keep it); otherwise the search goes on, and is repeated soon. */
+/* A network failure says nothing about the delegation: while we hold one, it stays (an error answer
+ * makes the cache keep it); otherwise the search goes on, and is repeated soon. */
 static bool
 keep_old(struct hunt *h)
 {
@@ -277,7 +280,8 @@ on_well_known(void *arg, const struct fetch_result *r)
 	h->fetch = NULL;
 	if (r->err != OK || r->status >= 500) {
 		if (keep_old(h)) {
-			end(h, fact_negative(ERR_HTTP_ANSWER, backoff_fail(h->d->unreachable, key)));
+			end(h,
+			    fact_negative(ERR_HTTP_ANSWER, backoff_fail(h->d->unreachable, key)));
 			return;
 		}
 		h->lifetime = backoff_fail(h->d->unreachable, key);
@@ -305,7 +309,8 @@ ask_well_known(struct hunt *h)
 		.max_bytes = DISCOVERY_WELL_KNOWN_MAX,
 		.timeout_ms = h->d->cfg.timeout_ms / 2 };
 
-	snprintf(url, sizeof(url), "https://" STR_FMT "/.well-known/matrix/server", STR_ARG(h->name.host));
+	snprintf(url, sizeof(url), "https://" STR_FMT "/.well-known/matrix/server",
+	    STR_ARG(h->name.host));
 	h->fetch = fetch_start(h->d->cfg.fetcher, &req, on_well_known, h);
 	if (h->fetch == NULL)
 		fail(h, ERR_MEMORY);
@@ -389,7 +394,8 @@ look_up(void *arg, struct fact_cache *c, struct str key, const void *input)
 	struct hunt *h = key.n <= NAME_MAX_LEN ? calloc(1, sizeof(*h)) : NULL;
 
 	if (h == NULL) {
-		fact_answer(c, key, fact_negative(key.n <= NAME_MAX_LEN ? ERR_MEMORY : ERR_SERVER_NAME, 0));
+		fact_answer(
+		    c, key, fact_negative(key.n <= NAME_MAX_LEN ? ERR_MEMORY : ERR_SERVER_NAME, 0));
 		return;
 	}
 	h->d = d;

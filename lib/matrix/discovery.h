@@ -2,9 +2,9 @@
 /*
  * discovery - where a Matrix server name points (Matrix server-server API, "Server discovery").
  *
- * Runs on the control thread; one fact cache by server name.  A name that has an IP literal or a port is
- * answered without asking anyone; else .well-known, SRV _matrix-fed and _matrix, port 8448.  Whether a name is
- * worth asking about (membership) is the caller's business: ask that first.
+ * Runs on the control thread; one fact cache by server name.  A name that has an IP literal or a
+ * port is answered without asking anyone; else .well-known, SRV _matrix-fed and _matrix, port 8448.
+ * Whether a name is worth asking about (membership) is the caller's business: ask that first.
  */
 #ifndef SCHLEUSE_MATRIX_DISCOVERY_H
 #define SCHLEUSE_MATRIX_DISCOVERY_H
@@ -17,10 +17,12 @@
 #define DISCOVERY_PORT 8448
 
 struct discovery_target {
-	struct fact fact;     /* err: ERR_SERVER_NAME, ERR_DNS, ERR_TIMEOUT, ERR_NOT_FOUND (SRV: not offered), ERR_MEMORY */
-	const char *tls_name; /* in the certificate, and SNI unless an IP literal (IPv6 in brackets) */
-	const char *host;     /* Host field */
-	size_t n;             /* where to connect, in order; a name still has to be resolved */
+	struct fact fact; /* err: ERR_SERVER_NAME, ERR_DNS, ERR_TIMEOUT, ERR_NOT_FOUND (SRV: not
+			     offered), ERR_MEMORY */
+	const char
+	    *tls_name;    /* in the certificate, and SNI unless an IP literal (IPv6 in brackets) */
+	const char *host; /* Host field */
+	size_t n;         /* where to connect, in order; a name still has to be resolved */
 	struct fetch_endpoint at[];
 };
 
@@ -30,42 +32,44 @@ struct discovery_config {
 	struct fetcher *fetcher;   /* not owned */
 	struct resolver *resolver; /* not owned */
 	size_t max_entries, max_pending;
-	clock_ms timeout_ms;       /* of one whole discovery */
+	clock_ms timeout_ms; /* of one whole discovery */
 	clock_ms negative_ttl, negative_ttl_max;
 };
 
 struct discovery *discovery_new(struct loop *loop, const struct discovery_config *cfg) MUST_CHECK;
 void discovery_free(struct discovery *d); /* waiting askers are cancelled without a call */
 
-/* For fact_get(): key is the server name as X-Matrix has it, the value a struct discovery_target if err is OK. */
+/* For fact_get(): key is the server name as X-Matrix has it, the value a struct discovery_target if
+ * err is OK. */
 struct fact_cache *discovery_cache(struct discovery *d);
 
 /* Makes `req` ask the target for `path` (url must hold it all).  false: url is too small. */
-bool discovery_request(const struct discovery_target *t, const char *path, char *url, size_t url_size,
-    struct fetch_request *req) MUST_CHECK;
+bool discovery_request(const struct discovery_target *t, const char *path, char *url,
+    size_t url_size, struct fetch_request *req) MUST_CHECK;
 
 /* --- pure parts --- */
 
 enum discovery_step {
-	DISCOVERY_DIRECT,     /* IP literal or port: connect there */
+	DISCOVERY_DIRECT, /* IP literal or port: connect there */
 	DISCOVERY_WELL_KNOWN,
-	DISCOVERY_SRV_FED,    /* _matrix-fed._tcp */
-	DISCOVERY_SRV_OLD,    /* _matrix._tcp, deprecated */
-	DISCOVERY_DEFAULT,    /* A/AAAA, port 8448 */
+	DISCOVERY_SRV_FED, /* _matrix-fed._tcp */
+	DISCOVERY_SRV_OLD, /* _matrix._tcp, deprecated */
+	DISCOVERY_DEFAULT, /* A/AAAA, port 8448 */
 	DISCOVERY_DONE,
 	DISCOVERY_FAILED,
 };
 
 /* The first step for a name, or for the name a delegation gave. */
 enum discovery_step discovery_first(const struct server_name *n, bool delegated);
-/* The step after `s` which ended with `err`.  For DISCOVERY_WELL_KNOWN, OK means that discovery goes on with
- * discovery_first() of the delegated name. */
+/* The step after `s` which ended with `err`.  For DISCOVERY_WELL_KNOWN, OK means that discovery
+ * goes on with discovery_first() of the delegated name. */
 enum discovery_step discovery_next(enum discovery_step s, enum err err);
 
 /* The name in m.server, in `out`; n == 0 if the answer is not a valid delegation. */
 struct str discovery_delegation(struct str body, char out[NAME_MAX_LEN + 1]);
 
-/* How long a valid .well-known answer may be used: Cache-Control, then Expires; 24 h if silent; 5 min to 48 h. */
+/* How long a valid .well-known answer may be used: Cache-Control, then Expires; 24 h if silent; 5
+ * min to 48 h. */
 clock_ms discovery_lifetime(const char *cache_control, const char *expires, int64_t now_s);
 
 #endif

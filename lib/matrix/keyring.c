@@ -136,14 +136,17 @@ on_place(void *arg, const struct fact *f)
 {
 	struct quest *q = arg;
 	const struct discovery_target *t = (const struct discovery_target *)(const void *)f;
-	char path[NAME_MAX_LEN * 3 + 64] = "/_matrix/key/v2/server", url[sizeof(path) + NAME_MAX_LEN + 16];
-	struct fetch_request req = { .max_bytes = KEYRING_ANSWER_MAX, .timeout_ms = q->k->cfg.timeout_ms };
+	char path[NAME_MAX_LEN * 3 + 64] = "/_matrix/key/v2/server",
+				     url[sizeof(path) + NAME_MAX_LEN + 16];
+	struct fetch_request req = { .max_bytes = KEYRING_ANSWER_MAX,
+		.timeout_ms = q->k->cfg.timeout_ms };
 
 	if (f->err != OK) {
 		place_failed(q, f->err);
 		return;
 	}
-	/* A server name is made of characters a path may hold; brackets of IPv6 are understood as well. */
+	/* A server name is made of characters a path may hold; brackets of IPv6 are understood as
+	 * well. */
 	if (q->place > 0)
 		snprintf(path, sizeof(path), "/_matrix/key/v2/query/" STR_FMT, STR_ARG(key_of(q)));
 	if (!discovery_request(t, path, url, sizeof(url), &req)) {
@@ -172,7 +175,8 @@ look_up(void *arg, struct fact_cache *c, struct str key, const void *input)
 	struct quest *q = key.n <= NAME_MAX_LEN ? calloc(1, sizeof(*q)) : NULL;
 
 	if (q == NULL) {
-		fact_answer(c, key, fact_negative(key.n <= NAME_MAX_LEN ? ERR_MEMORY : ERR_SERVER_NAME, 0));
+		fact_answer(
+		    c, key, fact_negative(key.n <= NAME_MAX_LEN ? ERR_MEMORY : ERR_SERVER_NAME, 0));
 		return;
 	}
 	q->k = k;

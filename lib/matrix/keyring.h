@@ -2,17 +2,19 @@
 /*
  * keyring - the signing keys of other servers, looked up and kept (FD-5.2.1.2-10).
  *
- * Control thread; one fact cache of struct serverkeys by server name.  The server itself is asked first,
- * where discovery says it is; if that fails, the configured notaries, one after the other.  Either way only the
- * server's own signature counts.
+ * Control thread; one fact cache of struct serverkeys by server name.  The server itself is asked
+ * first, where discovery says it is; if that fails, the configured notaries, one after the other.
+ * Either way only the server's own signature counts.
  *
- * Keys are fresh for half of their remaining validity, at most ttl_max, and usable until they expire.
- * A failure is remembered 30 s at first (negative_ttl), doubled up to an hour (negative_ttl_max); keys still
- * usable go on being served meanwhile.  Membership comes first: never ask for a server that is not listed.
+ * Keys are fresh for half of their remaining validity, at most ttl_max, and usable until they
+ * expire. A failure is remembered 30 s at first (negative_ttl), doubled up to an hour
+ * (negative_ttl_max); keys still usable go on being served meanwhile.  Membership comes first:
+ * never ask for a server that is not listed.
  *
- * Errors in the fact: of discovery (ERR_SERVER_NAME, ERR_DNS, ERR_NOT_FOUND, ERR_TIMEOUT), of the connection (ERR_ADDRESS,
- * ERR_CONNECT, ERR_TLS, ERR_TIMEOUT, ERR_TOO_LARGE), ERR_HTTP_ANSWER (status other than 200), ERR_KEYS_* (what is wrong
- * with the answer), ERR_OVERLOAD, ERR_MEMORY.  With notaries it is the origin's error, not theirs.
+ * Errors in the fact: of discovery (ERR_SERVER_NAME, ERR_DNS, ERR_NOT_FOUND, ERR_TIMEOUT), of the
+ * connection (ERR_ADDRESS, ERR_CONNECT, ERR_TLS, ERR_TIMEOUT, ERR_TOO_LARGE), ERR_HTTP_ANSWER
+ * (status other than 200), ERR_KEYS_* (what is wrong with the answer), ERR_OVERLOAD, ERR_MEMORY.
+ * With notaries it is the origin's error, not theirs.
  */
 #ifndef SCHLEUSE_MATRIX_KEYRING_H
 #define SCHLEUSE_MATRIX_KEYRING_H
@@ -33,7 +35,7 @@ struct keyring_config {
 	const char *const *notaries; /* server names; copied */
 	size_t n_notaries;
 	size_t max_entries, max_pending;
-	clock_ms timeout_ms;         /* of one request */
+	clock_ms timeout_ms; /* of one request */
 	clock_ms ttl_max, negative_ttl, negative_ttl_max;
 };
 
@@ -42,7 +44,8 @@ void keyring_free(struct keyring *k); /* waiting askers are cancelled without a 
 
 struct fact_cache *keyring_cache(struct keyring *k);
 
-/* `younger_than` for fact_get() when what is held lacks a key ID: not younger than this and it does. */
+/* `younger_than` for fact_get() when what is held lacks a key ID: not younger than this and it
+ * does. */
 static inline clock_ms
 keyring_younger_than(clock_ms now)
 {

@@ -75,7 +75,7 @@ address_is_public(const struct sockaddr *sa)
 	if (a.sa.sa_family == AF_INET)
 		return !IN_ANY((const uint8_t *)&a.in.sin_addr, refused_v4);
 	return has_prefix(a.in6.sin6_addr.s6_addr, &global_v6) &&
-	    !IN_ANY(a.in6.sin6_addr.s6_addr, refused_v6);
+	       !IN_ANY(a.in6.sin6_addr.s6_addr, refused_v6);
 }
 
 bool

@@ -2,8 +2,8 @@
 /*
  * address - IP addresses: literals, and which of them are public.
  *
- * Names given by other servers decide where we connect to; only addresses of the public Internet may
- * be reached that way (no SSRF).  Pure.
+ * Names given by other servers decide where we connect to; only addresses of the public Internet
+ * may be reached that way (no SSRF).  Pure.
  */
 #ifndef SCHLEUSE_NET_ADDRESS_H
 #define SCHLEUSE_NET_ADDRESS_H
@@ -22,8 +22,10 @@ struct address {
 	socklen_t len;
 };
 
-/* An IPv4 dotted quad or an IPv6 address, with or without brackets, no zone.  false: not a literal. */
-bool address_parse(struct str literal, uint16_t port, struct address *out) __attribute__((warn_unused_result));
+/* An IPv4 dotted quad or an IPv6 address, with or without brackets, no zone.  false: not a literal.
+ */
+bool address_parse(struct str literal, uint16_t port, struct address *out)
+    __attribute__((warn_unused_result));
 
 /* From a sockaddr of either family; false for any other family. */
 bool address_from(const struct sockaddr *sa, uint16_t port, struct address *out)
@@ -34,7 +36,8 @@ bool address_from(const struct sockaddr *sa, uint16_t port, struct address *out)
 char *address_text(const struct address *a, char out[ADDRESS_TEXT_MAX]);
 
 /* Whether sa is a unicast address of the public Internet (IANA special-purpose registries).  Other
- * families are not.  Addresses that embed an IPv4 address (6to4, Teredo, NAT64, mapped) are refused. */
+ * families are not.  Addresses that embed an IPv4 address (6to4, Teredo, NAT64, mapped) are
+ * refused. */
 bool address_is_public(const struct sockaddr *sa);
 bool address_is_loopback(const struct sockaddr *sa);
 

@@ -110,12 +110,19 @@ loop_free(struct loop *l)
 	free(l);
 }
 
+/* One batch: what is deferred meanwhile waits for the next turn, so that no task can keep the loop from
+ * its descriptors. */
 static void
 run_tasks(struct loop *l)
 {
-	struct list *node;
+	struct list *node, batch;
 
+	list_init(&batch);
 	while ((node = list_first(&l->tasks)) != NULL) {
+		list_remove(node);
+		list_append(&batch, node);
+	}
+	while ((node = list_first(&batch)) != NULL) {
 		struct task *t = LIST_ENTRY(node, struct task, node);
 
 		list_remove(node);
@@ -177,14 +184,15 @@ void
 loop_run(struct loop *l)
 {
 	while (!atomic_load_explicit(&l->stop, memory_order_relaxed)) {
-		event_base_loop(l->base, EVLOOP_ONCE);
+		event_base_loop(l->base, EVLOOP_ONCE | (list_empty(&l->tasks) ? 0 : EVLOOP_NONBLOCK));
 		l->now = clock_now();
 		run_timers(l);
 		run_tasks(l);
 		free_graves(l);
 		log_flush();
 	}
-	run_tasks(l);
+	while (!list_empty(&l->tasks))
+		run_tasks(l);
 	free_graves(l);
 	log_flush();
 }

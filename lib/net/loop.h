@@ -54,7 +54,7 @@ struct task {
 };
 
 void task_init(struct task *t, void (*fn)(void *arg), void *arg);
-void task_defer(struct loop *l, struct task *t); /* once, however often asked for */
+void task_defer(struct loop *l, struct task *t); /* once, however often asked for; from a task: in the next turn */
 void task_cancel(struct task *t);
 
 /* --- deferred free --- */

@@ -2,8 +2,8 @@
 /*
  * resolver - c-ares on the loop.
  *
- * c-ares cannot cancel one query, so each has an object of its own which outlives its asker; the answer
- * is copied into it and told from a deferred task.  A query is in `all` from start to end.
+ * c-ares cannot cancel one query, so each has an object of its own which outlives its asker; the
+ * answer is copied into it and told from a deferred task.  A query is in `all` from start to end.
  */
 #include "lib/net/resolver.h"
 
@@ -100,7 +100,8 @@ watch_of(struct resolver *r, ares_socket_t fd)
 {
 	struct watch *w;
 
-	LIST_FOR (node, &r->watches) {
+	LIST_FOR(node, &r->watches)
+	{
 		w = LIST_ENTRY(node, struct watch, node);
 		if (w->fd == fd)
 			return w;
@@ -311,7 +312,8 @@ bool
 resolver_addrs(struct resolver *r, struct str host, uint16_t port, struct resolver_req *req,
     void (*fn)(void *arg, enum err err, const struct address *addrs, size_t n), void *arg)
 {
-	const struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+	const struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC,
+		.ai_socktype = SOCK_STREAM };
 	char name[RESOLVER_NAME_MAX + 1];
 	struct resolver_query *q;
 
@@ -440,7 +442,8 @@ set_fixed(struct resolver *r, const struct resolver_config *cfg)
 		if (name == NULL)
 			return false;
 		r->fixed[r->n_fixed].name = str_z(name);
-		if (!address_parse(str_z(cfg->hosts[i].address), 0, &r->fixed[r->n_fixed++].address)) {
+		if (!address_parse(
+			str_z(cfg->hosts[i].address), 0, &r->fixed[r->n_fixed++].address)) {
 			log_error("resolver: fixed host %s: '%s' is not an IP address", name,
 			    cfg->hosts[i].address);
 			return false;
@@ -481,7 +484,8 @@ open_channel(struct resolver *r, const struct resolver_config *cfg)
 		.sock_state_cb_data = r };
 
 	return ares_init_options(&r->channel, &opt,
-		   ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB) == ARES_SUCCESS;
+		   ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB) ==
+	       ARES_SUCCESS;
 }
 
 struct resolver *

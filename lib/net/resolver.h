@@ -3,8 +3,8 @@
  * resolver - names to addresses (A, AAAA) and services (SRV), without blocking.
  *
  * Runs on one loop (the control thread's).  IP literals and the table of fixed hosts are answered
- * without DNS; a fixed host has no SRV records.  Every answer is a call from the loop, never from within the asking
- * function.  c-ares appears nowhere else.
+ * without DNS; a fixed host has no SRV records.  Every answer is a call from the loop, never from
+ * within the asking function.  c-ares appears nowhere else.
  */
 #ifndef SCHLEUSE_NET_RESOLVER_H
 #define SCHLEUSE_NET_RESOLVER_H
@@ -46,7 +46,8 @@ struct resolver_req {
 	struct resolver_query *query;
 	union {
 		void (*on_addrs)(void *arg, enum err err, const struct address *addrs, size_t n);
-		void (*on_services)(void *arg, enum err err, const struct resolver_service *s, size_t n);
+		void (*on_services)(
+		    void *arg, enum err err, const struct resolver_service *s, size_t n);
 	};
 	void *arg;
 };
@@ -54,15 +55,19 @@ struct resolver_req {
 void resolver_req_init(struct resolver_req *q);
 void resolver_cancel(struct resolver_req *q); /* may be called any time */
 
-/* OK with n >= 1; ERR_DNS: no such name, no address, or the name servers fail; ERR_TIMEOUT; ERR_MEMORY (false: not even
- * that can be said later, nobody is called). */
+/* OK with n >= 1; ERR_DNS: no such name, no address, or the name servers fail; ERR_TIMEOUT;
+ * ERR_MEMORY (false: not even that can be said later, nobody is called). */
 bool resolver_addrs(struct resolver *r, struct str host, uint16_t port, struct resolver_req *q,
-    void (*fn)(void *arg, enum err err, const struct address *addrs, size_t n), void *arg) MUST_CHECK;
+    void (*fn)(void *arg, enum err err, const struct address *addrs, size_t n),
+    void *arg) MUST_CHECK;
 
-/* SRV records of <service>.<host>, e.g. "_matrix-fed._tcp", in the order in which they should be tried (RFC 2782).
- * ERR_NOT_FOUND: the name servers say that there are none; ERR_DNS: they fail; ERR_TIMEOUT. */
-bool resolver_services(struct resolver *r, struct str service, struct str host, struct resolver_req *q,
-    void (*fn)(void *arg, enum err err, const struct resolver_service *s, size_t n), void *arg) MUST_CHECK;
+/* SRV records of <service>.<host>, e.g. "_matrix-fed._tcp", in the order in which they should be
+ * tried (RFC 2782). ERR_NOT_FOUND: the name servers say that there are none; ERR_DNS: they fail;
+ * ERR_TIMEOUT. */
+bool resolver_services(struct resolver *r, struct str service, struct str host,
+    struct resolver_req *q,
+    void (*fn)(void *arg, enum err err, const struct resolver_service *s, size_t n),
+    void *arg) MUST_CHECK;
 
 /* Sorts by priority, and by lot according to the weight within one priority. */
 void resolver_order(struct resolver_service *s, size_t n);

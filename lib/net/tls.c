@@ -28,6 +28,7 @@ struct identity {
 	size_t ocsp_len;
 	char **hosts;
 	size_t n_hosts;
+	unsigned char session_context[32]; /* of its name: stays the same over reloads */
 };
 
 struct tls_server {
@@ -139,22 +140,51 @@ find_host(const struct tls_server *t, struct str host, size_t *out)
 	return false;
 }
 
+/* The host name in a raw server_name extension (RFC 6066): list length, type, name length, name. */
+static bool
+raw_sni(SSL *ssl, struct str *out)
+{
+	const unsigned char *p;
+	size_t n, len;
+
+	*out = STR_NONE;
+	if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &p, &n))
+		return true;
+	if (n < 5 || p[2] != TLSEXT_NAMETYPE_host_name)
+		return false;
+	len = (size_t)p[3] << 8 | p[4];
+	if (len == 0 || len > n - 5)
+		return false;
+	*out = str_of((const char *)p + 5, len);
+	return true;
+}
+
+/* Before anything else is read, tickets included: so that a ticket opens only the service it was issued for. */
 static int
-on_sni(SSL *ssl, int *alert, void *arg)
+on_hello(SSL *ssl, int *alert, void *arg)
 {
 	struct tls_server *t = SSL_get_ex_data(ssl, server_index);
-	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	struct str name;
 	size_t i = t->fallback;
 
 	(void)arg;
-	if (name != NULL ? !find_host(t, str_z(name), &i) : i >= t->n) {
+	if (!raw_sni(ssl, &name) || (name.n > 0 ? !find_host(t, name, &i) : i >= t->n)) {
 		*alert = SSL_AD_UNRECOGNIZED_NAME;
-		return SSL_TLSEXT_ERR_ALERT_FATAL;
+		return SSL_CLIENT_HELLO_ERROR;
 	}
 	SSL_set_ex_data(ssl, choice_index, (void *)(uintptr_t)(i + 1));
-	if (SSL_get_SSL_CTX(ssl) != t->ids[i].ctx)
-		SSL_set_SSL_CTX(ssl, t->ids[i].ctx);
-	return SSL_TLSEXT_ERR_OK;
+	SSL_set_SSL_CTX(ssl, t->ids[i].ctx);
+	SSL_set_session_id_context(ssl, t->ids[i].session_context, sizeof(t->ids[i].session_context));
+	return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+static int
+on_sni(SSL *ssl, int *alert, void *arg)
+{
+	(void)ssl;
+	(void)alert;
+	(void)arg;
+	return SSL_TLSEXT_ERR_OK; /* the name was taken: on_hello() has used it */
 }
 
 static int
@@ -225,12 +255,12 @@ make_context(const struct tls_identity *id, const struct tls_server_config *cfg)
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_timeout(ctx, cfg->ticket_lifetime_s);
+	SSL_CTX_set_client_hello_cb(ctx, on_hello, NULL);
 	SSL_CTX_set_tlsext_servername_callback(ctx, on_sni);
 	SSL_CTX_set_tlsext_status_cb(ctx, on_status);
 	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
-	if (SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"schleuse", 8) != 1 ||
-	    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
+	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
 	    SSL_CTX_set_max_proto_version(ctx, cfg->tls13 ? TLS1_3_VERSION : TLS1_2_VERSION) != 1 ||
 	    SSL_CTX_set_cipher_list(ctx, SUITES12) != 1 || SSL_CTX_set_ciphersuites(ctx, SUITES13) != 1 ||
 	    SSL_CTX_set1_groups_list(ctx, groups) != 1 || SSL_CTX_set1_sigalgs_list(ctx, sigalgs) != 1 ||
@@ -245,6 +275,8 @@ static bool
 make_identity(struct identity *out, const struct tls_identity *id, const struct tls_server_config *cfg)
 {
 	out->ctx = make_context(id, cfg);
+	crypto_generichash(out->session_context, sizeof(out->session_context), (const unsigned char *)id->name,
+	    strlen(id->name), NULL, 0);
 	out->hosts = calloc(id->n_hosts + 1, sizeof(*out->hosts));
 	if (out->ctx == NULL || out->hosts == NULL)
 		return false;

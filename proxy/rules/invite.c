@@ -10,8 +10,8 @@
 #include "proxy/passport.h"
 #include "proxy/rules/rules.h"
 
+#define PASSPORT_TRIALS 4
 #define PASSPORT_EVENT STR("de.gematik.ti-messenger.passport")
-#define PASSPORTS_MAX  8 /* tokens verified for one invite; there is one per user, a peer could send more */
 
 static bool
 lives_on(struct str mxid, struct str server)
@@ -63,9 +63,10 @@ is_for(struct arena *a, struct str key, struct str user)
 	return text.n == user.n + 1 && text.p[0] == '_' && str_eq(str_from(text, 1), user);
 }
 
-/* Verifies the matching entries of one invite_room_state; *err is OK once one of them is good. */
+/* Verifies the matching entries of one invite_room_state; *err is OK once one of them is good.  Each costs a
+ * signature check, so there are only so many `trials` for one request. */
 static void
-check_state(struct judged *j, const struct invite *in, struct str state, size_t *tried, enum err *err)
+check_state(struct judged *j, const struct invite *in, struct str state, unsigned *trials, enum err *err)
 {
 	const struct passport_demands demands = {
 		.orig = in->sender,
@@ -79,15 +80,14 @@ check_state(struct judged *j, const struct invite *in, struct str state, size_t 
 	struct str entry;
 
 	json_begin(&it, state);
-	while (*err != OK && json_type(state) == JSON_ARRAY && json_next(&it, NULL, &entry)) {
+	while (*err != OK && *trials > 0 && json_type(state) == JSON_ARRAY && json_next(&it, NULL, &entry)) {
 		struct str token;
 
 		if (!json_is(json_get(entry, STR("type")), PASSPORT_EVENT) ||
 		    !is_for(j->arena, json_get(entry, STR("state_key")), in->invitee) ||
 		    !json_is(json_get(entry, STR("sender")), in->sender))
 			continue;
-		if ((*tried)++ == PASSPORTS_MAX)
-			return;
+		(*trials)--;
 		token = json_text(j->arena, json_get(json_get(entry, STR("content")), STR("token")));
 		*err = token.n == 0 ? ERR_PASSPORT_SYNTAX
 		    : j->federation->passports == NULL ? ERR_PASSPORT_CERTIFICATE
@@ -100,9 +100,9 @@ rule_invite(struct judged *j)
 {
 	bool v2 = j->route->rule == RULE_INVITE;
 	struct str event = v2 ? json_get(j->content, STR("event")) : j->content;
+	unsigned trials = PASSPORT_TRIALS;
 	struct invite *in = j->invites = arena_alloc(j->arena, sizeof(*in));
 	enum err err = in != NULL ? read_event(j, event, in) : ERR_MEMORY;
-	size_t tried = 0;
 
 	if (err == OK)
 		err = check_sides(j, in);
@@ -111,7 +111,7 @@ rule_invite(struct judged *j)
 	j->n_invites = 1;
 	err = ERR_PASSPORT_MISSING;
 	if (v2)
-		check_state(j, in, json_get(j->content, STR("invite_room_state")), &tried, &err);
-	check_state(j, in, json_get(json_get(event, STR("unsigned")), STR("invite_room_state")), &tried, &err);
+		check_state(j, in, json_get(j->content, STR("invite_room_state")), &trials, &err);
+	check_state(j, in, json_get(json_get(event, STR("unsigned")), STR("invite_room_state")), &trials, &err);
 	return err;
 }

@@ -34,7 +34,8 @@ open_tls(struct httpd *h)
 void
 httpd_open(struct httpd *h, bool tls)
 {
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(sa);
 
 	*h = (struct httpd){ 0 };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * httpd - a server in a thread of the test: one connection after the other, each with its canned reply.
+ * httpd - a server in a thread of the test: one connection after the other, each with its canned
+ * reply.
  *
- * TLS with a certificate made on the spot for the name "test", or plain; on a port of 127.0.0.1 or a
- * unix socket.  Failing to set up ends the test.
+ * TLS with a certificate made on the spot for the name "test", or plain; on a port of 127.0.0.1 or
+ * a unix socket.  Failing to set up ends the test.
  */
 #ifndef SCHLEUSE_TESTS_HTTPD_H
 #define SCHLEUSE_TESTS_HTTPD_H
@@ -17,9 +18,9 @@
 
 struct httpd {
 	int fd;
-	uint16_t port;          /* of TCP */
-	X509 *cert;             /* of TLS; its own issuer */
-	X509_STORE *anchors;    /* trusting cert */
+	uint16_t port;       /* of TCP */
+	X509 *cert;          /* of TLS; its own issuer */
+	X509_STORE *anchors; /* trusting cert */
 	EVP_PKEY *key;
 	SSL_CTX *tls;
 	const char *replies[HTTPD_REPLIES + 1];

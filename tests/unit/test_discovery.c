@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Matrix server-server API, "Server discovery"; what needs no network, and what fixed hosts stand in for. */
+/* Matrix server-server API, "Server discovery"; what needs no network, and what fixed hosts stand
+ * in for. */
 #include <criterion/criterion.h>
 
 #include "lib/matrix/discovery.h"
@@ -33,7 +34,8 @@ static const struct {
 Test(discovery, uses_an_answer_as_long_as_its_headers_say_within_bounds)
 {
 	for (size_t i = 0; i < sizeof(lifetimes) / sizeof(lifetimes[0]); i++)
-		cr_expect_eq(discovery_lifetime(lifetimes[i].cache_control, lifetimes[i].expires, NOW),
+		cr_expect_eq(
+		    discovery_lifetime(lifetimes[i].cache_control, lifetimes[i].expires, NOW),
 		    lifetimes[i].lifetime, "row %zu", i);
 }
 
@@ -86,7 +88,8 @@ Test(discovery, begins_with_the_first_step_that_applies)
 		struct server_name n;
 
 		cr_assert(name_parse(str_z(firsts[i].name), &n));
-		cr_expect_eq(discovery_first(&n, firsts[i].delegated), firsts[i].first, "row %zu", i);
+		cr_expect_eq(
+		    discovery_first(&n, firsts[i].delegated), firsts[i].first, "row %zu", i);
 	}
 }
 
@@ -109,7 +112,8 @@ static const struct {
 Test(discovery, falls_through_only_where_nothing_exists)
 {
 	for (size_t i = 0; i < sizeof(nexts) / sizeof(nexts[0]); i++)
-		cr_expect_eq(discovery_next(nexts[i].step, nexts[i].err), nexts[i].next, "row %zu", i);
+		cr_expect_eq(
+		    discovery_next(nexts[i].step, nexts[i].err), nexts[i].next, "row %zu", i);
 }
 
 /* --- whole discoveries, without network --- */
@@ -208,7 +212,7 @@ Test(discovery_whole, falls_back_to_port_8448)
 
 Test(discovery_whole, refuses_what_is_no_server_name)
 {
-	cr_assert_eq(discover(STR("a b")) ->fact.err, ERR_SERVER_NAME);
+	cr_assert_eq(discover(STR("a b"))->fact.err, ERR_SERVER_NAME);
 }
 
 Test(discovery_whole, is_freed_while_looking_up)

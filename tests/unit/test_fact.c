@@ -357,6 +357,25 @@ Test(fact, leaks_nothing_when_freed_with_look_ups_in_flight)
 	ask(2, STR("b"));
 }
 
+Test(fact, forgets_everything_when_cleared_while_over_its_bound)
+{
+	static const char keys[] = "abcdef";
+
+	fact_cache_free(cache);
+	open_cache(1, 6);
+	for (size_t i = 0; i < 6; i++)
+		ask(i, str_of(&keys[i], 1));
+	for (size_t i = 0; i < 3; i++)
+		fact_answer(cache, str_of(&keys[i], 1), positive(1000, 1000));
+	fact_clear(cache);
+	turn();
+	fact_clear(cache);
+	turn();
+	cr_assert_eq(askers[0].calls, 1);
+	cr_assert_eq(askers[5].calls, 0);
+	cr_assert_eq(fact_cache_count(cache), 3, "look-ups in flight go on");
+}
+
 static void
 stop(struct asker *a)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Against a server in a thread of the test.  The name "test" is in its certificate and a fixed host of
- * the resolver. */
+/* Against a server in a thread of the test.  The name "test" is in its certificate and a fixed host
+ * of the resolver. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -8,8 +8,9 @@
 #include "lib/http/fetch.h"
 #include "tests/unit/httpd.h"
 
-#define OK_REPLY \
-	"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nCache-Control: max-age=60\r\nETag:  \"v1\" \r\n\r\nhello"
+#define OK_REPLY                                                                                   \
+	"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nCache-Control: max-age=60\r\nETag:  \"v1\" "      \
+	"\r\n\r\nhello"
 
 static struct httpd server;
 static char url[128];
@@ -57,7 +58,8 @@ run(void)
 static void
 open_fetcher(bool private_addresses)
 {
-	const struct fetcher_config cfg = { .resolver = resolver, .private_addresses = private_addresses };
+	const struct fetcher_config cfg = { .resolver = resolver,
+		.private_addresses = private_addresses };
 
 	fetcher_free(fetcher);
 	fetcher = fetcher_new(loop, &cfg);
@@ -67,7 +69,8 @@ open_fetcher(bool private_addresses)
 static void
 setup(void)
 {
-	static const struct resolver_host hosts[] = { { "test", "127.0.0.1" }, { "other", "127.0.0.1" } };
+	static const struct resolver_host hosts[] = { { "test", "127.0.0.1" },
+		{ "other", "127.0.0.1" } };
 	const struct resolver_config rc = { .hosts = hosts, .n_hosts = 2 };
 
 	httpd_open(&server, true);
@@ -75,7 +78,9 @@ setup(void)
 	resolver = resolver_new(loop, &rc);
 	open_fetcher(true);
 	snprintf(url, sizeof(url), "https://test:%u/path?q", server.port);
-	req = (struct fetch_request){ .url = url, .anchors = server.anchors, .max_bytes = 1000, .timeout_ms = 20000 };
+	req = (struct fetch_request){
+		.url = url, .anchors = server.anchors, .max_bytes = 1000, .timeout_ms = 20000
+	};
 }
 
 static void
@@ -201,7 +206,8 @@ Test(fetch, follows_no_redirect_away_from_https)
 Test(fetch, follows_no_redirect_with_credentials)
 {
 	req.redirects = 5;
-	start("HTTP/1.1 302 Found\r\nLocation: https://a:b@test/\r\nContent-Length: 0\r\n\r\n", NULL);
+	start(
+	    "HTTP/1.1 302 Found\r\nLocation: https://a:b@test/\r\nContent-Length: 0\r\n\r\n", NULL);
 	run();
 	cr_assert_eq(got.err, ERR_HTTP_ANSWER);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The control thread's look-ups whole, down to a server on loopback: keys of other servers, the user
- * behind a token, the federation list. */
+/* The control thread's look-ups whole, down to a server on loopback: keys of other servers, the
+ * user behind a token, the federation list. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -57,8 +57,8 @@ wait_for(struct fact_cache *c, struct str key, const void *input)
 static void
 reply(size_t i, int status, const char *headers, const char *body)
 {
-	snprintf(texts[i], sizeof(texts[i]), "HTTP/1.1 %d X\r\n%sContent-Length: %zu\r\n\r\n%s", status, headers,
-	    strlen(body), body);
+	snprintf(texts[i], sizeof(texts[i]), "HTTP/1.1 %d X\r\n%sContent-Length: %zu\r\n\r\n%s",
+	    status, headers, strlen(body), body);
 	server.replies[i] = texts[i];
 }
 
@@ -148,12 +148,14 @@ key_answer(const char *name, char *out, size_t size)
 	crypto_sign_keypair(pk, sk);
 	sodium_bin2base64(pub, sizeof(pub), pk, 32, sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
 	snprintf(text, sizeof(text),
-	    "{\"server_name\":\"%s\",\"valid_until_ts\":%lld,\"verify_keys\":{\"ed25519:1\":{\"key\":\"%s\"}}}", name,
-	    until, pub);
+	    "{\"server_name\":\"%s\",\"valid_until_ts\":%lld,\"verify_keys\":{\"ed25519:1\":{"
+	    "\"key\":\"%s\"}}}",
+	    name, until, pub);
 	crypto_sign_detached(sig, NULL, (const unsigned char *)text, strlen(text), sk);
 	sodium_bin2base64(sig64, sizeof(sig64), sig, 64, sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
 	snprintf(out, size,
-	    "{\"server_name\":\"%s\",\"signatures\":{\"%s\":{\"ed25519:1\":\"%s\"}},\"valid_until_ts\":%lld,"
+	    "{\"server_name\":\"%s\",\"signatures\":{\"%s\":{\"ed25519:1\":\"%s\"}},\"valid_until_"
+	    "ts\":%lld,"
 	    "\"verify_keys\":{\"ed25519:1\":{\"key\":\"%s\"}}}",
 	    name, name, sig64, until, pub);
 }
@@ -161,7 +163,8 @@ key_answer(const char *name, char *out, size_t size)
 static const unsigned char *
 found_key(void)
 {
-	return serverkeys_find((const struct serverkeys *)(const void *)found, STR("ed25519:1"), clock_wall_ms());
+	return serverkeys_find(
+	    (const struct serverkeys *)(const void *)found, STR("ed25519:1"), clock_wall_ms());
 }
 
 TestSuite(keyring, .init = setup_keyring, .fini = teardown_keyring);
@@ -298,10 +301,13 @@ Test(homeserver, knows_user_role_and_display_name)
 	cr_assert_str_eq(a->user_id, "@b/ob:test");
 	cr_assert(a->is_admin);
 	cr_assert(a->has_displayname);
-	cr_assert_str_eq(a->displayname, "Dr. B\xc3\xb6" "b");
+	cr_assert_str_eq(a->displayname, "Dr. B\xc3\xb6"
+					 "b");
 	cr_assert_not_null(strstr(server.requests[0], "Authorization: Bearer token\r\n"));
-	cr_assert_not_null(strstr(server.requests[1], "GET /_synapse/admin/v1/users/%40b%2Fob%3Atest/admin HTTP"));
-	cr_assert_not_null(strstr(server.requests[2], "GET /_matrix/client/v3/profile/%40b%2Fob%3Atest/displayname"));
+	cr_assert_not_null(
+	    strstr(server.requests[1], "GET /_synapse/admin/v1/users/%40b%2Fob%3Atest/admin HTTP"));
+	cr_assert_not_null(strstr(
+	    server.requests[2], "GET /_matrix/client/v3/profile/%40b%2Fob%3Atest/displayname"));
 }
 
 Test(homeserver, takes_a_refusal_as_no_admin_and_a_404_as_no_name)
@@ -395,7 +401,8 @@ signed_list(int version)
 {
 	char payload[128], *header = pki_list_header("ES256", signer, NULL), *jws;
 
-	snprintf(payload, sizeof(payload), "{\"version\":%d,\"domainList\":[{\"domain\":\"a.example\"}]}", version);
+	snprintf(payload, sizeof(payload),
+	    "{\"version\":%d,\"domainList\":[{\"domain\":\"a.example\"}]}", version);
 	jws = pki_jws(signer_key, header, str_z(payload));
 	free(header);
 	return jws;
@@ -415,7 +422,9 @@ write_list(int version, time_t mtime)
 static void
 setup_list(void)
 {
-	struct pki_certificate want = { .is_ca = true, .key_usage = "critical,keyCertSign", .common_name = "ca" };
+	struct pki_certificate want = {
+		.is_ca = true, .key_usage = "critical,keyCertSign", .common_name = "ca"
+	};
 	struct fedstore_config cfg = { .name = "test", .max_bytes = 100000, .max_entries = 100 };
 
 	setup_with(true);
@@ -489,7 +498,8 @@ Test(fedsource, takes_a_file_as_of_its_modification_time)
 	write_list(3, 1700000000);
 	open_source(path("list.jws"), NULL);
 	first_look();
-	cr_assert_eq(fedsource_state(source).error, OK, "%s", err_name(fedsource_state(source).error));
+	cr_assert_eq(
+	    fedsource_state(source).error, OK, "%s", err_name(fedsource_state(source).error));
 	cr_assert_eq(fedsource_state(source).version, 3);
 	cr_assert_eq(fedsource_state(source).count, 1);
 	cr_assert_eq(told_as_of, 1700000000);
@@ -537,7 +547,8 @@ Test(fedsource, downloads_and_asks_again_only_for_changes)
 	httpd_start(&server);
 	open_source(NULL, url);
 	first_look();
-	cr_assert_eq(fedsource_state(source).error, OK, "%s", err_name(fedsource_state(source).error));
+	cr_assert_eq(
+	    fedsource_state(source).error, OK, "%s", err_name(fedsource_state(source).error));
 	cr_assert_eq(told_version, 7);
 	cr_assert_null(strstr(server.requests[0], "If-None-Match"));
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Against a name server in a thread of the test, which knows:
  *   _matrix-fed._tcp.srv.test  two services      none.test     exists, without any record
- *   a.test                     192.0.2.7         broken.test   SERVFAIL       anything else: NXDOMAIN */
+ *   a.test                     192.0.2.7         broken.test   SERVFAIL       anything else:
+ * NXDOMAIN */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <pthread.h>
@@ -166,7 +167,8 @@ ask_services(struct str host)
 	struct resolver_req q;
 
 	resolver_req_init(&q);
-	cr_assert(resolver_services(resolver, STR("_matrix-fed._tcp"), host, &q, on_services, NULL));
+	cr_assert(
+	    resolver_services(resolver, STR("_matrix-fed._tcp"), host, &q, on_services, NULL));
 	cr_assert_eq(got.calls, 0);
 	loop_run(loop);
 	cr_assert_eq(got.calls, 1);
@@ -177,7 +179,8 @@ static struct sockaddr_in sa;
 static void
 setup(void)
 {
-	static const struct resolver_host hosts[] = { { "Fixed.test", "192.0.2.1" }, { "fixed.test", "::1" } };
+	static const struct resolver_host hosts[] = { { "Fixed.test", "192.0.2.1" },
+		{ "fixed.test", "::1" } };
 	char text[32];
 	const char *nameservers[] = { text };
 	const struct resolver_config cfg = { hosts, 2, nameservers, 1, 2000, 3 };
@@ -304,7 +307,8 @@ Test(resolver, is_freed_with_queries_in_flight)
 
 Test(resolver_order, draws_only_within_one_priority)
 {
-	struct resolver_service s[] = { { "c", 1, 2, 0 }, { "a", 1, 1, 9 }, { "b", 1, 1, 0 }, { "d", 1, 3, 5 } };
+	struct resolver_service s[] = { { "c", 1, 2, 0 }, { "a", 1, 1, 9 }, { "b", 1, 1, 0 },
+		{ "d", 1, 3, 5 } };
 
 	for (int i = 0; i < 100; i++) {
 		resolver_order(s, 4);
