@@ -390,7 +390,7 @@ def invite_v2(
     if token is not None:
         state.append(passport.state_event(invited, token, sender))
     if "unsigned" in place:
-        event["unsigned"] = {"invite_room_state": state}
+        event["unsigned"] = {"invite_room_state": copy.deepcopy(state)}
     out: dict[str, Any] = {"room_version": "11", "event": event}
     out["invite_room_state"] = state if "request" in place else state[:1]
     return out
