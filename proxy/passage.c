@@ -689,12 +689,15 @@ check_listener(const struct passage *p)
 }
 
 static enum err
-check_body_length(const struct passage *p)
+limit_body(struct passage *p)
 {
 	bool inspected = is_authenticated(p) || (guards_displayname(p) && p->j.route->body == BODY_INSPECT);
 	uint64_t max = inspected ? body_limit(p) : p->conf->client_body_max;
 
-	return p->ex->req.framing == H1_LENGTH && p->ex->req.length > max ? ERR_BODY_SIZE : OK;
+	if (p->ex->req.framing == H1_LENGTH && p->ex->req.length > max)
+		return ERR_BODY_SIZE;
+	exchange_limit_body(p->ex, max);
+	return OK;
 }
 
 static enum err
@@ -710,7 +713,7 @@ judge_head(struct passage *p)
 	if (err == OK)
 		err = req->method == H1_CONNECT || req->method == H1_TRACE ? ERR_METHOD : check_listener(p);
 	if (err == OK)
-		err = check_body_length(p);
+		err = limit_body(p);
 	if (err == OK && is_authenticated(p))
 		err = judge_federation(p);
 	return err;

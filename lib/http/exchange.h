@@ -32,6 +32,7 @@ struct exchange_ops {
 	enum exchange_body (*peek)(struct exchange *ex, struct str *data, enum err *why);
 	void (*consume)(struct exchange *ex, size_t n);
 	void (*want_body)(struct exchange *ex, bool want);
+	void (*limit_body)(struct exchange *ex, uint64_t max);
 	bool (*head)(struct exchange *ex, const struct h1_head *resp);
 	size_t (*write)(struct exchange *ex, struct str data);
 	void (*flush)(struct exchange *ex);
@@ -77,6 +78,13 @@ static inline void
 exchange_want_body(struct exchange *ex, bool want)
 {
 	ex->ops->want_body(ex, want);
+}
+
+/* Lowers the ceiling of the body: beyond it, peek says BAD with ERR_BODY_SIZE.  Before any of it was read. */
+static inline void
+exchange_limit_body(struct exchange *ex, uint64_t max)
+{
+	ex->ops->limit_body(ex, max);
 }
 
 /* --- the response --- */

@@ -297,6 +297,15 @@ op_want_body(struct exchange *ex, bool wanted)
 	want(c);
 }
 
+static void
+op_limit_body(struct exchange *ex, uint64_t max)
+{
+	struct h1conn *c = conn_of(ex);
+
+	if (max < c->body.max)
+		c->body.max = max;
+}
+
 static bool
 put_field(struct buf *out, struct str name, struct str value)
 {
@@ -497,6 +506,7 @@ static const struct exchange_ops ops = {
 	.peek = op_peek,
 	.consume = op_consume,
 	.want_body = op_want_body,
+	.limit_body = op_limit_body,
 	.head = op_head,
 	.write = op_write,
 	.flush = op_flush,
