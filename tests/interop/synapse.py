@@ -61,6 +61,11 @@ def _free_port() -> int:
         return int(s.getsockname()[1])
 
 
+def _let_signals_in() -> None:
+    """A caller that waits for signals has them blocked, and a child inherits that."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
+
+
 def _alive(pid: int, *words: str) -> bool:
     """Whether the process exists and its command line has all the words (and is no zombie)."""
     try:
@@ -203,6 +208,7 @@ class Synapse:
                 stdout=out,
                 stderr=out,
                 start_new_session=not sudo,  # Ctrl-C is for us; sudo wants its terminal
+                preexec_fn=_let_signals_in,
             )
         return self
 
