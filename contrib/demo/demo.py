@@ -124,10 +124,13 @@ def demonstrate(options: argparse.Namespace) -> int:
         tour = Tour(world, screen)
         tour.clients()
         tour.members()
-        RealTour(tour).invites() if options.synapse else tour.invites()
+        real = RealTour(tour) if options.synapse else None
+        (real or tour).invites()
         tour.smuggling()
         tour.expulsion(lambda: processes.signal("proxy-praxis", signal.SIGHUP))
         show_how_to_go_on(world, tour)
+        if real:
+            real.how_to_log_in()
     except BaseException:
         processes.stop()
         raise

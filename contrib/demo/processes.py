@@ -23,9 +23,17 @@ def _start_time(pid: int) -> str | None:
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
-        return None
+        return None if Path("/proc/self").exists() else _session(pid)
     fields = text.rpartition(")")[2].split()
     return None if fields[0] == "Z" else fields[19]
+
+
+def _session(pid: int) -> str | None:
+    """In a bare root tree without /proc: each of ours leads a session of its own, few others do."""
+    try:
+        return "session" if os.getsid(pid) == pid else None
+    except OSError:
+        return None
 
 
 class Processes:

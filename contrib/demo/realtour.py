@@ -8,6 +8,7 @@ from typing import Any
 from sim import passport, wire
 from sim.xmatrix import path
 from tour import Tour
+from world import USERS
 
 # The room version in which somebody of higher power level may set a state event whose key is another
 # user's ID (MSC3757); the ordinary ones refuse the PASSporT's state event.
@@ -71,3 +72,17 @@ class RealTour:
         a = self.bob("PUT", self.in_room("send", "m.room.message", "1"), text)
         show("bob", "sends a message", a, 200)
         show("anna", "reads it", self.anna_sees("Good morning, Anna"), 200)
+
+    def how_to_log_in(self) -> None:
+        """What a Matrix client of the user's own needs."""
+        w = self.t.w
+        self.t.screen.title("To look around with a Matrix client:")
+        print("  Lines for /etc/hosts:")
+        for p in w.members:
+            print(f"    {p.address} {p.public_host} {p.host}")
+        print(f"  Certificate authority for the client or its browser (for this demonstration only): {w.ca}")
+        for p in w.members:
+            port = "" if 443 in p.more_ports else f":{p.port}"
+            users = ", ".join(USERS[p.label])
+            print(f"  {p.label}: homeserver https://{p.public_host}{port}, users {users}; "
+                  "the password is the user's name")

@@ -10,6 +10,7 @@ import copy
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -357,6 +358,7 @@ def open_world(setup: Callable[[World], object] | None, **how: Any) -> Iterator[
             w.stop()
         finally:
             open_worlds.remove(w)
+            shutil.rmtree(w.folder, ignore_errors=True)
 
 
 def member_event(sender: str, invited: str, room: str, membership: str = "invite") -> dict[str, Any]:
@@ -390,7 +392,7 @@ def invite_v2(
     if token is not None:
         state.append(passport.state_event(invited, token, sender))
     if "unsigned" in place:
-        event["unsigned"] = {"invite_room_state": state}
+        event["unsigned"] = {"invite_room_state": copy.deepcopy(state)}
     out: dict[str, Any] = {"room_version": "11", "event": event}
     out["invite_room_state"] = state if "request" in place else state[:1]
     return out

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[2]
-GENERATED = {"configure", "aclocal.m4", "config.h.in", "Makefile.in", "autom4te.cache", "build-aux"}
-DATA = {"corpus", "cases", "vectors", "__pycache__"}
+GENERATED = {"__pycache__", "configure", "aclocal.m4", "config.h.in", "Makefile.in", "autom4te.cache", "build-aux"}
+DATA = {"corpus", "cases", "vectors"}
 TEXTS = {".c", ".h", ".py", ".sh", ".mk", ".m4", ".ac", ".am", ".yaml", ".md", ".lua", ".in", ".5", ".8", ".supp"}
 
 
@@ -25,7 +25,7 @@ def load(path):
 def files():
     """The project's own files, in a clone as well as in an unpacked archive."""
     for folder, folders, names in os.walk(SOURCE):
-        folders[:] = [f for f in folders if f not in GENERATED and not f.startswith((".", "build"))
+        folders[:] = [f for f in folders if f not in GENERATED and not f.startswith((".", "_", "build"))
                       or f == ".ci"]
         for name in names:
             if name not in GENERATED and not name.endswith(("~", ".pyc")):

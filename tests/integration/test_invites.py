@@ -158,6 +158,20 @@ def test_a_token_for_somebody_else_in_the_state_does_not_count(world: World) -> 
     refused(world, put_invite(world, body))
 
 
+def test_state_key_behind_an_underscore(world: World) -> None:
+    """In ordinary rooms nobody may set state under another user's ID."""
+    body = invite_v2(world.bob, ANNA, token(world))
+    body["invite_room_state"][-1]["state_key"] = "_" + ANNA
+    assert put_invite(world, body).status == 200
+
+
+@pytest.mark.parametrize("key", ["", "_", "_@carl:alpha.test", "__" + ANNA, ANNA + "_", ANNA[1:]])
+def test_other_state_keys_do_not_count(world: World, key: str) -> None:
+    body = invite_v2(world.bob, ANNA, token(world))
+    body["invite_room_state"][-1]["state_key"] = key
+    refused(world, put_invite(world, body))
+
+
 def test_one_sound_token_suffices(world: World) -> None:
     """It proves what is to be proved, whatever lies beside it."""
     body = invite_v2(world.bob, ANNA, token(world), place=("request", "unsigned"))

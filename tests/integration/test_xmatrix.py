@@ -61,8 +61,10 @@ def test_header_forms(world: World, form: str) -> None:
     o, k, s, d = signed(world)
     if "sig={s}" in form and "/" in s:
         form = form.replace("sig={s}", 'sig="{s}"')  # "/" is no token character
-    a = world.peer(world.beta).send("GET", GET, None, form.format(o=o, k=k, s=s, d=d))
-    assert a.status == 200
+    value = form.format(o=o, k=k, s=s, d=d)
+    world.peer(world.beta).send("GET", GET, None, value)
+    # The stand-in is as picky as Synapse, so what counts is that the header got through to it.
+    assert world.homeserver.wait("/query/profile")[0].get("Authorization") == value
 
 
 @pytest.mark.parametrize("value", [None, "", "Bearer abc", "Basic YTpi"])

@@ -21,6 +21,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable
 
@@ -60,6 +61,11 @@ def _free_port() -> int:
         return int(s.getsockname()[1])
 
 
+def _let_signals_in() -> None:
+    """A caller that waits for signals has them blocked, and a child inherits that."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
+
+
 def _alive(pid: int, *words: str) -> bool:
     """Whether the process exists and its command line has all the words (and is no zombie)."""
     try:
@@ -96,7 +102,10 @@ class Synapse:
     def _lock_name(self) -> int:
         """Keeps the server name and its addresses for this process until it ends."""
         path = self.tree / "srv" / f"{self.name}.lock"
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # another user's will do
+        except FileNotFoundError:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         end = time.monotonic() + WAIT_FOR_NAME
         while True:
             try:
@@ -199,6 +208,7 @@ class Synapse:
                 stdout=out,
                 stderr=out,
                 start_new_session=not sudo,  # Ctrl-C is for us; sudo wants its terminal
+                preexec_fn=_let_signals_in,
             )
         return self
 
@@ -241,7 +251,8 @@ class Synapse:
         except (OSError, ValueError):
             return
         if _alive(pid, "synapse.app.homeserver", data.name):
-            os.kill(pid, how)
+            with suppress(PermissionError):  # another user's, left behind
+                os.kill(pid, how)
 
     def log_text(self) -> str:
         parts = [self.data / "output.log", self.log]

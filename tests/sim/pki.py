@@ -109,7 +109,7 @@ class Issued:
 
     def write(self, stem: Path) -> tuple[Path, Path]:
         """Writes <stem>.pem and <stem>.key; replaces both whole, the key readable to us only."""
-        cert, key = stem.with_suffix(".pem"), stem.with_suffix(".key")
+        cert, key = stem.with_name(stem.name + ".pem"), stem.with_name(stem.name + ".key")
         for path, data in ((key, self.key_pem), (cert, self.pem)):
             new = path.with_name(path.name + ".new")
             fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
