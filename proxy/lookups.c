@@ -124,14 +124,6 @@ lookups_drop(struct control *c)
 	}
 }
 
-static char *
-append(char *p, struct str s)
-{
-	if (s.n > 0)
-		memcpy(p, s.p, s.n);
-	return p + s.n;
-}
-
 static void
 ask(struct worker *w, enum kind kind, struct str key, clock_ms younger_than, struct str name, struct str token)
 {
@@ -146,7 +138,7 @@ ask(struct worker *w, enum kind kind, struct str key, clock_ms younger_than, str
 	q->key_n = key.n;
 	q->name_n = name.n;
 	q->token_n = token.n;
-	append(append(append(q->bytes, key), name), token);
+	str_put(str_put(str_put(q->bytes, key), name), token);
 	loop_post(control_loop(w->control), &q->letter);
 }
 

@@ -110,19 +110,6 @@ arena_bytes(struct arena *a, size_t n)
 	return take(a, n, 1);
 }
 
-struct str
-arena_dup(struct arena *a, struct str s)
-{
-	char *p = arena_bytes(a, s.n + 1);
-
-	if (p == NULL)
-		return STR_NONE;
-	if (s.n > 0)
-		memcpy(p, s.p, s.n);
-	p[s.n] = '\0';
-	return str_of(p, s.n);
-}
-
 char *
 arena_z(struct arena *a, struct str s)
 {
@@ -134,6 +121,14 @@ arena_z(struct arena *a, struct str s)
 		memcpy(p, s.p, s.n);
 	p[s.n] = '\0';
 	return p;
+}
+
+struct str
+arena_dup(struct arena *a, struct str s)
+{
+	char *p = arena_z(a, s);
+
+	return p != NULL ? str_of(p, s.n) : STR_NONE;
 }
 
 void

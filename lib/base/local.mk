@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 libschleuse_a_SOURCES += lib/base/arena.c
 libschleuse_a_SOURCES += lib/base/arena.h
+libschleuse_a_SOURCES += lib/base/base64.c
+libschleuse_a_SOURCES += lib/base/base64.h
 libschleuse_a_SOURCES += lib/base/buf.c
 libschleuse_a_SOURCES += lib/base/buf.h
 libschleuse_a_SOURCES += lib/base/clock.c
@@ -11,6 +13,8 @@ libschleuse_a_SOURCES += lib/base/fsutil.c
 libschleuse_a_SOURCES += lib/base/fsutil.h
 libschleuse_a_SOURCES += lib/base/hash.c
 libschleuse_a_SOURCES += lib/base/hash.h
+libschleuse_a_SOURCES += lib/base/jsontext.c
+libschleuse_a_SOURCES += lib/base/jsontext.h
 libschleuse_a_SOURCES += lib/base/list.h
 libschleuse_a_SOURCES += lib/base/log.c
 libschleuse_a_SOURCES += lib/base/log.h

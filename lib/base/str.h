@@ -47,6 +47,14 @@ str_from(struct str s, size_t at) /* the rest of s from byte `at`, at <= s.n */
 	return (struct str){ at > 0 ? s.p + at : s.p, s.n - at };
 }
 
+static inline char *
+str_put(char *out, struct str s) /* copies to out; returns the end of the copy */
+{
+	if (s.n > 0)
+		memcpy(out, s.p, s.n);
+	return out + s.n;
+}
+
 bool str_eq_ci(struct str a, struct str b);              /* ASCII letters of either case are equal */
 int str_cmp(struct str a, struct str b);                 /* like memcmp; a prefix sorts first */
 bool str_has_prefix(struct str s, struct str prefix);

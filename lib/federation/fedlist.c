@@ -12,8 +12,8 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "lib/base/base64.h"
 #include "lib/federation/jread.h"
-#include "lib/jose/b64.h"
 #include "lib/matrix/name.h"
 
 #define DIGEST 32
@@ -58,7 +58,7 @@ read_hash(struct str s, unsigned char digest[DIGEST])
 		s.n--;
 	if (s.n != 43)
 		return false;
-	if (!b64_decode(s, digest, DIGEST, &n) && !b64url_decode(s, digest, DIGEST, &n))
+	if (!base64_decode(s, digest, DIGEST, &n) && !base64url_decode(s, digest, DIGEST, &n))
 		return false;
 	return n == DIGEST;
 }

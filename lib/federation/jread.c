@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/federation/jread.h"
 
-#include "lib/base/utf8.h"
+#include "lib/base/jsontext.h"
 
 void
 jread_init(struct jread *r, struct str text)
@@ -20,8 +20,7 @@ fail(struct jread *r)
 char
 jread_peek(struct jread *r)
 {
-	while (r->p < r->end && (*r->p == ' ' || *r->p == '\n' || *r->p == '\r' || *r->p == '\t'))
-		r->p++;
+	r->p = jsontext_skip_blanks(r->p, r->end);
 	return r->p < r->end ? *r->p : '\0';
 }
 
@@ -67,167 +66,41 @@ jread_colon(struct jread *r)
 	return true;
 }
 
-/* Finds the closing quote.  *escaped: there are backslashes (not yet judged). */
-static bool
-scan_string(struct jread *r, struct str *raw, bool *escaped)
-{
-	const char *p;
-
-	if (jread_peek(r) != '"')
-		return fail(r);
-	p = ++r->p;
-	*escaped = false;
-	while (p < r->end && *p != '"') {
-		unsigned char c = (unsigned char)*p;
-		size_t step = 1;
-
-		if (c == '\\') {
-			*escaped = true;
-			step = 2;
-		} else if (c < 0x20) {
-			return fail(r);
-		} else if (c >= 0x80) {
-			step = utf8_char(p, r->end);
-		}
-		if (step == 0 || (size_t)(r->end - p) < step)
-			return fail(r);
-		p += step;
-	}
-	if (p == r->end)
-		return fail(r);
-	*raw = str_of(r->p, (size_t)(p - r->p));
-	r->p = p + 1;
-	return true;
-}
-
-static bool
-hex4(struct str s, size_t at, uint32_t *out)
-{
-	*out = 0;
-	if (s.n - at < 4)
-		return false;
-	for (size_t i = 0; i < 4; i++) {
-		int digit = str_hex(s.p[at + i]);
-
-		if (digit < 0)
-			return false;
-		*out = *out << 4 | (uint32_t)digit;
-	}
-	return true;
-}
-
-/* The code point of "\uXXXX", with its second half if it is a surrogate; *at moves past it. */
-static bool
-unescape_u(struct str s, size_t *at, uint32_t *code)
-{
-	uint32_t low;
-
-	if (!hex4(s, *at, code))
-		return false;
-	*at += 4;
-	if (*code < 0xd800 || *code > 0xdfff)
-		return true;
-	if (*code > 0xdbff || s.n - *at < 6 || s.p[*at] != '\\' || s.p[*at + 1] != 'u' ||
-	    !hex4(s, *at + 2, &low) || low < 0xdc00 || low > 0xdfff)
-		return false;
-	*code = 0x10000 + ((*code - 0xd800) << 10) + (low - 0xdc00);
-	*at += 6;
-	return true;
-}
-
-/* What follows a backslash at s[*at]; its bytes go to out, their number or 0 is the result. */
-static size_t
-unescape_one(struct str s, size_t *at, char out[4])
-{
-	static const char names[] = "\"\\/bfnrt", bytes[] = "\"\\/\b\f\n\r\t";
-	const char *named;
-	uint32_t code;
-	char c = s.p[(*at)++];
-
-	if (c == 'u')
-		return unescape_u(s, at, &code) ? utf8_encode(code, out) : 0;
-	named = c != '\0' ? strchr(names, c) : NULL;
-	if (named == NULL)
-		return 0;
-	out[0] = bytes[named - names];
-	return 1;
-}
-
-static bool
-unescape(struct str s, char *buf, size_t cap, struct str *out, bool *fits)
-{
-	size_t n = 0;
-
-	*fits = true;
-	for (size_t i = 0; i < s.n;) {
-		char piece[4] = { s.p[i++] };
-		size_t len = piece[0] == '\\' ? unescape_one(s, &i, piece) : 1;
-
-		if (len == 0)
-			return false;
-		if (*fits && cap - n >= len) {
-			memcpy(buf + n, piece, len);
-			n += len;
-		} else {
-			*fits = false;
-		}
-	}
-	*out = str_of(buf, *fits ? n : 0);
-	return true;
-}
-
 bool
 jread_string(struct jread *r, char *buf, size_t cap, struct str *out, bool *fits)
 {
+	const char *start, *quote;
 	bool escaped;
 
-	if (!scan_string(r, out, &escaped))
-		return false;
+	if (jread_peek(r) != '"')
+		return fail(r);
+	start = r->p + 1;
+	quote = jsontext_string(start, r->end, &escaped);
+	if (quote == NULL)
+		return fail(r);
+	r->p = quote + 1;
+	*out = str_of(start, (size_t)(quote - start));
 	*fits = true;
-	return !escaped || unescape(*out, buf, cap, out, fits) || fail(r);
-}
+	if (escaped) {
+		char *end = jsontext_unescape(buf, cap, *out);
 
-static bool
-digits(struct jread *r)
-{
-	const char *start = r->p;
-
-	while (r->p < r->end && *r->p >= '0' && *r->p <= '9')
-		r->p++;
-	return r->p > start;
-}
-
-static bool
-next_is(const struct jread *r, char c)
-{
-	return r->p < r->end && *r->p == c;
+		*fits = end != NULL;
+		*out = str_of(buf, *fits ? (size_t)(end - buf) : 0);
+	}
+	return true;
 }
 
 bool
 jread_number(struct jread *r, struct str *text)
 {
-	char c = jread_peek(r);
-	const char *start = r->p;
+	const char *end;
 
-	if (c == '-')
-		r->p++;
-	if (next_is(r, '0'))
-		r->p++;
-	else if (!digits(r))
+	jread_peek(r);
+	end = jsontext_number(r->p, r->end);
+	if (end == NULL)
 		return fail(r);
-	if (next_is(r, '.')) {
-		r->p++;
-		if (!digits(r))
-			return fail(r);
-	}
-	if (next_is(r, 'e') || next_is(r, 'E')) {
-		r->p++;
-		if (next_is(r, '+') || next_is(r, '-'))
-			r->p++;
-		if (!digits(r))
-			return fail(r);
-	}
-	*text = str_of(start, (size_t)(r->p - start));
+	*text = str_of(r->p, (size_t)(end - r->p));
+	r->p = end;
 	return true;
 }
 

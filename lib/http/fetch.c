@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fetch - libcurl's multi interface on the loop.
+ * fetch - where to go next, until there is an answer.
  *
  * A fetch resolves one endpoint after the other and tries their addresses one after the other; one
  * attempt is one easy handle, told by CURLOPT_CONNECT_TO to go to that address.  A redirect starts
@@ -8,296 +8,15 @@
  */
 #include "lib/http/fetch.h"
 
-#include <curl/curl.h>
-#include <event2/event.h>
-#include <openssl/ssl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include "lib/base/buf.h"
 #include "lib/base/log.h"
-
-#define CONNECT_TIMEOUT_MS 5000 /* for one of several addresses */
-
-struct fetcher {
-	struct loop *loop;
-	struct resolver *resolver;
-	CURLM *multi;
-	X509_STORE *anchors;
-	bool private_addresses;
-	struct timer timer;
-	struct task kick; /* curl wants to be called at once */
-	struct list fetches;
-	struct list watches;
-};
-
-struct watch { /* a socket curl waits on */
-	struct list node;
-	struct fetcher *fetcher;
-	struct event *event;
-};
-
-enum wanted { CACHE_CONTROL, EXPIRES, ETAG, WANTED };
-
-static const char *const wanted_names[WANTED] = { "cache-control", "expires", "etag" };
-
-struct fetch {
-	struct list node;
-	struct fetcher *fetcher;
-	void (*fn)(void *arg, const struct fetch_result *r);
-	void *arg;
-	struct timer deadline;
-	struct task task;
-	struct resolver_req req;
-	/* the request */
-	char *url, *host, *unix_path, *etag;
-	char *authorization; /* secret */
-	char *post;
-	size_t post_len;
-	X509_STORE *anchors;
-	struct fetch_endpoint via[FETCH_MAX_ENDPOINTS];
-	size_t n_via, at_via;
-	bool local;
-	unsigned redirects;
-	/* the attempt */
-	CURL *easy;
-	struct curl_slist *fields, *connect_to;
-	struct address addrs[RESOLVER_MAX_ANSWERS];
-	size_t n_addrs, at_addr;
-	bool ended;
-	CURLcode code;
-	bool refused_address, too_large;
-	/* the answer */
-	enum err err;
-	long status;
-	struct buf body;
-	char headers[WANTED][FETCH_HEADER_MAX];
-};
+#include "lib/http/fetch_int.h"
 
 static void next_endpoint(struct fetch *x);
 static void next_address(struct fetch *x);
-
-/* --- curl on the loop --- */
-
-static void
-collect(struct fetcher *f)
-{
-	CURLMsg *m;
-	int left;
-
-	while ((m = curl_multi_info_read(f->multi, &left)) != NULL) {
-		struct fetch *x = NULL;
-
-		if (m->msg != CURLMSG_DONE)
-			continue;
-		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&x);
-		x->code = m->data.result;
-		x->ended = true;
-		task_defer(f->loop, &x->task);
-	}
-}
-
-static void
-act(struct fetcher *f, curl_socket_t fd, int what)
-{
-	int running;
-
-	curl_multi_socket_action(f->multi, fd, what, &running);
-	collect(f);
-}
-
-static void
-on_timer(void *arg)
-{
-	act(arg, CURL_SOCKET_TIMEOUT, 0);
-}
-
-static int
-on_curl_timer(CURLM *multi, long ms, void *arg)
-{
-	struct fetcher *f = arg;
-
-	timer_clear(&f->timer);
-	if (ms == 0)
-		task_defer(f->loop, &f->kick);
-	else if (ms > 0)
-		timer_set(f->loop, &f->timer, (clock_ms)ms);
-	return 0;
-}
-
-static void
-on_socket(evutil_socket_t fd, short what, void *arg)
-{
-	act(arg, fd,
-	    (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0));
-}
-
-static void
-free_watch(struct watch *w)
-{
-	list_remove(&w->node);
-	if (w->event != NULL)
-		event_free(w->event);
-	free(w);
-}
-
-static int
-on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *of_socket)
-{
-	struct fetcher *f = arg;
-	struct watch *w = of_socket;
-	short events =
-	    (short)((what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0));
-
-	if (what == CURL_POLL_REMOVE) {
-		if (w != NULL)
-			free_watch(w);
-		return 0;
-	}
-	if (w == NULL) {
-		w = calloc(1, sizeof(*w));
-		if (w == NULL)
-			return -1;
-		list_init(&w->node);
-		list_append(&f->watches, &w->node);
-		curl_multi_assign(f->multi, fd, w);
-	}
-	if (w->event != NULL)
-		event_free(w->event);
-	w->event = event_new(loop_base(f->loop), fd, (short)(events | EV_PERSIST), on_socket, f);
-	return w->event != NULL && event_add(w->event, NULL) == 0 ? 0 : -1;
-}
-
-/* --- one attempt --- */
-
-/* The last check: whatever made curl choose this address, the policy applies. */
-static curl_socket_t
-on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
-{
-	struct fetch *x = arg;
-
-	if (a->family == AF_UNIX
-		? x->unix_path == NULL
-		: !x->local && !x->fetcher->private_addresses && !address_is_public(&a->addr)) {
-		x->refused_address = true;
-		return CURL_SOCKET_BAD;
-	}
-	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
-}
-
-static size_t
-on_body(char *data, size_t size, size_t n, void *arg)
-{
-	struct fetch *x = arg;
-
-	if (buf_put(&x->body, str_of(data, n)))
-		return n;
-	x->too_large = true;
-	return 0;
-}
-
-static size_t
-on_header(char *data, size_t size, size_t n, void *arg)
-{
-	struct fetch *x = arg;
-	struct str name, value;
-
-	if (!str_cut(str_of(data, n), ':', &name, &value))
-		return n;
-	while (value.n > 0 && (value.p[value.n - 1] == '\r' || value.p[value.n - 1] == '\n'))
-		value.n--;
-	value = str_trim(value);
-	for (size_t i = 0; i < WANTED; i++)
-		if (value.n < FETCH_HEADER_MAX && str_eq_ci(name, str_z(wanted_names[i]))) {
-			memcpy(x->headers[i], value.p, value.n);
-			x->headers[i][value.n] = '\0';
-		}
-	return n;
-}
-
-static CURLcode
-on_ssl_ctx(CURL *easy, void *ctx, void *arg)
-{
-	struct fetch *x = arg;
-
-	SSL_CTX_set1_cert_store(ctx, x->anchors);
-	return CURLE_OK;
-}
-
-static bool
-add_field(struct fetch *x, const char *name, const char *value)
-{
-	struct curl_slist *more;
-	struct buf line;
-	bool ok;
-
-	buf_init(&line, 16384);
-	ok = buf_printf(&line, "%s: %s", name, value) && buf_put(&line, str_of("", 1));
-	more = ok ? curl_slist_append(x->fields, buf_str(&line).p) : NULL;
-	if (ok)
-		sodium_memzero(line.mem + line.off, buf_len(&line));
-	buf_fini(&line);
-	if (more == NULL)
-		return false;
-	x->fields = more;
-	return true;
-}
-
-static bool
-set_fields(struct fetch *x)
-{
-	return (x->host == NULL || add_field(x, "Host", x->host)) &&
-	       (x->authorization == NULL || add_field(x, "Authorization", x->authorization)) &&
-	       (x->etag == NULL || add_field(x, "If-None-Match", x->etag)) &&
-	       (x->post == NULL || add_field(x, "Content-Type", "application/json"));
-}
-
-static bool
-set_place(struct fetch *x)
-{
-	char literal[ADDRESS_TEXT_MAX], text[ADDRESS_TEXT_MAX + 16];
-	const struct address *a = &x->addrs[x->at_addr];
-
-	if (x->unix_path != NULL)
-		return curl_easy_setopt(x->easy, CURLOPT_UNIX_SOCKET_PATH, x->unix_path) ==
-		       CURLE_OK;
-	snprintf(text, sizeof(text), "::%s:%u", address_text(a, literal),
-	    a->sa.sa_family == AF_INET6 ? ntohs(a->in6.sin6_port) : ntohs(a->in.sin_port));
-	x->connect_to = curl_slist_append(NULL, text);
-	return x->connect_to != NULL &&
-	       curl_easy_setopt(x->easy, CURLOPT_CONNECT_TO, x->connect_to) == CURLE_OK;
-}
-
-#define SET(opt, value) (curl_easy_setopt(x->easy, CURLOPT_##opt, value) == CURLE_OK)
-
-static bool
-set_options(struct fetch *x)
-{
-	bool ok = SET(PRIVATE, x) && SET(URL, x->url) && SET(NOSIGNAL, 1L) && SET(PROXY, "") &&
-		  SET(NOPROXY, "*") && SET(FOLLOWLOCATION, 0L) && SET(FORBID_REUSE, 1L) &&
-		  SET(FRESH_CONNECT, 1L) && SET(PATH_AS_IS, 1L) &&
-		  SET(HTTP_VERSION, CURL_HTTP_VERSION_1_1) &&
-		  SET(PROTOCOLS_STR, x->local ? "http,https" : "https") &&
-		  SET(USERAGENT, "schleuse/" PACKAGE_VERSION) &&
-		  SET(SSLVERSION, CURL_SSLVERSION_TLSv1_2) && SET(SSL_VERIFYPEER, 1L) &&
-		  SET(SSL_VERIFYHOST, 2L) && SET(CAINFO, NULL) && SET(CAPATH, NULL) &&
-		  SET(NETRC, CURL_NETRC_IGNORED) && SET(WRITEFUNCTION, on_body) &&
-		  SET(WRITEDATA, x) && SET(HEADERFUNCTION, on_header) && SET(HEADERDATA, x) &&
-		  SET(OPENSOCKETFUNCTION, on_open_socket) && SET(OPENSOCKETDATA, x) &&
-		  SET(CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS) && SET(HTTPHEADER, x->fields);
-
-	/* Without TLS in this libcurl, or with another library than OpenSSL, https must fail here.
-	 */
-	if (ok && strncmp(x->url, "https:", 6) == 0)
-		ok = SET(SSL_CTX_FUNCTION, on_ssl_ctx) && SET(SSL_CTX_DATA, x);
-	if (ok && x->post != NULL)
-		ok = SET(POST, 1L) && SET(POSTFIELDS, x->post) &&
-		     SET(POSTFIELDSIZE, (long)x->post_len);
-	return ok;
-}
 
 static void
 wipe_authorization(struct fetch *x)
@@ -309,31 +28,9 @@ wipe_authorization(struct fetch *x)
 }
 
 static void
-wipe_slist(struct curl_slist *l)
-{
-	for (struct curl_slist *n = l; n != NULL; n = n->next)
-		sodium_memzero(n->data, strlen(n->data));
-	curl_slist_free_all(l);
-}
-
-static void
-end_attempt(struct fetch *x)
-{
-	if (x->easy != NULL) {
-		curl_multi_remove_handle(x->fetcher->multi, x->easy);
-		curl_easy_cleanup(x->easy);
-		x->easy = NULL;
-	}
-	wipe_slist(x->fields);
-	curl_slist_free_all(x->connect_to);
-	x->fields = x->connect_to = NULL;
-	x->ended = false;
-}
-
-static void
 finish(struct fetch *x, enum err err) /* tells it at the end of the turn */
 {
-	end_attempt(x);
+	fetch_attempt_end(x);
 	resolver_cancel(&x->req);
 	timer_clear(&x->deadline);
 	x->err = err;
@@ -343,12 +40,7 @@ finish(struct fetch *x, enum err err) /* tells it at the end of the turn */
 static void
 attempt(struct fetch *x)
 {
-	x->refused_address = x->too_large = false;
-	buf_consume(&x->body, buf_len(&x->body));
-	memset(x->headers, 0, sizeof(x->headers));
-	x->easy = curl_easy_init();
-	if (x->easy == NULL || !set_fields(x) || !set_place(x) || !set_options(x) ||
-	    curl_multi_add_handle(x->fetcher->multi, x->easy) != CURLM_OK)
+	if (!fetch_attempt(x))
 		finish(x, ERR_MEMORY);
 }
 
@@ -465,62 +157,18 @@ follow(struct fetch *x)
 	clear_endpoints(x);
 	if (!endpoint_of_url(x))
 		return false;
-	end_attempt(x);
+	fetch_attempt_end(x);
 	next_endpoint(x);
 	return true;
-}
-
-static enum err
-err_of(const struct fetch *x)
-{
-	switch (x->code) {
-	case CURLE_OK:
-		return OK;
-	case CURLE_OPERATION_TIMEDOUT:
-		return ERR_TIMEOUT;
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CIPHER:
-	case CURLE_SSL_ISSUER_ERROR:
-	case CURLE_SSL_INVALIDCERTSTATUS:
-		return ERR_TLS;
-	case CURLE_OUT_OF_MEMORY:
-		return ERR_MEMORY;
-	case CURLE_FILESIZE_EXCEEDED:
-		return ERR_TOO_LARGE;
-	case CURLE_WRITE_ERROR:
-		return x->too_large ? ERR_TOO_LARGE : ERR_HTTP_ANSWER;
-	case CURLE_COULDNT_CONNECT:
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_SEND_ERROR:
-	case CURLE_RECV_ERROR:
-	case CURLE_GOT_NOTHING:
-	case CURLE_PARTIAL_FILE:
-		return x->refused_address ? ERR_ADDRESS : ERR_CONNECT;
-	default:
-		return ERR_HTTP_ANSWER;
-	}
-}
-
-static bool /* whether another address may do better */
-never_connected(const struct fetch *x)
-{
-	double spent = 0;
-
-	if (x->code == CURLE_COULDNT_CONNECT)
-		return true;
-	curl_easy_getinfo(x->easy, CURLINFO_CONNECT_TIME, &spent);
-	return x->code == CURLE_OPERATION_TIMEDOUT && spent <= 0;
 }
 
 static void
 judge(struct fetch *x)
 {
-	x->err = err_of(x);
+	x->err = fetch_attempt_err(x);
 	curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &x->status);
-	if (x->err != OK && never_connected(x) && x->unix_path == NULL) {
-		end_attempt(x);
+	if (x->err != OK && fetch_attempt_never_connected(x) && x->unix_path == NULL) {
+		fetch_attempt_end(x);
 		next_address(x);
 	} else if (x->err == OK && is_redirect(x->status) && x->redirects > 0 && x->post == NULL) {
 		if (!follow(x))
@@ -534,7 +182,7 @@ static void
 free_fetch(struct fetch *x)
 {
 	resolver_cancel(&x->req);
-	end_attempt(x);
+	fetch_attempt_end(x);
 	timer_clear(&x->deadline);
 	task_cancel(&x->task);
 	list_remove(&x->node);
@@ -556,12 +204,12 @@ tell(struct fetch *x)
 	const struct fetch_result r = { .err = x->err,
 		.status = x->err == OK ? (int)x->status : 0,
 		.body = x->err == OK ? buf_str(&x->body) : STR_NONE,
-		.cache_control = x->headers[CACHE_CONTROL],
-		.expires = x->headers[EXPIRES],
-		.etag = x->headers[ETAG] };
+		.cache_control = x->headers[FETCH_CACHE_CONTROL],
+		.expires = x->headers[FETCH_EXPIRES],
+		.etag = x->headers[FETCH_ETAG] };
 
 	/* Nothing of the fetcher is touched after the call: it may be gone. */
-	end_attempt(x);
+	fetch_attempt_end(x);
 	list_remove(&x->node);
 	x->fn(x->arg, &r);
 	free_fetch(x);
@@ -698,21 +346,13 @@ fetcher_new(struct loop *loop, const struct fetcher_config *cfg)
 	f->loop = loop;
 	f->resolver = cfg->resolver;
 	f->private_addresses = cfg->private_addresses;
-	timer_init(&f->timer, on_timer, f);
-	task_init(&f->kick, on_timer, f);
 	list_init(&f->fetches);
-	list_init(&f->watches);
 	f->anchors = fetch_anchors(cfg->ca_file, cfg->ca_system);
-	curl_global_init(CURL_GLOBAL_DEFAULT);
-	f->multi = curl_multi_init();
-	if (f->anchors == NULL || f->multi == NULL) {
+	f->curl = curlloop_new(loop, fetch_attempt_ended);
+	if (f->anchors == NULL || f->curl == NULL) {
 		fetcher_free(f);
 		return NULL;
 	}
-	curl_multi_setopt(f->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
-	curl_multi_setopt(f->multi, CURLMOPT_SOCKETDATA, f);
-	curl_multi_setopt(f->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
-	curl_multi_setopt(f->multi, CURLMOPT_TIMERDATA, f);
 	return f;
 }
 
@@ -725,12 +365,7 @@ fetcher_free(struct fetcher *f)
 		return;
 	while ((node = list_first(&f->fetches)) != NULL)
 		free_fetch(LIST_ENTRY(node, struct fetch, node));
-	if (f->multi != NULL)
-		curl_multi_cleanup(f->multi);
-	while ((node = list_first(&f->watches)) != NULL)
-		free_watch(LIST_ENTRY(node, struct watch, node));
-	timer_clear(&f->timer);
-	task_cancel(&f->kick);
+	curlloop_free(f->curl);
 	X509_STORE_free(f->anchors);
 	free(f);
 }

@@ -4,7 +4,7 @@
  *
  * Names are resolved by our resolver and connections go only to those addresses; unless allowed,
  * only to public ones.  No proxy, no cookies, no reuse of connections; TLS 1.2 or later; HTTP/1.1.
- * libcurl appears nowhere else.
+ * libcurl appears only in the files of fetch and in curlloop.
  */
 #ifndef SCHLEUSE_HTTP_FETCH_H
 #define SCHLEUSE_HTTP_FETCH_H

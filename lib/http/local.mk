@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+libschleuse_a_SOURCES += lib/http/curlloop.c
+libschleuse_a_SOURCES += lib/http/curlloop.h
 libschleuse_a_SOURCES += lib/http/exchange.c
 libschleuse_a_SOURCES += lib/http/exchange.h
 libschleuse_a_SOURCES += lib/http/fetch.c
 libschleuse_a_SOURCES += lib/http/fetch.h
+libschleuse_a_SOURCES += lib/http/fetch_attempt.c
+libschleuse_a_SOURCES += lib/http/fetch_int.h
 libschleuse_a_SOURCES += lib/http/forward.c
 libschleuse_a_SOURCES += lib/http/forward.h
 libschleuse_a_SOURCES += lib/http/h1.c

@@ -5,7 +5,7 @@
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
 
-#include "lib/jose/b64.h"
+#include "lib/base/base64.h"
 #include "lib/jose/claims.h"
 
 #define SIG_TEXT_MAX 1024 /* longer than a signature of any algorithm */
@@ -13,12 +13,12 @@
 static enum err
 decode_part(struct arena *a, struct str part, struct str *out)
 {
-	char *mem = arena_bytes(a, B64_DECODED_MAX(part.n));
+	char *mem = arena_bytes(a, BASE64_DECODED_MAX(part.n));
 	size_t n;
 
 	if (mem == NULL)
 		return ERR_MEMORY;
-	if (!b64url_decode(part, mem, B64_DECODED_MAX(part.n), &n))
+	if (!base64url_decode(part, mem, BASE64_DECODED_MAX(part.n), &n))
 		return ERR_JWS_SYNTAX;
 	*out = str_of(mem, n);
 	return OK;
@@ -27,9 +27,9 @@ decode_part(struct arena *a, struct str part, struct str *out)
 static enum err
 decode_signature(struct str part, struct jws *out)
 {
-	unsigned char sig[B64_DECODED_MAX(SIG_TEXT_MAX)];
+	unsigned char sig[BASE64_DECODED_MAX(SIG_TEXT_MAX)];
 
-	if (part.n > SIG_TEXT_MAX || !b64url_decode(part, sig, sizeof(sig), &out->sig_len))
+	if (part.n > SIG_TEXT_MAX || !base64url_decode(part, sig, sizeof(sig), &out->sig_len))
 		return ERR_JWS_SYNTAX;
 	if (out->sig_len == sizeof(out->sig))
 		memcpy(out->sig, sig, sizeof(out->sig));

@@ -1,6 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-libschleuse_a_SOURCES += lib/jose/b64.c
-libschleuse_a_SOURCES += lib/jose/b64.h
 libschleuse_a_SOURCES += lib/jose/claims.c
 libschleuse_a_SOURCES += lib/jose/claims.h
 libschleuse_a_SOURCES += lib/jose/jws.c

@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "lib/jose/b64.h"
+#include "lib/base/base64.h"
 #include "lib/jose/claims.h"
 
 #define AUTH_LEVEL 2 /* 112 bits: RSA from 2048, EC from 224, no SHA-1 */
@@ -35,7 +35,7 @@ static enum err
 parse_certificate(struct arena *a, struct str text, STACK_OF(X509) *certs)
 {
 	char *base64 = arena_bytes(a, text.n + 1);
-	unsigned char *der = (unsigned char *)arena_bytes(a, B64_DECODED_MAX(text.n));
+	unsigned char *der = (unsigned char *)arena_bytes(a, BASE64_DECODED_MAX(text.n));
 	const unsigned char *end = der;
 	size_t n = 0;
 	X509 *cert;
@@ -45,7 +45,7 @@ parse_certificate(struct arena *a, struct str text, STACK_OF(X509) *certs)
 	for (size_t i = 0; i < text.n; i++)
 		if (text.p[i] != '\n' && text.p[i] != '\r')
 			base64[n++] = text.p[i];
-	if (!b64_decode(str_of(base64, n), der, B64_DECODED_MAX(text.n), &n) || n > LONG_MAX)
+	if (!base64_decode(str_of(base64, n), der, BASE64_DECODED_MAX(text.n), &n) || n > LONG_MAX)
 		return ERR_X5C_SYNTAX;
 	cert = d2i_X509(NULL, &end, (long)n);
 	ERR_clear_error();

@@ -8,9 +8,8 @@
  */
 #include "lib/matrix/canonical.h"
 
-#include "lib/base/utf8.h"
+#include "lib/base/jsontext.h"
 #include "lib/matrix/canonical_rewrite.h"
-#include "lib/matrix/jsontext.h"
 
 /* An open container. */
 struct level {
@@ -46,83 +45,31 @@ peek_past_blanks(struct check *c)
 	return ch;
 }
 
-static size_t
-check_escape(struct check *c, const char *p)
-{
-	char spelling[JSONTEXT_SPELLING_MAX];
-	uint32_t code_point;
-	size_t n = jsontext_escape(p, c->end, &code_point);
-
-	if (n > 0 && c->canonical)
-		c->canonical =
-		    jsontext_spell(code_point, spelling) == n && memcmp(spelling, p, n) == 0;
-	return n;
-}
-
 /* c->p is behind the opening quote; *raw becomes the literal without quotes. */
 static bool
 check_string(struct check *c, struct str *raw, bool *escaped)
 {
-	const char *p = c->p;
-	size_t n;
+	const char *end = jsontext_string(c->p, c->end, escaped);
 
-	*escaped = false;
-	for (;;) {
-		p = jsontext_skip_plain(p, c->end);
-		if (p == c->end)
-			return false;
-		if (*p == '"')
-			break;
-		if (*p == '\\') {
-			*escaped = true;
-			n = check_escape(c, p);
-		} else {
-			n = (unsigned char)*p >= 0x80 ? utf8_char(p, c->end) : 0;
-		}
-		if (n == 0)
-			return false;
-		p += n;
-	}
-	*raw = str_of(c->p, (size_t)(p - c->p));
-	c->p = p + 1;
+	if (end == NULL)
+		return false;
+	*raw = str_of(c->p, (size_t)(end - c->p));
+	c->p = end + 1;
+	if (*escaped && c->canonical)
+		c->canonical = jsontext_is_canonical(*raw);
 	return true;
-}
-
-static bool
-digits(struct check *c)
-{
-	const char *start = c->p;
-
-	while (c->p < c->end && *c->p >= '0' && *c->p <= '9')
-		c->p++;
-	return c->p > start;
 }
 
 static bool
 check_number(struct check *c)
 {
-	const char *start = c->p;
+	const char *end = jsontext_number(c->p, c->end);
 
-	if (peek(c) == '-')
-		c->p++;
-	if (peek(c) == '0')
-		c->p++;
-	else if (!digits(c))
+	if (end == NULL)
 		return false;
-	if (peek(c) == '.') {
-		c->p++;
-		if (!digits(c))
-			return false;
-	}
-	if (peek(c) == 'e' || peek(c) == 'E') {
-		c->p++;
-		if (peek(c) == '+' || peek(c) == '-')
-			c->p++;
-		if (!digits(c))
-			return false;
-	}
-	if (c->p - start == 2 && start[0] == '-' && start[1] == '0')
+	if (str_eq(str_of(c->p, (size_t)(end - c->p)), STR("-0")))
 		c->canonical = false;
+	c->p = end;
 	return true;
 }
 

@@ -11,8 +11,8 @@
 
 #include <stdlib.h>
 
+#include "lib/base/jsontext.h"
 #include "lib/matrix/canonical.h"
-#include "lib/matrix/jsontext.h"
 
 #define NONE UINT32_MAX
 
@@ -34,14 +34,6 @@ struct rewrite {
 	uint32_t at; /* the first member at or behind p */
 	char *out;   /* the writing position */
 };
-
-static const char *
-skip_blanks(const char *p, const char *end)
-{
-	while (p < end && jsontext_blank(*p))
-		p++;
-	return p;
-}
 
 /* p is behind the opening quote; returns where the closing one is. */
 static const char *
@@ -84,10 +76,10 @@ note_string(struct rewrite *w, uint32_t *last)
 
 	w->p = string_end(name, end, &escaped);
 	n = (size_t)(w->p - name);
-	w->p = skip_blanks(w->p + 1, end);
+	w->p = jsontext_skip_blanks(w->p + 1, end);
 	if (w->p == end || *w->p != ':')
 		return true;
-	w->p = skip_blanks(w->p + 1, end);
+	w->p = jsontext_skip_blanks(w->p + 1, end);
 	m = add_member(w);
 	if (m == NULL)
 		return false;
@@ -251,7 +243,7 @@ write_object(struct rewrite *w)
 	enum err err;
 
 	*w->out++ = '{';
-	w->p = skip_blanks(w->p + 1, end);
+	w->p = jsontext_skip_blanks(w->p + 1, end);
 	if (*w->p != '}') {
 		if (!sort_members(w, &last))
 			return ERR_JSON_DUPLICATE;
@@ -259,7 +251,7 @@ write_object(struct rewrite *w)
 		if (err != OK)
 			return err;
 		w->ordered = from;
-		w->p = skip_blanks(w->p, end);
+		w->p = jsontext_skip_blanks(w->p, end);
 	}
 	w->p++;
 	*w->out++ = '}';
@@ -273,16 +265,16 @@ write_array(struct rewrite *w)
 	enum err err;
 
 	*w->out++ = '[';
-	w->p = skip_blanks(w->p + 1, end);
+	w->p = jsontext_skip_blanks(w->p + 1, end);
 	while (*w->p != ']') {
 		if (*w->p == ',') {
 			*w->out++ = ',';
-			w->p = skip_blanks(w->p + 1, end);
+			w->p = jsontext_skip_blanks(w->p + 1, end);
 		}
 		err = write_value(w);
 		if (err != OK)
 			return err;
-		w->p = skip_blanks(w->p, end);
+		w->p = jsontext_skip_blanks(w->p, end);
 	}
 	w->p++;
 	*w->out++ = ']';
@@ -310,7 +302,7 @@ write_text(struct rewrite *w, struct arena *a, struct str *out)
 	if (start == NULL)
 		return ERR_MEMORY;
 	w->out = start;
-	w->p = skip_blanks(w->in.p, w->in.p + w->in.n);
+	w->p = jsontext_skip_blanks(w->in.p, w->in.p + w->in.n);
 	err = write_value(w);
 	*out = str_of(start, (size_t)(w->out - start));
 	return err;

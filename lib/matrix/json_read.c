@@ -5,16 +5,8 @@
  * They rely on valid JSON for what they say, but never leave the slice whatever it holds.
  */
 #include "lib/base/buf.h"
+#include "lib/base/jsontext.h"
 #include "lib/matrix/canonical.h"
-#include "lib/matrix/jsontext.h"
-
-static const char *
-skip_blanks(const char *p, const char *end)
-{
-	while (p < end && jsontext_blank(*p))
-		p++;
-	return p;
-}
 
 /* p is at the opening quote; returns what is behind the closing one. */
 static const char *
@@ -118,7 +110,7 @@ json_text(struct arena *a, struct str v)
 	out = arena_bytes(a, raw.n);
 	if (out == NULL)
 		return STR_NONE;
-	return str_of(out, (size_t)(jsontext_unescape(out, raw) - out));
+	return str_of(out, (size_t)(jsontext_unescape(out, raw.n, raw) - out));
 }
 
 void
@@ -137,14 +129,14 @@ take_value(struct json_iter *it, struct str *value)
 	if (it->rest.n == 0)
 		return false;
 	end = it->rest.p + it->rest.n;
-	p = skip_blanks(it->rest.p, end);
+	p = jsontext_skip_blanks(it->rest.p, end);
 	if (p == end)
 		return false;
 	behind = skip_value(p, end);
 	if (behind == p)
 		return false;
 	*value = str_of(p, (size_t)(behind - p));
-	p = skip_blanks(behind, end);
+	p = jsontext_skip_blanks(behind, end);
 	if (p < end && (*p == ',' || *p == ':'))
 		p++;
 	it->rest = str_of(p, (size_t)(end - p));

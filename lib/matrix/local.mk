@@ -1,6 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-libschleuse_a_SOURCES += lib/matrix/base64.c
-libschleuse_a_SOURCES += lib/matrix/base64.h
 libschleuse_a_SOURCES += lib/matrix/canonical.c
 libschleuse_a_SOURCES += lib/matrix/canonical.h
 libschleuse_a_SOURCES += lib/matrix/canonical_rewrite.c
@@ -8,8 +6,6 @@ libschleuse_a_SOURCES += lib/matrix/canonical_rewrite.h
 libschleuse_a_SOURCES += lib/matrix/discovery.c
 libschleuse_a_SOURCES += lib/matrix/discovery.h
 libschleuse_a_SOURCES += lib/matrix/json_read.c
-libschleuse_a_SOURCES += lib/matrix/jsontext.c
-libschleuse_a_SOURCES += lib/matrix/jsontext.h
 libschleuse_a_SOURCES += lib/matrix/keyring.c
 libschleuse_a_SOURCES += lib/matrix/keyring.h
 libschleuse_a_SOURCES += lib/matrix/name.c

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/matrix/reply.h"
 
-#include "lib/matrix/jsontext.h"
+#include "lib/base/jsontext.h"
 
 unsigned
 reply_retry_after(enum err why)

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-#include "lib/matrix/base64.h"
+#include "lib/base/base64.h"
 #include "lib/matrix/canonical.h"
 #include "lib/matrix/name.h"
 #include "lib/matrix/xmatrix.h"

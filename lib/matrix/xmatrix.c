@@ -6,8 +6,8 @@
 
 #include <sodium.h>
 
-#include "lib/matrix/base64.h"
-#include "lib/matrix/jsontext.h"
+#include "lib/base/base64.h"
+#include "lib/base/jsontext.h"
 #include "lib/matrix/name.h"
 
 #define SCHEME STR("X-Matrix")
@@ -214,14 +214,6 @@ xmatrix_parse(struct arena *a, struct str authorization, struct xmatrix *out)
 	return OK;
 }
 
-static char *
-put(char *out, struct str s)
-{
-	if (s.n > 0)
-		memcpy(out, s.p, s.n);
-	return out + s.n;
-}
-
 struct str
 xmatrix_signed_bytes(struct arena *a, struct str method, struct str uri, struct str origin,
     struct str destination, struct str content)
@@ -245,12 +237,12 @@ xmatrix_signed_bytes(struct arena *a, struct str method, struct str uri, struct 
 		return STR_NONE;
 	*p++ = '{';
 	if (content.n > 0) {
-		p = put(p, lead);
-		p = put(p, content);
+		p = str_put(p, lead);
+		p = str_put(p, content);
 		*p++ = ',';
 	}
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-		p = put(p, members[i].lead);
+		p = str_put(p, members[i].lead);
 		p = jsontext_quote(p, members[i].value);
 	}
 	*p++ = '}';

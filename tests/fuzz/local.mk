@@ -14,7 +14,7 @@ FUZZ_TARGETS =
 FUZZ_SECONDS = 60
 FUZZ_LIBS = libproxy.a libschleuse.a $(DEPS_LIBS) $(FUZZ_ENGINE)
 FUZZ_RUN = set -e; for target in $(FUZZ_TARGETS); do \
-	x=$${target\#\#*/fuzz_}; seeds=$(srcdir)/tests/fuzz/corpus/$$x; echo "fuzz $$x";
+	x=`expr $$target : '.*/fuzz_\(.*\)'`; seeds=$(srcdir)/tests/fuzz/corpus/$$x; echo "fuzz $$x";
 check_PROGRAMS += $(FUZZ_TARGETS)
 EXTRA_DIST += tests/fuzz/corpus
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/matrix/base64.h"
+#include "lib/base/base64.h"
 #include "lib/matrix/canonical.h"
 #include "lib/matrix/serverkeys.h"
 

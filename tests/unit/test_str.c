@@ -31,3 +31,11 @@ Test(str, reads_only_plain_decimal_numbers_up_to_the_limit)
 	cr_assert_not(str_to_u64(STR("1 "), 9, &v));
 	cr_assert_not(str_to_u64(STR("0x1"), 9, &v));
 }
+
+Test(str, puts_slices_one_behind_the_other)
+{
+	char out[4] = "xxx";
+
+	cr_assert_eq(str_put(str_put(str_put(out, STR("a")), STR_NONE), STR("b")), out + 2);
+	cr_assert(str_eq(str_of(out, 3), STR("abx")));
+}

@@ -1,14 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/matrix/jsontext.h"
+#include "lib/base/jsontext.h"
 
 #include "lib/base/utf8.h"
 
 #define EACH_BYTE(x) (UINT64_C(0x0101010101010101) * (x))
 
-/* Eight bytes at a time: the top bit of a byte gets set where that byte is not plain (and, by the
- * borrow, perhaps above it, which is why the bytes are looked at singly from there on). */
+static const char *
+digits(const char *p, const char *end) /* at least one */
+{
+	const char *start = p;
+
+	while (p < end && *p >= '0' && *p <= '9')
+		p++;
+	return p > start ? p : NULL;
+}
+
 const char *
-jsontext_skip_plain(const char *p, const char *end)
+jsontext_number(const char *p, const char *end)
+{
+	if (p < end && *p == '-')
+		p++;
+	p = p < end && *p == '0' ? p + 1 : digits(p, end);
+	if (p != NULL && p < end && *p == '.')
+		p = digits(p + 1, end);
+	if (p != NULL && p < end && (*p == 'e' || *p == 'E')) {
+		p++;
+		if (p < end && (*p == '+' || *p == '-'))
+			p++;
+		p = digits(p, end);
+	}
+	return p;
+}
+
+/* The first byte that is not plain (ASCII from blank on, except quote and backslash), or end.
+ * Eight bytes at a time: the top bit of a byte gets set where that byte is not plain (and, by the
+ * borrow, perhaps above it, which is why the bytes are looked at singly from there on). */
+static const char *
+skip_plain(const char *p, const char *end)
 {
 	uint64_t x, quote, backslash;
 
@@ -94,6 +122,31 @@ jsontext_escape(const char *p, const char *end, uint32_t *cp)
 	}
 }
 
+const char *
+jsontext_string(const char *p, const char *end, bool *escaped)
+{
+	uint32_t code_point;
+	size_t n;
+
+	*escaped = false;
+	for (;;) {
+		p = skip_plain(p, end);
+		if (p == end)
+			return NULL;
+		if (*p == '"')
+			return p;
+		if (*p == '\\') {
+			*escaped = true;
+			n = jsontext_escape(p, end, &code_point);
+		} else {
+			n = (unsigned char)*p >= 0x80 ? utf8_char(p, end) : 0;
+		}
+		if (n == 0)
+			return NULL;
+		p += n;
+	}
+}
+
 /* The letter of a two-byte escape, or 0. */
 static char
 short_escape(uint32_t cp)
@@ -120,7 +173,7 @@ short_escape(uint32_t cp)
 size_t
 jsontext_spell(uint32_t cp, char out[JSONTEXT_SPELLING_MAX])
 {
-	static const char digits[] = "0123456789abcdef";
+	static const char hex[] = "0123456789abcdef";
 	char letter = short_escape(cp);
 
 	if (letter != 0) {
@@ -131,9 +184,27 @@ jsontext_spell(uint32_t cp, char out[JSONTEXT_SPELLING_MAX])
 	if (cp >= 0x20)
 		return utf8_encode(cp, out);
 	memcpy(out, "\\u00", 4);
-	out[4] = digits[cp >> 4];
-	out[5] = digits[cp & 15];
+	out[4] = hex[cp >> 4];
+	out[5] = hex[cp & 15];
 	return 6;
+}
+
+bool
+jsontext_is_canonical(struct str raw)
+{
+	const char *p = raw.p, *end = raw.p + raw.n;
+	char spelling[JSONTEXT_SPELLING_MAX];
+	uint32_t code_point;
+	size_t n;
+
+	while (p < end && (p = memchr(p, '\\', (size_t)(end - p))) != NULL) {
+		n = jsontext_escape(p, end, &code_point);
+		if (n == 0 || jsontext_spell(code_point, spelling) != n ||
+		    memcmp(spelling, p, n) != 0)
+			return false;
+		p += n;
+	}
+	return true;
 }
 
 size_t
@@ -168,7 +239,7 @@ jsontext_quote(char *out, struct str text)
 
 /* Copies raw with every escape replaced by what `write` makes of its character. */
 static char *
-replace_escapes(char *out, struct str raw, size_t (*write)(uint32_t cp, char *out))
+replace_escapes(char *out, size_t cap, struct str raw, size_t (*write)(uint32_t cp, char *out))
 {
 	const char *p = raw.p, *end = raw.p + raw.n, *at;
 	char piece[JSONTEXT_SPELLING_MAX];
@@ -178,8 +249,10 @@ replace_escapes(char *out, struct str raw, size_t (*write)(uint32_t cp, char *ou
 	while (p < end) {
 		at = memchr(p, '\\', (size_t)(end - p));
 		n = (size_t)((at != NULL ? at : end) - p);
-		memcpy(out, p, n);
-		out += n;
+		if (n > cap)
+			return NULL;
+		out = str_put(out, str_of(p, n));
+		cap -= n;
 		p += n;
 		if (at == NULL)
 			break;
@@ -188,8 +261,10 @@ replace_escapes(char *out, struct str raw, size_t (*write)(uint32_t cp, char *ou
 			break;
 		p += n;
 		n = write(cp, piece);
-		memcpy(out, piece, n);
-		out += n;
+		if (n > cap)
+			return NULL;
+		out = str_put(out, str_of(piece, n));
+		cap -= n;
 	}
 	return out;
 }
@@ -197,13 +272,13 @@ replace_escapes(char *out, struct str raw, size_t (*write)(uint32_t cp, char *ou
 char *
 jsontext_respell(char *out, struct str raw)
 {
-	return replace_escapes(out, raw, jsontext_spell);
+	return replace_escapes(out, raw.n, raw, jsontext_spell);
 }
 
 char *
-jsontext_unescape(char *out, struct str raw)
+jsontext_unescape(char *out, size_t cap, struct str raw)
 {
-	return replace_escapes(out, raw, utf8_encode);
+	return replace_escapes(out, cap, raw, utf8_encode);
 }
 
 /* Reads a literal byte by byte, unescaped. */

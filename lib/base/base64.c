@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * b64 - one table per alphabet; four characters at a time, then the rest.  What is decoded here
- * is public (tokens, certificates, lists), so look-ups by value leak nothing.
+ * base64 - one table per alphabet; four characters at a time, then the rest.  What is decoded here
+ * is public (tokens, certificates, lists, signatures), so look-ups by value leak nothing.
  */
-#include "lib/jose/b64.h"
+#include "lib/base/base64.h"
 
 #define BAD 64
 
@@ -29,9 +29,11 @@
 static const unsigned char plain[256] = { LETTERS, OTHERS('+', '/') };
 static const unsigned char url[256] = { LETTERS, OTHERS('-', '_') };
 
-/* The last two or three characters; one alone cannot be. */
+/* The last two or three characters; one alone cannot be.  unused: the bits that stand for nothing
+ * may be set. */
 static bool
-decode_rest(const unsigned char value[256], const unsigned char *s, size_t n, unsigned char *o)
+decode_rest(
+    const unsigned char value[256], bool unused, const unsigned char *s, size_t n, unsigned char *o)
 {
 	unsigned a, b, c;
 
@@ -42,7 +44,7 @@ decode_rest(const unsigned char value[256], const unsigned char *s, size_t n, un
 	a = value[s[0]];
 	b = value[s[1]];
 	c = n == 3 ? value[s[2]] : 0;
-	if (((a | b | c) & BAD) != 0 || (n == 3 ? c & 3 : b & 15) != 0)
+	if (((a | b | c) & BAD) != 0 || (!unused && (n == 3 ? c & 3 : b & 15) != 0))
 		return false;
 	o[0] = (unsigned char)(a << 2 | b >> 4);
 	if (n == 3)
@@ -51,7 +53,8 @@ decode_rest(const unsigned char value[256], const unsigned char *s, size_t n, un
 }
 
 static bool
-decode(const unsigned char value[256], struct str in, unsigned char *o, size_t cap, size_t *out_n)
+decode(const unsigned char value[256], bool unused, struct str in, unsigned char *o, size_t cap,
+    size_t *out_n)
 {
 	const unsigned char *s = (const unsigned char *)in.p;
 	size_t whole = in.n / 4, rest = in.n % 4;
@@ -69,22 +72,37 @@ decode(const unsigned char value[256], struct str in, unsigned char *o, size_t c
 		o[2] = (unsigned char)(c << 6 | d);
 	}
 	*out_n = n;
-	return decode_rest(value, s, rest, o);
+	return decode_rest(value, unused, s, rest, o);
 }
 
-bool
-b64url_decode(struct str in, void *out, size_t cap, size_t *n)
-{
-	return decode(url, in, out, cap, n);
-}
-
-bool
-b64_decode(struct str in, void *out, size_t cap, size_t *n)
+/* Without complete padding; any other is left and then refused as no character of the alphabet. */
+static struct str
+unpadded(struct str in)
 {
 	if (in.n >= 4 && in.n % 4 == 0 && in.p[in.n - 1] == '=') {
 		in.n--;
 		if (in.p[in.n - 1] == '=')
 			in.n--;
 	}
-	return decode(plain, in, out, cap, n);
+	return in;
+}
+
+bool
+base64url_decode(struct str in, void *out, size_t cap, size_t *n)
+{
+	return decode(url, false, in, out, cap, n);
+}
+
+bool
+base64_decode(struct str in, void *out, size_t cap, size_t *n)
+{
+	return decode(plain, false, unpadded(in), out, cap, n);
+}
+
+bool
+base64_exact(struct str in, void *out, size_t n)
+{
+	size_t got;
+
+	return decode(plain, true, unpadded(in), out, n, &got) && got == n;
 }

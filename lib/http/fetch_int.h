@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fetch_int - what the files of fetch share; nobody else includes it.
+ */
+#ifndef SCHLEUSE_HTTP_FETCH_INT_H
+#define SCHLEUSE_HTTP_FETCH_INT_H
+
+#include "lib/base/buf.h"
+#include "lib/http/curlloop.h"
+#include "lib/http/fetch.h"
+
+struct fetcher {
+	struct loop *loop;
+	struct resolver *resolver;
+	struct curlloop *curl;
+	X509_STORE *anchors;
+	bool private_addresses;
+	struct list fetches;
+};
+
+enum fetch_field { FETCH_CACHE_CONTROL, FETCH_EXPIRES, FETCH_ETAG, FETCH_FIELDS };
+
+struct fetch {
+	struct list node;
+	struct fetcher *fetcher;
+	void (*fn)(void *arg, const struct fetch_result *r);
+	void *arg;
+	struct timer deadline;
+	struct task task;
+	struct resolver_req req;
+	/* the request */
+	char *url, *host, *unix_path, *etag;
+	char *authorization; /* secret */
+	char *post;
+	size_t post_len;
+	X509_STORE *anchors;
+	struct fetch_endpoint via[FETCH_MAX_ENDPOINTS];
+	size_t n_via, at_via;
+	bool local;
+	unsigned redirects;
+	/* the attempt */
+	CURL *easy;
+	struct curl_slist *fields, *connect_to;
+	struct address addrs[RESOLVER_MAX_ANSWERS];
+	size_t n_addrs, at_addr;
+	bool ended;
+	CURLcode code;
+	bool refused_address, too_large;
+	/* the answer */
+	enum err err;
+	long status;
+	struct buf body;
+	char headers[FETCH_FIELDS][FETCH_HEADER_MAX];
+};
+
+/* One attempt: an easy handle that goes to the address addrs[at_addr], or to unix_path.  When it is
+ * over, `code` and `ended` are set and `task` is due.  false: not started, out of memory. */
+bool fetch_attempt(struct fetch *x) MUST_CHECK;
+void fetch_attempt_end(struct fetch *x); /* nothing of it runs any more; may be repeated */
+enum err fetch_attempt_err(const struct fetch *x);
+bool fetch_attempt_never_connected(const struct fetch *x); /* another address may do better */
+void fetch_attempt_ended(void *of_handle, CURLcode code);  /* for curlloop_new() */
+
+#endif
