@@ -23,6 +23,26 @@ conf_free(struct snapshot *s)
 	free(d);
 }
 
+static bool
+map_hosts(struct loaded *d)
+{
+	struct proxy_conf *c = &d->conf;
+	struct strmap_entry *entries;
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n_services; i++)
+		n += c->services[i].hosts.n;
+	entries = arena_alloc(&d->arena, n * sizeof(*entries));
+	if (entries == NULL)
+		return false;
+	n = 0;
+	for (size_t i = 0; i < c->n_services; i++)
+		for (size_t h = 0; h < c->services[i].hosts.n; h++)
+			entries[n++] = (struct strmap_entry){ str_z(c->services[i].hosts.v[h]), i };
+	c->by_host = strmap_of(entries, n);
+	return true;
+}
+
 struct proxy_conf *
 proxy_conf_load(const char *path, struct buf *errors)
 {
@@ -42,7 +62,7 @@ proxy_conf_load(const char *path, struct buf *errors)
 		config_check(&l, &d->conf);
 		config_files(&l, &d->conf);
 	}
-	good = load_ok(&l) && d->conf.path != NULL;
+	good = load_ok(&l) && d->conf.path != NULL && map_hosts(d);
 	load_fini(&l);
 	if (good)
 		return &d->conf;
@@ -53,11 +73,9 @@ proxy_conf_load(const char *path, struct buf *errors)
 const struct service_conf *
 proxy_conf_service_by_host(const struct proxy_conf *c, struct str host)
 {
-	for (size_t i = 0; i < c->n_services; i++)
-		for (size_t j = 0; j < c->services[i].hosts.n; j++)
-			if (str_eq(str_z(c->services[i].hosts.v[j]), host))
-				return &c->services[i];
-	return NULL;
+	size_t i;
+
+	return strmap_find(&c->by_host, host, &i) ? &c->services[i] : NULL;
 }
 
 const struct federation_conf *

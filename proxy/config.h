@@ -15,6 +15,7 @@
 #include "lib/base/err.h"
 #include "lib/base/log.h"
 #include "lib/base/snapshot.h"
+#include "lib/base/strmap.h"
 #include "lib/conf/address.h"
 #include "lib/conf/option.h"
 
@@ -96,6 +97,7 @@ struct proxy_conf {
 	size_t n_services;
 	struct federation_conf *federations;
 	size_t n_federations;
+	struct strmap by_host;          /* index of the service; made while loading */
 	/* tls */
 	bool tls13;                     /* offer 1.3 */
 	clock_ms ticket_lifetime;       /* keys rotate twice as often */

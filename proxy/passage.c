@@ -637,22 +637,21 @@ advance(struct passage *p)
 
 /* --- the head --- */
 
+/* The host of a Host field in lower case, without port and brackets. */
 static struct str
 lower_host(struct str host, char out[256])
 {
-	size_t n = host.n > 0 && host.p[0] == '[' ? (size_t)(str_chr(host, ']') - host.p) + 1 : 0;
+	struct str rest;
 
-	if (n == 0) {
-		struct str rest;
-
+	if (host.n > 0 && host.p[0] == '[')
+		str_cut(str_from(host, 1), ']', &host, &rest);
+	else
 		str_cut(host, ':', &host, &rest);
-		n = host.n;
-	}
-	if (n > 255)
+	if (host.n > 255)
 		return STR_NONE;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < host.n; i++)
 		out[i] = str_lower(host.p[i]);
-	return str_of(out, n);
+	return str_of(out, host.n);
 }
 
 /* The service by Host, confirmed by what the client asked TLS for. */

@@ -23,5 +23,7 @@ libschleuse_a_SOURCES += lib/base/mailbox.h
 libschleuse_a_SOURCES += lib/base/snapshot.h
 libschleuse_a_SOURCES += lib/base/str.c
 libschleuse_a_SOURCES += lib/base/str.h
+libschleuse_a_SOURCES += lib/base/strmap.c
+libschleuse_a_SOURCES += lib/base/strmap.h
 libschleuse_a_SOURCES += lib/base/utf8.c
 libschleuse_a_SOURCES += lib/base/utf8.h

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/base/strmap.h"
+
 /* BSI TR-02102-2: forward secrecy and authenticated encryption only. */
 #define SUITES12 \
 	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:" \
@@ -36,6 +38,8 @@ struct tls_server {
 	struct identity *ids;
 	size_t n;
 	size_t fallback;
+	struct strmap by_host;         /* index of the identity */
+	struct strmap_entry *entries;
 	struct tls_tickets *tickets;
 };
 
@@ -131,13 +135,13 @@ on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *ciph
 static bool
 find_host(const struct tls_server *t, struct str host, size_t *out)
 {
-	for (size_t i = 0; i < t->n; i++)
-		for (size_t h = 0; h < t->ids[i].n_hosts; h++)
-			if (str_eq_ci(host, str_z(t->ids[i].hosts[h]))) {
-				*out = i;
-				return true;
-			}
-	return false;
+	char lower[256];
+
+	if (host.n > sizeof(lower))
+		return false;
+	for (size_t i = 0; i < host.n; i++)
+		lower[i] = str_lower(host.p[i]);
+	return strmap_find(&t->by_host, str_of(lower, host.n), out);
 }
 
 /* The host name in a raw server_name extension (RFC 6066): list length, type, name length, name. */
@@ -307,8 +311,27 @@ server_free(struct snapshot *s)
 		free(t->ids[i].hosts);
 	}
 	free(t->ids);
+	free(t->entries);
 	snapshot_drop((struct snapshot *)t->tickets);
 	free(t);
+}
+
+static bool
+map_hosts(struct tls_server *t)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		n += t->ids[i].n_hosts;
+	t->entries = calloc(n + 1, sizeof(*t->entries));
+	if (t->entries == NULL)
+		return false;
+	n = 0;
+	for (size_t i = 0; i < t->n; i++)
+		for (size_t h = 0; h < t->ids[i].n_hosts; h++)
+			t->entries[n++] = (struct strmap_entry){ str_z(t->ids[i].hosts[h]), i };
+	t->by_host = strmap_of(t->entries, n);
+	return true;
 }
 
 struct tls_server *
@@ -335,7 +358,7 @@ tls_server_new(const struct tls_server_config *cfg, struct tls_tickets *tickets,
 		snapshot_drop(&t->snap);
 		return NULL;
 	}
-	if (t->ids == NULL) {
+	if (t->ids == NULL || !map_hosts(t)) {
 		snprintf(why, why_size, "TLS: %s", detail);
 		snapshot_drop(&t->snap);
 		return NULL;

@@ -14,6 +14,7 @@ EXTRA_DIST += \
 	tests/integration/test_displaynames.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_fedlist.py \
+	tests/integration/test_fedlist_url.py \
 	tests/integration/test_http_answers.py \
 	tests/integration/test_http_forwarded.py \
 	tests/integration/test_http_refused.py \
@@ -23,6 +24,7 @@ EXTRA_DIST += \
 	tests/integration/test_membership.py \
 	tests/integration/test_privacy.py \
 	tests/integration/test_routes.py \
+	tests/integration/test_stress.py \
 	tests/integration/test_tenants.py \
 	tests/integration/test_tls.py \
 	tests/integration/test_unauthenticated.py \

@@ -6,7 +6,7 @@ from typing import Iterator
 import pytest
 
 from harness import World, open_world, until
-from sim.rawserver import Hang, RawServer
+from sim.rawserver import OK, Close, Hang, RawServer
 from sim.wire import request
 
 HOST = ("Host", "matrix.alpha.test")
@@ -131,6 +131,18 @@ def test_a_slow_reader_gets_everything(world: World) -> None:
         until("the request upstream", lambda: world.homeserver.requests("/download/"))
         assert c.read().body == body
     assert world.daemon.admin("/health").status == 200
+
+
+def test_a_homeserver_that_closes_without_saying_so(make_world) -> None:
+    """Connections kept for later may be closed already: the request goes out once more on a new one."""
+    w = make_world()
+    with RawServer(Close(OK)) as raw:
+        w.main_service["homeserver"] = raw.where
+        w.start()
+        with w.connect() as c:
+            assert [c.ask("GET", PATH, [HOST]).status for _ in range(50)] == [200] * 50
+        assert len(raw.requests) == 50
+        w.daemon.stop()
 
 
 def test_a_stalled_client_head_is_cut(make_world) -> None:

@@ -136,6 +136,17 @@ def test_staples_the_ocsp_response(world: World) -> None:
     assert "OCSP Response Status: successful" in s_client(world, "-status")
 
 
+def test_tls_1_3_can_be_switched_off(make_world) -> None:
+    """CP-1.2.1-5: permitted, not mandatory."""
+    w = make_world()
+    w.config["tls"] = {"tls13": False}
+    w.start()
+    with w.connect() as c:
+        assert c.tls.version() == "TLSv1.2"
+    with pytest.raises(ssl.SSLError):
+        w.connect(tls=context(lowest=V13))
+
+
 def test_plain_http_is_no_way_in(world: World) -> None:
     with wire.Connection(world.address) as c:
         c.send(wire.request("GET", "/_matrix/client/versions", {"Host": "matrix.alpha.test"}))

@@ -91,7 +91,7 @@ class RawServer:
 
     def __init__(
         self,
-        answer: Callable[[RawRequest], Reply] | bytes = OK,
+        answer: Callable[[RawRequest], Reply] | Reply = OK,
         *,
         tls: ssl.SSLContext | None = None,
         address: tuple[str, int] = ("127.0.0.1", 0),
@@ -184,7 +184,7 @@ class RawServer:
         with self._changed:
             self.requests.append(r)
             self._changed.notify_all()
-        reply = self.answer if isinstance(self.answer, bytes) else self.answer(r)
+        reply = self.answer(r) if callable(self.answer) else self.answer
         conn.sendall(reply if isinstance(reply, bytes) else reply.data)
         if isinstance(reply, Hang):
             end = time.monotonic() + 60

@@ -48,6 +48,7 @@ tests_unit_unit_SOURCES += tests/unit/test_resolver.c
 tests_unit_unit_SOURCES += tests/unit/test_serverkeys.c
 tests_unit_unit_SOURCES += tests/unit/test_snapshot.c
 tests_unit_unit_SOURCES += tests/unit/test_str.c
+tests_unit_unit_SOURCES += tests/unit/test_strmap.c
 tests_unit_unit_SOURCES += tests/unit/test_x5c.c
 tests_unit_unit_SOURCES += tests/unit/test_xmatrix.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.c
