@@ -14,11 +14,11 @@ struct fedsource {
 	char *name, *file, *url;
 	struct timer timer;
 	struct fetch *fetch;
-	struct stat seen;          /* the file as it was last read; st_ino == 0: never */
-	clock_ms read_again;       /* a file that was refused, though it does not change */
+	struct stat seen;            /* the file as it was last read; st_ino == 0: never */
+	clock_ms read_again;         /* a file that was refused, though it does not change */
 	char etag[FETCH_HEADER_MAX]; /* of the answer in force */
 	struct fedsource_state state;
-	bool again;                /* a reload came during a download */
+	bool again; /* a reload came during a download */
 };
 
 /* What an operator should do about a refusal. */
@@ -68,8 +68,9 @@ note(struct fedsource *s, enum err err, int status)
 
 	s->state.looked = clock_wall_s();
 	if (err != OK && (news || s->url != NULL))
-		log_error("federation list refused: federation=%s source=%s reason=%s status=%d: %s; %s", s->name,
-		    where, err_name(err), status, err_text(err), advice(err));
+		log_error(
+		    "federation list refused: federation=%s source=%s reason=%s status=%d: %s; %s",
+		    s->name, where, err_name(err), status, err_text(err), advice(err));
 	else if (err == OK && s->state.error != OK)
 		log_info("federation list is fine again: federation=%s source=%s", s->name, where);
 	s->state.error = err;
@@ -95,8 +96,8 @@ tell(struct fedsource *s, struct held before)
 	if (now.list == NULL || (now.list == before.list && now.as_of == before.as_of))
 		return;
 	if (now.list != before.list)
-		log_info("federation list in force: federation=%s version=%lld entries=%zu", s->name,
-		    (long long)fedlist_version(now.list), fedlist_count(now.list));
+		log_info("federation list in force: federation=%s version=%lld entries=%zu",
+		    s->name, (long long)fedlist_version(now.list), fedlist_count(now.list));
 	s->cfg.on_change(s->cfg.arg, now.list, now.as_of);
 }
 
@@ -116,7 +117,7 @@ static bool
 same_file(const struct stat *a, const struct stat *b)
 {
 	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
-	    a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
 static enum err
@@ -147,8 +148,7 @@ look_at_file(struct fedsource *s)
 		note(s, ERR_FILE, 0);
 		return;
 	}
-	if (same_file(&st, &s->seen) &&
-	    (s->state.error == OK || loop_now(s->loop) < s->read_again))
+	if (same_file(&st, &s->seen) && (s->state.error == OK || loop_now(s->loop) < s->read_again))
 		return;
 	s->seen = st;
 	s->read_again = loop_now(s->loop) + FEDSOURCE_RETRY_MS;
@@ -195,7 +195,8 @@ on_answer(void *arg, const struct fetch_result *r)
 		s->etag[0] = '\0'; /* ask for all of it next time */
 	note(s, err, r->status);
 	timer_set(s->loop, &s->timer,
-	    err == OK || s->cfg.interval < FEDSOURCE_RETRY_MS ? s->cfg.interval : FEDSOURCE_RETRY_MS);
+	    err == OK || s->cfg.interval < FEDSOURCE_RETRY_MS ? s->cfg.interval
+							      : FEDSOURCE_RETRY_MS);
 	if (s->again) {
 		s->again = false;
 		timer_set(s->loop, &s->timer, 0);
@@ -208,7 +209,8 @@ look_at_url(struct fedsource *s)
 {
 	const struct fetch_request req = { .url = s->url,
 		.anchors = s->cfg.anchors,
-		.if_none_match = s->etag[0] != '\0' && fedstore_list(s->cfg.store) != NULL ? s->etag : NULL,
+		.if_none_match =
+		    s->etag[0] != '\0' && fedstore_list(s->cfg.store) != NULL ? s->etag : NULL,
 		.max_bytes = s->cfg.max_bytes,
 		.timeout_ms = s->cfg.timeout };
 

@@ -32,7 +32,8 @@ on_drain_timer(void *arg)
 {
 	struct worker *w = arg;
 
-	log_warn("drain: %zu connections still busy at the deadline; closing them (timeouts.drain)", w->http.n_conns);
+	log_warn("drain: %zu connections still busy at the deadline; closing them (timeouts.drain)",
+	    w->http.n_conns);
 	finish_drain(w);
 }
 
@@ -109,9 +110,9 @@ worker_free(struct worker *w)
 }
 
 struct worker *
-worker_start(struct control *control, unsigned number, struct proxy_conf *conf, struct tls_tickets *tickets,
-    const int *sockets, size_t n_sockets, const unsigned char invite_key[INVITE_KEY_BYTES], char *why,
-    size_t why_size)
+worker_start(struct control *control, unsigned number, struct proxy_conf *conf,
+    struct tls_tickets *tickets, const int *sockets, size_t n_sockets,
+    const unsigned char invite_key[INVITE_KEY_BYTES], char *why, size_t why_size)
 {
 	struct thread *t = calloc(1, sizeof(*t));
 	struct worker *w = &t->w;
@@ -170,8 +171,8 @@ open_news(struct letter *l, void *receiver)
 }
 
 static bool
-post(struct worker *w, void (*apply)(struct worker *, struct news *), struct snapshot *s, size_t federation,
-    int64_t as_of)
+post(struct worker *w, void (*apply)(struct worker *, struct news *), struct snapshot *s,
+    size_t federation, int64_t as_of)
 {
 	struct news *n = calloc(1, sizeof(*n));
 
@@ -261,7 +262,8 @@ worker_post_drain(struct worker *w)
 }
 
 void
-worker_list(const struct worker *w, size_t federation, int64_t now_s, const struct fedlist **list, bool *stale)
+worker_list(const struct worker *w, size_t federation, int64_t now_s, const struct fedlist **list,
+    bool *stale)
 {
 	const struct federation_view *v = &w->federations[federation];
 	int64_t ttl = (int64_t)(w->conf->federations[federation].list_ttl / 1000), end;
