@@ -492,7 +492,13 @@ bind_worker(struct proxy_conf *conf, int *sockets, const int *first)
 				a.port = ntohs(s.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&s)->sin6_port
 								      : ((struct sockaddr_in *)&s)->sin_port);
 		}
-		sockets[i] = bind_address(&a, "listener");
+		if (first == NULL && a.unix_path == NULL && listener_taken(a.host, a.port)) {
+			log_error("listener: cannot listen on %s: another process, perhaps another schleuse-proxy, uses it",
+			    a.text);
+			sockets[i] = -1;
+		} else {
+			sockets[i] = bind_address(&a, "listener");
+		}
 		if (sockets[i] < 0) {
 			while (i-- > 0)
 				close(sockets[i]);

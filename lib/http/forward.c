@@ -255,8 +255,10 @@ begin_response(struct forward *f, size_t len)
 		return ERR_UPSTREAM_BAD;
 	if (f->resp.status < 200) {
 		/* We answer an expectation ourselves; other interim responses are the client's. */
-		if (f->resp.status != 100 && !exchange_head(f->ex, &f->resp))
-			return ERR_MEMORY;
+		if (f->resp.status != 100) {
+			f->interim = true;
+			return exchange_head(f->ex, &f->resp) ? OK : ERR_MEMORY;
+		}
 		return OK;
 	}
 	f->response_head = true;
@@ -393,7 +395,8 @@ pump_down(struct forward *f)
 		finish(f, OK);
 		return;
 	}
-	if (f->response_head) {
+	if (f->response_head || f->interim) {
+		f->interim = false;
 		exchange_flush(f->ex);
 		if (f->ex == NULL)
 			return;

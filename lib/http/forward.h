@@ -34,6 +34,7 @@ struct forward {
 	struct h1_body body;
 	size_t scanned;
 	bool request_done, response_head, response_done, upload_failed;
+	bool interim;           /* an interim response waits to be sent */
 	bool got_byte;          /* anything of a response arrived */
 	bool up_eof;
 	struct timer timer;

@@ -285,10 +285,10 @@ op_want_body(struct exchange *ex, bool wanted)
 {
 	struct h1conn *c = conn_of(ex);
 
-	if (wanted && c->continue_due && buf_len(&c->in) == 0) {
-		if (!buf_put(&c->out, STR("HTTP/1.1 100 Continue\r\n\r\n")) || !send_out(c))
-			return;
-	}
+	/* Sent by the stream's next call: a handler must not lose its exchange while it asks for the body. */
+	if (wanted && c->continue_due && buf_len(&c->in) == 0 &&
+	    !buf_put(&c->out, STR("HTTP/1.1 100 Continue\r\n\r\n")))
+		c->close_after = true;
 	c->continue_due = false;
 	if (c->want_body == wanted)
 		return;

@@ -95,6 +95,27 @@ listener_bind(const char *unix_path, const char *host, uint16_t port)
 	return -1;
 }
 
+bool
+listener_taken(const char *host, uint16_t port)
+{
+	struct sockaddr_storage a;
+	socklen_t len = parse_ip(host, port, &a);
+	int fd, one = 1;
+	bool taken;
+
+	if (len == 0 || port == 0)
+		return false;
+	fd = socket(a.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	if (a.ss_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	taken = bind(fd, (struct sockaddr *)&a, len) != 0 && errno == EADDRINUSE;
+	close(fd);
+	return taken;
+}
+
 char *
 listener_address(int fd, char *out, size_t size)
 {
