@@ -76,6 +76,8 @@ on_list(void *arg, const struct fedlist *list, int64_t as_of)
 	struct federation *f = arg;
 	struct control *c = f->control;
 
+	if (c->out.federations == NULL || f != &c->out.federations[f->index])
+		return; /* of a configuration not yet in force, which numbers its federations its own way; adopt() tells */
 	for (unsigned i = 0; i < c->n_workers; i++)
 		if (!worker_post_list(c->workers[i], f->index, list, as_of))
 			log_error("federation %s: out of memory; a worker keeps its old list",

@@ -34,9 +34,10 @@ struct forward {
 	struct h1_body body;
 	size_t scanned;
 	bool request_done, response_head, response_done, upload_failed;
-	bool interim;           /* an interim response waits to be sent */
 	bool got_byte;          /* anything of a response arrived */
 	bool up_eof;
+	bool full;              /* the client does not take more now */
+	bool no_memory;         /* for the head of the request */
 	struct timer timer;
 	void (*fn)(void *arg, enum err err);
 	void *arg;

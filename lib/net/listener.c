@@ -21,6 +21,7 @@ struct listener {
 	struct event *ev;
 	int fd;
 	bool paused; /* by the owner */
+	bool told;   /* that accepting fails; until it succeeds again */
 	listener_fn *fn;
 	void *arg;
 	struct timer wake;
@@ -165,12 +166,15 @@ on_accept(evutil_socket_t lfd, short what, void *arg)
 		if (fd < 0) {
 			if (errno == EAGAIN || errno == EWOULDBLOCK)
 				return;
-			log_warn("listener: cannot accept: %s; pausing %d ms (raise LimitNOFILE or lower limits.connections_max)",
-			    strerror(errno), LISTENER_PAUSE_MS);
+			if (!l->told)
+				log_warn("listener: cannot accept: %s; pausing %d ms (raise LimitNOFILE or lower limits.connections_max)",
+				    strerror(errno), LISTENER_PAUSE_MS);
+			l->told = true;
 			event_del(l->ev);
 			timer_set(l->loop, &l->wake, LISTENER_PAUSE_MS);
 			return;
 		}
+		l->told = false;
 		if (peer.ss_family != AF_UNIX)
 			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		l->fn(l->arg, fd, (struct sockaddr *)&peer, len);
