@@ -557,7 +557,9 @@ judge_body(struct passage *p)
 	case RULE_EXCHANGE:
 		return weigh(p, mode, rule_invite(&p->j), S_RULE_LOGGED_INVITE);
 	case RULE_TRANSACTION:
-		return rule_transaction_list(&p->j);
+		return weigh(p, mode, rule_transaction_list(&p->j), S_RULE_LOGGED_INVITE);
+	case RULE_UNKNOWN_FEDERATION:
+		return weigh(p, mode, rule_unknown(&p->j), S_RULE_LOGGED_INVITE);
 	default:
 		return OK;
 	}
