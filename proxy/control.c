@@ -21,36 +21,11 @@
 #include "lib/base/arena.h"
 #include "lib/base/fsutil.h"
 #include "lib/daemon/admin.h"
-#include "lib/http/fetch.h"
-#include "lib/matrix/discovery.h"
-#include "lib/matrix/keyring.h"
-#include "lib/net/resolver.h"
-#include "proxy/fedsource.h"
-#include "proxy/homeserver.h"
 #include "proxy/inbound.h"
 #include "proxy/lookups.h"
+#include "proxy/outside.h"
 #include "proxy/series.h"
 #include "proxy/worker.h"
-
-#define LOOKUPS_PENDING_MAX 512
-
-struct federation {
-	struct control *control;
-	size_t index;
-	struct fedstore *store;
-	struct fedsource *source;
-};
-
-/* What is made anew with each configuration. */
-struct outside {
-	struct resolver *resolver;
-	struct fetcher *fetcher;
-	struct discovery *discovery;
-	struct keyring *keyring;
-	struct homeserver *homeserver;
-	struct federation *federations;
-	size_t n_federations;
-};
 
 struct control {
 	struct loop *loop;
@@ -71,147 +46,16 @@ struct control {
 /* --- federation lists --- */
 
 static void
-on_list(void *arg, const struct fedlist *list, int64_t as_of)
+on_list(void *arg, size_t federation, const struct fedlist *list, int64_t as_of)
 {
-	struct federation *f = arg;
-	struct control *c = f->control;
+	struct control *c = arg;
 
 	if (c->out.federations == NULL || f != &c->out.federations[f->index])
 		return; /* of a configuration not yet in force, which numbers its federations its own way; adopt() tells */
 	for (unsigned i = 0; i < c->n_workers; i++)
-		if (!worker_post_list(c->workers[i], f->index, list, as_of))
+		if (!worker_post_list(c->workers[i], federation, list, as_of))
 			log_error("federation %s: out of memory; a worker keeps its old list",
-			    c->conf->federations[f->index].name);
-}
-
-static void
-federation_close(struct federation *f)
-{
-	if (f->source != NULL)
-		fedsource_free(f->source);
-	if (f->store != NULL)
-		fedstore_free(f->store);
-}
-
-static bool
-federation_open(struct control *c, struct federation *f, struct outside *o, const struct proxy_conf *conf,
-    size_t index)
-{
-	const struct federation_conf *fc = &conf->federations[index];
-	char stem[128];
-	const struct fedstore_config sc = {
-		.state_dir = conf->state_dir, .name = stem, .anchors = fc->anchors,
-		.signer_role = fc->list_signer_role, .signer_cn = fc->list_signer_cn,
-		.max_bytes = fc->list_max_bytes, .max_entries = fc->list_max_entries,
-	};
-	struct fedsource_config src = {
-		.name = fc->name, .file = fc->list_file, .url = fc->list_url, .fetcher = o->fetcher,
-		.interval = fc->list_interval, .timeout = conf->fetch_timeout, .max_bytes = fc->list_max_bytes,
-		.on_change = on_list, .arg = f,
-	};
-	enum err err;
-
-	snprintf(stem, sizeof(stem), "federation-%s", fc->name);
-	*f = (struct federation){ .control = c, .index = index };
-	f->store = fedstore_new(&sc);
-	if (f->store == NULL)
-		return false;
-	err = fedstore_restore(f->store);
-	if (err != OK && err != ERR_NOT_FOUND)
-		log_warn("federation %s: the list kept in %s is not used: %s", fc->name, conf->state_dir, err_text(err));
-	if (fc->list_ca_file != NULL) {
-		src.anchors = fetch_anchors(fc->list_ca_file, true);
-		if (src.anchors == NULL)
-			return false;
-	}
-	src.store = f->store;
-	f->source = fedsource_new(c->loop, &src);
-	X509_STORE_free(src.anchors);
-	return f->source != NULL;
-}
-
-/* --- what reaches outside --- */
-
-static void
-outside_close(struct outside *o)
-{
-	for (size_t i = 0; i < o->n_federations; i++)
-		federation_close(&o->federations[i]);
-	free(o->federations);
-	if (o->homeserver != NULL)
-		homeserver_free(o->homeserver);
-	if (o->keyring != NULL)
-		keyring_free(o->keyring);
-	if (o->discovery != NULL)
-		discovery_free(o->discovery);
-	if (o->fetcher != NULL)
-		fetcher_free(o->fetcher);
-	if (o->resolver != NULL)
-		resolver_free(o->resolver);
-	*o = (struct outside){ 0 };
-}
-
-static struct resolver *
-open_resolver(struct loop *loop, const struct proxy_conf *c)
-{
-	struct resolver_host *hosts = calloc(c->n_hosts + 1, sizeof(*hosts));
-	struct resolver_config cfg = { .hosts = hosts, .n_hosts = c->n_hosts,
-		.nameservers = (const char *const *)c->nameservers.v, .n_nameservers = c->nameservers.n };
-	struct resolver *r;
-
-	if (hosts == NULL)
-		return NULL;
-	for (size_t i = 0; i < c->n_hosts; i++)
-		hosts[i] = (struct resolver_host){ .name = c->hosts[i].name, .address = c->hosts[i].address };
-	r = resolver_new(loop, &cfg);
-	free(hosts);
-	return r;
-}
-
-static bool
-open_lookups(struct control *c, struct outside *o, struct proxy_conf *conf)
-{
-	struct fetcher_config fc = { .ca_file = conf->ca_file, .ca_system = conf->ca_system,
-		.private_addresses = conf->private_addresses };
-	struct discovery_config dc = { .max_entries = conf->discovery_max_entries,
-		.max_pending = LOOKUPS_PENDING_MAX, .timeout_ms = conf->fetch_timeout,
-		.negative_ttl = conf->negative_ttl, .negative_ttl_max = conf->negative_ttl_max };
-	struct keyring_config kc = { .notaries = (const char *const *)conf->notaries.v,
-		.n_notaries = conf->notaries.n, .max_entries = conf->keys_max_entries,
-		.max_pending = LOOKUPS_PENDING_MAX, .timeout_ms = conf->fetch_timeout,
-		.ttl_max = conf->keys_ttl_max, .negative_ttl = conf->negative_ttl,
-		.negative_ttl_max = conf->negative_ttl_max };
-
-	o->resolver = open_resolver(c->loop, conf);
-	fc.resolver = o->resolver;
-	o->fetcher = o->resolver != NULL ? fetcher_new(c->loop, &fc) : NULL;
-	dc.fetcher = o->fetcher;
-	dc.resolver = o->resolver;
-	o->discovery = o->fetcher != NULL ? discovery_new(c->loop, &dc) : NULL;
-	kc.fetcher = o->fetcher;
-	kc.discovery = o->discovery;
-	o->keyring = o->discovery != NULL ? keyring_new(c->loop, &kc) : NULL;
-	o->homeserver = o->keyring != NULL ? homeserver_new(c->loop, o->fetcher, conf) : NULL;
-	return o->homeserver != NULL;
-}
-
-/* false: everything is closed again and the reason logged. */
-static bool
-outside_open(struct control *c, struct outside *o, struct proxy_conf *conf)
-{
-	bool ok = open_lookups(c, o, conf);
-
-	o->federations = calloc(conf->n_federations, sizeof(*o->federations));
-	ok = ok && o->federations != NULL;
-	for (size_t i = 0; ok && i < conf->n_federations; i++) {
-		o->n_federations++;
-		ok = federation_open(c, &o->federations[i], o, conf, i);
-	}
-	if (!ok) {
-		log_error("look-ups and federation lists cannot be set up; see the lines above, or out of memory");
-		outside_close(o);
-	}
-	return ok;
+			    c->conf->federations[federation].name);
 }
 
 /* --- questions of workers --- */
@@ -331,9 +175,7 @@ adopt(struct control *c, struct proxy_conf *conf, struct outside *out)
 		if (!worker_post_conf(c->workers[i], conf))
 			log_error("reload: a worker keeps its old configuration: out of memory");
 	/* Under new trust anchors an old list may no longer count: what the new store holds is posted, even nothing. */
-	for (size_t i = 0; i < out->n_federations; i++)
-		on_list(&out->federations[i], fedstore_list(out->federations[i].store),
-		    fedstore_as_of(out->federations[i].store));
+	outside_tell_lists(out);
 	lookups_ask_again(c);
 	outside_close(&old);
 	snapshot_drop(&old_conf->snap);
@@ -357,7 +199,7 @@ reload(struct control *c)
 		log_lines(LOG_ERROR, "reload: ", buf_str(&errors));
 	else if (trial == NULL)
 		log_error("reload: %s", why);
-	if (trial != NULL && outside_open(c, &out, conf)) {
+	if (trial != NULL && outside_open(&out, c->loop, conf, on_list, c)) {
 		adopt(c, conf, &out);
 		metrics_inc(S_RELOADS);
 		log_info("reload: the new configuration is in force");
@@ -429,9 +271,9 @@ missing(void *arg, struct buf *out)
 	int64_t now = clock_wall_s();
 	bool ok = !c->draining || buf_printf(out, "draining\n");
 
-	for (size_t i = 0; ok && i < c->out.n_federations; i++) {
+	for (size_t i = 0; ok && i < c->out.n_lists; i++) {
 		const struct federation_conf *fc = &c->conf->federations[i];
-		struct fedstore *s = c->out.federations[i].store;
+		struct fedstore *s = c->out.lists[i].store;
 		int64_t age = now - fedstore_as_of(s), end;
 
 		if (fedstore_list(s) == NULL) {
@@ -448,7 +290,6 @@ static void
 refresh(void *arg)
 {
 	struct control *c = arg;
-
 	int64_t ends = 0;
 
 	for (size_t i = 0; i < c->conf->n_services; i++)
@@ -456,8 +297,8 @@ refresh(void *arg)
 			ends = c->conf->services[i].certificate_not_after;
 	metrics_set(S_CERTIFICATE_NOT_AFTER, ends);
 	metrics_set(S_INVITES_HELD, (int64_t)invites_count(c->invites));
-	for (size_t i = 0; i < c->out.n_federations; i++) {
-		struct fedsource_state st = fedsource_state(c->out.federations[i].source);
+	for (size_t i = 0; i < c->out.n_lists; i++) {
+		struct fedsource_state st = fedsource_state(c->out.lists[i].source);
 
 		metrics_set(S_LIST_VERSION, st.version);
 		metrics_set(S_LIST_ENTRIES, (int64_t)st.count);
@@ -600,7 +441,7 @@ start(struct control *c)
 		log_error("cannot start: state_dir %s: see the line above, or out of memory", conf->state_dir);
 		return false;
 	}
-	if (!outside_open(c, &c->out, c->conf))
+	if (!outside_open(&c->out, c->loop, c->conf, on_list, c))
 		return false;
 	ac.socket = bind_address(&conf->admin, "admin");
 	if (ac.socket < 0)
@@ -612,9 +453,7 @@ start(struct control *c)
 	}
 	if (!start_workers(c, ac.socket))
 		return false;
-	for (size_t i = 0; i < c->out.n_federations; i++)
-		on_list(&c->out.federations[i], fedstore_list(c->out.federations[i].store),
-		    fedstore_as_of(c->out.federations[i].store));
+	outside_tell_lists(&c->out);
 	return true;
 }
 

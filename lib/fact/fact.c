@@ -523,6 +523,7 @@ fact_cache_new(struct loop *loop, const struct fact_config *cfg)
 		fact_cache_free(c);
 		return NULL;
 	}
+	c->memory->usable_until = 0; /* held by an entry, it must not serve even this millisecond */
 	return c;
 }
 

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * outside - opened from the resolver up, each asking the one before; closed in the other order.
+ */
+#include "proxy/outside.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/base/log.h"
+#include "lib/http/fetch.h"
+#include "lib/matrix/discovery.h"
+#include "lib/net/resolver.h"
+
+#define PENDING_MAX 512 /* look-ups of one kind under way or waiting */
+
+static void
+on_list(void *arg, const struct fedlist *list, int64_t as_of)
+{
+	const struct outside_list *l = arg;
+
+	l->fn(l->arg, l->federation, list, as_of);
+}
+
+static void
+list_close(struct outside_list *l)
+{
+	if (l->source != NULL)
+		fedsource_free(l->source);
+	if (l->store != NULL)
+		fedstore_free(l->store);
+}
+
+static bool
+list_open(struct outside_list *l, struct loop *loop, struct fetcher *fetcher,
+    const struct proxy_conf *conf)
+{
+	const struct federation_conf *fc = &conf->federations[l->federation];
+	char stem[128];
+	const struct fedstore_config sc = {
+		.state_dir = conf->state_dir,
+		.name = stem,
+		.anchors = fc->anchors,
+		.signer_role = fc->list_signer_role,
+		.signer_cn = fc->list_signer_cn,
+		.max_bytes = fc->list_max_bytes,
+		.max_entries = fc->list_max_entries,
+	};
+	struct fedsource_config src = {
+		.name = fc->name,
+		.file = fc->list_file,
+		.url = fc->list_url,
+		.fetcher = fetcher,
+		.interval = fc->list_interval,
+		.timeout = conf->fetch_timeout,
+		.max_bytes = fc->list_max_bytes,
+		.on_change = on_list,
+		.arg = l,
+	};
+	enum err err;
+
+	snprintf(stem, sizeof(stem), "federation-%s", fc->name);
+	l->store = fedstore_new(&sc);
+	if (l->store == NULL)
+		return false;
+	err = fedstore_restore(l->store);
+	if (err != OK && err != ERR_NOT_FOUND)
+		log_warn("federation %s: the list kept in %s is not used: %s", fc->name,
+		    conf->state_dir, err_text(err));
+	if (fc->list_ca_file != NULL) {
+		src.anchors = fetch_anchors(fc->list_ca_file, true);
+		if (src.anchors == NULL)
+			return false;
+	}
+	src.store = l->store;
+	l->source = fedsource_new(loop, &src);
+	X509_STORE_free(src.anchors);
+	return l->source != NULL;
+}
+
+void
+outside_close(struct outside *o)
+{
+	for (size_t i = 0; i < o->n_lists; i++)
+		list_close(&o->lists[i]);
+	free(o->lists);
+	if (o->homeserver != NULL)
+		homeserver_free(o->homeserver);
+	if (o->keyring != NULL)
+		keyring_free(o->keyring);
+	if (o->discovery != NULL)
+		discovery_free(o->discovery);
+	if (o->fetcher != NULL)
+		fetcher_free(o->fetcher);
+	if (o->resolver != NULL)
+		resolver_free(o->resolver);
+	*o = (struct outside){ 0 };
+}
+
+static struct resolver *
+open_resolver(struct loop *loop, const struct proxy_conf *c)
+{
+	struct resolver_host *hosts = calloc(c->n_hosts + 1, sizeof(*hosts));
+	struct resolver_config cfg = { .hosts = hosts,
+		.n_hosts = c->n_hosts,
+		.nameservers = (const char *const *)c->nameservers.v,
+		.n_nameservers = c->nameservers.n };
+	struct resolver *r;
+
+	if (hosts == NULL)
+		return NULL;
+	for (size_t i = 0; i < c->n_hosts; i++)
+		hosts[i] = (struct resolver_host){ .name = c->hosts[i].name,
+			.address = c->hosts[i].address };
+	r = resolver_new(loop, &cfg);
+	free(hosts);
+	return r;
+}
+
+static bool
+open_lookups(struct outside *o, struct loop *loop, struct proxy_conf *conf)
+{
+	struct fetcher_config fc = { .ca_file = conf->ca_file,
+		.ca_system = conf->ca_system,
+		.private_addresses = conf->private_addresses };
+	struct discovery_config dc = { .max_entries = conf->discovery_max_entries,
+		.max_pending = PENDING_MAX,
+		.timeout_ms = conf->fetch_timeout,
+		.negative_ttl = conf->negative_ttl,
+		.negative_ttl_max = conf->negative_ttl_max };
+	struct keyring_config kc = { .notaries = (const char *const *)conf->notaries.v,
+		.n_notaries = conf->notaries.n,
+		.max_entries = conf->keys_max_entries,
+		.max_pending = PENDING_MAX,
+		.timeout_ms = conf->fetch_timeout,
+		.ttl_max = conf->keys_ttl_max,
+		.negative_ttl = conf->negative_ttl,
+		.negative_ttl_max = conf->negative_ttl_max };
+
+	o->resolver = open_resolver(loop, conf);
+	fc.resolver = o->resolver;
+	o->fetcher = o->resolver != NULL ? fetcher_new(loop, &fc) : NULL;
+	dc.fetcher = o->fetcher;
+	dc.resolver = o->resolver;
+	o->discovery = o->fetcher != NULL ? discovery_new(loop, &dc) : NULL;
+	kc.fetcher = o->fetcher;
+	kc.discovery = o->discovery;
+	o->keyring = o->discovery != NULL ? keyring_new(loop, &kc) : NULL;
+	o->homeserver = o->keyring != NULL ? homeserver_new(loop, o->fetcher, conf) : NULL;
+	return o->homeserver != NULL;
+}
+
+bool
+outside_open(
+    struct outside *o, struct loop *loop, struct proxy_conf *conf, outside_fn *fn, void *arg)
+{
+	bool ok = open_lookups(o, loop, conf);
+
+	o->lists = calloc(conf->n_federations, sizeof(*o->lists));
+	ok = ok && o->lists != NULL;
+	for (size_t i = 0; ok && i < conf->n_federations; i++) {
+		struct outside_list *l = &o->lists[o->n_lists++];
+
+		*l = (struct outside_list){ .federation = i, .fn = fn, .arg = arg };
+		ok = list_open(l, loop, o->fetcher, conf);
+	}
+	if (!ok) {
+		log_error("look-ups and federation lists cannot be set up; see the lines above, or "
+			  "out of memory");
+		outside_close(o);
+	}
+	return ok;
+}
+
+void
+outside_tell_lists(const struct outside *o)
+{
+	for (size_t i = 0; i < o->n_lists; i++) {
+		struct outside_list *l = &o->lists[i];
+
+		on_list(l, fedstore_list(l->store), fedstore_as_of(l->store));
+	}
+}

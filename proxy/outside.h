@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * outside - what asks others for us: names, keys, accounts, federation lists.
+ *
+ * Made anew with each configuration, which must outlive it.  The struct may be moved.  For the
+ * control thread.
+ */
+#ifndef SCHLEUSE_PROXY_OUTSIDE_H
+#define SCHLEUSE_PROXY_OUTSIDE_H
+
+#include "lib/matrix/keyring.h"
+#include "proxy/fedsource.h"
+#include "proxy/homeserver.h"
+
+/* A list has changed; NULL: there is none. */
+typedef void outside_fn(void *arg, size_t federation, const struct fedlist *list, int64_t as_of);
+
+struct outside_list { /* has the index of its federation in the configuration */
+	size_t federation;
+	outside_fn *fn;
+	void *arg;
+	struct fedstore *store;
+	struct fedsource *source;
+};
+
+struct outside {
+	struct resolver *resolver;
+	struct fetcher *fetcher;
+	struct discovery *discovery;
+	struct keyring *keyring;
+	struct homeserver *homeserver;
+	struct outside_list *lists;
+	size_t n_lists;
+};
+
+/* false: everything is closed again and the reason logged. */
+bool outside_open(struct outside *o, struct loop *loop, struct proxy_conf *conf, outside_fn *fn,
+    void *arg) MUST_CHECK;
+void outside_close(struct outside *o);            /* a zeroed one is allowed */
+void outside_tell_lists(const struct outside *o); /* calls fn for each as it is now */
+
+#endif
