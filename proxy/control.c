@@ -51,6 +51,9 @@ on_list(void *arg, size_t federation, const struct fedlist *list, int64_t as_of)
 {
 	struct control *c = arg;
 
+	if (c->out.federations == NULL || f != &c->out.federations[f->index])
+		return; /* of a configuration not yet in force, which numbers its federations its
+			   own way; adopt() tells */
 	for (unsigned i = 0; i < c->n_workers; i++)
 		if (!worker_post_list(c->workers[i], federation, list, as_of))
 			log_error("federation %s: out of memory; a worker keeps its old list",
@@ -343,7 +346,14 @@ bind_worker(struct proxy_conf *conf, int *sockets, const int *first)
 						   ? ((struct sockaddr_in6 *)&s)->sin6_port
 						   : ((struct sockaddr_in *)&s)->sin_port);
 		}
-		sockets[i] = bind_address(&a, "listener");
+		if (first == NULL && a.unix_path == NULL && listener_taken(a.host, a.port)) {
+			log_error("listener: cannot listen on %s: another process, perhaps another "
+				  "schleuse-proxy, uses it",
+			    a.text);
+			sockets[i] = -1;
+		} else {
+			sockets[i] = bind_address(&a, "listener");
+		}
 		if (sockets[i] < 0) {
 			while (i-- > 0)
 				close(sockets[i]);

@@ -77,30 +77,43 @@ make_pool(struct worker *w, const struct proxy_conf *c, const struct service_con
 		.connect_timeout = c->upstream_connect_timeout,
 		.idle_timeout = c->upstream_idle_timeout,
 		.queue_timeout = c->upstream_queue_timeout,
-		.buffer_max = c->relay_buffer,
+		/* A head must fit, and a piece behind it. */
+		.buffer_max = c->relay_buffer + c->head_max,
 	};
 
 	cfg.address_len = upstream_address(&s->upstream, &cfg.address);
 	return cfg.address_len > 0 ? pool_new(w->loop, &cfg) : NULL;
 }
 
-static void
-free_pools(struct pool **pools, size_t n)
+struct pools *
+pools_hold(struct pools *p)
 {
-	for (size_t i = 0; pools != NULL && i < n; i++)
-		pool_free(pools[i]);
-	free(pools);
+	p->refs++;
+	return p;
 }
 
-static struct pool **
+void
+pools_drop(struct pools *p)
+{
+	if (p == NULL || --p->refs > 0)
+		return;
+	for (size_t i = 0; i < p->n; i++)
+		pool_free(p->of[i]);
+	free(p);
+}
+
+static struct pools *
 make_pools(struct worker *w, const struct proxy_conf *c)
 {
-	struct pool **pools = calloc(c->n_services, sizeof(struct pool *));
+	struct pools *pools = calloc(1, sizeof(*pools) + c->n_services * sizeof(pools->of[0]));
 
-	for (size_t i = 0; pools != NULL && i < c->n_services; i++) {
-		pools[i] = make_pool(w, c, &c->services[i]);
-		if (pools[i] == NULL) {
-			free_pools(pools, c->n_services);
+	if (pools == NULL)
+		return NULL;
+	pools->refs = 1;
+	for (; pools->n < c->n_services; pools->n++) {
+		pools->of[pools->n] = make_pool(w, c, &c->services[pools->n]);
+		if (pools->of[pools->n] == NULL) {
+			pools_drop(pools);
 			return NULL;
 		}
 	}
@@ -157,20 +170,18 @@ bool
 inbound_adopt(struct worker *w, struct proxy_conf *conf, char *why, size_t why_size)
 {
 	struct tls_server *tls = inbound_tls(conf, w->tickets, why, why_size);
-	struct pool **pools = tls != NULL ? make_pools(w, conf) : NULL;
+	struct pools *pools = tls != NULL ? make_pools(w, conf) : NULL;
 	struct federation_view *views = pools != NULL ? carry_views(w, conf) : NULL;
 
 	if (views == NULL) {
 		if (tls != NULL)
 			snprintf(why, why_size, "out of memory");
-		if (pools != NULL)
-			free_pools(pools, conf->n_services);
+		pools_drop(pools);
 		tls_server_free(tls);
 		return false;
 	}
 	free_views(w);
-	if (w->conf != NULL)
-		free_pools(w->pools, w->conf->n_services);
+	pools_drop(w->pools);
 	tls_server_free(w->tls);
 	snapshot_drop((struct snapshot *)w->conf);
 	w->conf = snapshot_hold(&conf->snap);
@@ -263,8 +274,7 @@ inbound_close(struct worker *w)
 	inbound_stop(w);
 	free(w->listeners);
 	free_views(w);
-	if (w->conf != NULL)
-		free_pools(w->pools, w->conf->n_services);
+	pools_drop(w->pools);
 	tls_server_free(w->tls);
 	snapshot_drop((struct snapshot *)w->conf);
 	snapshot_drop((struct snapshot *)w->tickets);

@@ -20,4 +20,7 @@ void inbound_close(struct worker *w); /* closes and frees everything; no connect
 struct tls_server *inbound_tls(const struct proxy_conf *conf, struct tls_tickets *tickets, char *why,
     size_t why_size) MUST_CHECK;
 
+struct pools *pools_hold(struct pools *p);
+void pools_drop(struct pools *p); /* NULL is allowed */
+
 #endif

@@ -129,8 +129,10 @@ ask(struct worker *w, enum kind kind, struct str key, clock_ms younger_than, str
 {
 	struct question *q = calloc(1, sizeof(*q) + key.n + name.n + token.n);
 
-	if (q == NULL)
-		return; /* the cache's time-out answers */
+	if (q == NULL) {
+		fact_answer(worker_cache(w, kind), key, NULL);
+		return;
+	}
 	q->letter.open = open_question;
 	q->worker = w;
 	q->kind = kind;

@@ -23,6 +23,7 @@
 #include "lib/matrix/reply.h"
 #include "lib/matrix/serverkeys.h"
 #include "proxy/homeserver.h"
+#include "proxy/inbound.h"
 #include "proxy/lookups.h"
 #include "proxy/rules/rules.h"
 #include "proxy/series.h"
@@ -37,6 +38,7 @@ struct passage {
 	struct passage *spare;
 	struct worker *w;
 	struct proxy_conf *conf;      /* one reference: a reload does not change a request under way */
+	struct pools *pools;          /* likewise, and of the same configuration */
 	struct worker_listener *listener;
 	struct exchange *ex;
 	enum state state;
@@ -138,6 +140,7 @@ leave(struct passage *p, enum err why)
 	drop_fact(&p->keys);
 	drop_fact(&p->account);
 	buf_fini(&p->body);
+	pools_drop(p->pools);
 	snapshot_drop(&p->conf->snap);
 	loop_bury(p->w->loop, &p->grave, passage_free, p);
 }
@@ -390,7 +393,8 @@ have_body(struct passage *p)
 	p->state = BODY;
 	buf_init(&p->body, body_limit(p));
 	exchange_want_body(p->ex, true);
-	read_body(p);
+	if (p->state == BODY) /* else the client left when it was told to continue */
+		read_body(p);
 	return false;
 }
 
@@ -479,14 +483,14 @@ on_dialled(void *arg, struct upstream *up, enum err why)
 static void
 dial(struct passage *p)
 {
-	struct upstream *up = p->retried ? NULL : pool_take(p->w->pools[p->service], NULL, NULL);
+	struct upstream *up = p->retried ? NULL : pool_take(p->pools->of[p->service], NULL, NULL);
 
 	if (up != NULL) {
 		relay(p, up);
 		return;
 	}
 	p->state = DIAL;
-	pool_acquire(p->w->pools[p->service], p->retried, &p->dial, on_dialled, p);
+	pool_acquire(p->pools->of[p->service], p->retried, &p->dial, on_dialled, p);
 }
 
 static void
@@ -553,7 +557,9 @@ judge_body(struct passage *p)
 	case RULE_EXCHANGE:
 		return weigh(p, mode, rule_invite(&p->j), S_RULE_LOGGED_INVITE);
 	case RULE_TRANSACTION:
-		return rule_transaction_list(&p->j);
+		return weigh(p, mode, rule_transaction_list(&p->j), S_RULE_LOGGED_INVITE);
+	case RULE_UNKNOWN_FEDERATION:
+		return weigh(p, mode, rule_unknown(&p->j), S_RULE_LOGGED_INVITE);
 	default:
 		return OK;
 	}
@@ -781,6 +787,7 @@ passage_open(void *listener, struct exchange *ex, enum err bad)
 	p->w = l->worker;
 	p->listener = l;
 	p->conf = snapshot_hold(&l->worker->conf->snap);
+	p->pools = pools_hold(l->worker->pools);
 	p->ex = ex;
 	ex->events = &events;
 	ex->arg = p;

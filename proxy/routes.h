@@ -30,6 +30,7 @@ enum route_rule {
 	RULE_INVITE_V1,        /* body is the event */
 	RULE_EXCHANGE,         /* body is the event; here our user invites one of the origin's */
 	RULE_TRANSACTION,      /* PUT send: invites among the PDUs */
+	RULE_UNKNOWN_FEDERATION, /* no endpoint we know: it may still be read as one that carries invites */
 	RULE_PROFILE_NAME,     /* writes the display name */
 	RULE_PROFILE_KEY,      /* writes the profile key named by the last segment */
 	RULE_MEMBER_STATE,     /* PUT state/m.room.member/{user} */

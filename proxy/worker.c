@@ -192,8 +192,11 @@ apply_conf(struct worker *w, struct news *n)
 {
 	char why[256];
 
-	if (!inbound_adopt(w, (struct proxy_conf *)n->snapshot, why, sizeof(why)))
-		log_error("reload: this worker keeps its old configuration: %s", why);
+	w->left_behind = !inbound_adopt(w, (struct proxy_conf *)n->snapshot, why, sizeof(why));
+	if (w->left_behind)
+		log_error("reload: this worker keeps its old configuration, and its federation "
+			  "lists will expire: %s",
+		    why);
 }
 
 static void
@@ -209,8 +212,9 @@ apply_list(struct worker *w, struct news *n)
 {
 	struct federation_view *v;
 
-	if (n->federation >= w->conf->n_federations)
-		return; /* from before a reload; the list is posted again after it */
+	/* Federations are numbered by the configuration in force on the control thread. */
+	if (w->left_behind || n->federation >= w->conf->n_federations)
+		return;
 	v = &w->federations[n->federation];
 	snapshot_drop((struct snapshot *)v->list);
 	v->list = snapshot_hold(n->snapshot);

@@ -32,6 +32,15 @@ struct federation_view {      /* what is in force, as the control thread last sa
 	int64_t as_of;        /* wall-clock second of its last refresh */
 };
 
+/* Upstream pools of one configuration, in the order of its services.  Counted: a request keeps
+ * those of the configuration it began under, in which its service has its number.  One thread, so
+ * no atomics. */
+struct pools {
+	unsigned refs;
+	size_t n;
+	struct pool *of[];
+};
+
 struct worker {
 	unsigned number;
 	struct control *control;
@@ -42,7 +51,7 @@ struct worker {
 	struct http_server http;
 	struct worker_listener *listeners;
 	size_t n_listeners;
-	struct pool **pools;                 /* by service */
+	struct pools *pools;                 /* one reference */
 	struct federation_view *federations; /* by federation */
 	struct fact_cache *keys;             /* struct serverkeys by origin */
 	struct fact_cache *accounts;         /* struct account by token hash */
@@ -50,6 +59,7 @@ struct worker {
 	struct passage *spare; /* a few freed passages, to save the allocator */
 	unsigned n_spare;
 	bool draining;
+	bool left_behind; /* could not take over the newest configuration */
 	struct timer drain_timer;
 };
 

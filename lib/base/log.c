@@ -13,7 +13,7 @@
 #define DAY_MS (24 * 3600 * 1000LL)
 #define COLLECT 16384
 
-enum log_level log_threshold = LOG_INFO;
+_Atomic(enum log_level) log_threshold = LOG_INFO;
 
 static const char *const level_names[] = { "error", "warn ", "info ", "debug" };
 

@@ -22,8 +22,8 @@ static void
 finish(struct forward *f, enum err err)
 {
 	struct upstream *up = f->up;
-	bool reusable = err == OK && f->request_done && buf_len(&f->out) == 0 && f->resp.keep_alive &&
-	    !f->up_eof && f->resp.framing != H1_UNTIL_CLOSE;
+	bool reusable = err == OK && f->request_done && !f->upload_failed && buf_len(&f->out) == 0 &&
+	    f->resp.keep_alive && !f->up_eof && f->resp.framing != H1_UNTIL_CLOSE;
 
 	f->up = NULL;
 	f->ex = NULL;
@@ -48,13 +48,16 @@ on_timer(void *arg)
 {
 	struct forward *f = arg;
 
-	finish(f, f->response_head ? ERR_UPSTREAM_BROKE : ERR_UPSTREAM_SLOW);
+	finish(f, f->no_memory ? ERR_MEMORY : f->response_head ? ERR_UPSTREAM_BROKE : ERR_UPSTREAM_SLOW);
 }
 
 static void
 arm(struct forward *f)
 {
-	timer_set(f->loop, &f->timer, f->response_head ? f->how.idle_timeout : f->how.first_byte_timeout);
+	if (f->full) /* the client is slow, and its connection's clock runs */
+		timer_clear(&f->timer);
+	else
+		timer_set(f->loop, &f->timer, f->response_head ? f->how.idle_timeout : f->how.first_byte_timeout);
 }
 
 /* --- upload --- */
@@ -227,12 +230,13 @@ upload(struct forward *f)
 			err = put_whole_body(f) ? OK : ERR_MEMORY;
 		} else {
 			exchange_want_body(f->ex, true);
-			err = pull_body(f);
+			err = f->ex != NULL ? pull_body(f) : OK; /* gone when told to continue? */
 		}
 	}
-	if (err == OK)
+	if (err == OK && f->ex != NULL) {
 		(void)push_out(f);
-	arm(f);
+		arm(f);
+	}
 	return err;
 }
 
@@ -255,8 +259,9 @@ begin_response(struct forward *f, size_t len)
 		return ERR_UPSTREAM_BAD;
 	if (f->resp.status < 200) {
 		/* We answer an expectation ourselves; other interim responses are the client's. */
-		if (f->resp.status != 100 && !exchange_head(f->ex, &f->resp))
-			return ERR_MEMORY;
+		if (f->resp.status != 100) {
+			return exchange_head(f->ex, &f->resp) ? OK : ERR_MEMORY;
+		}
 		return OK;
 	}
 	f->response_head = true;
@@ -283,11 +288,11 @@ response_heads(struct forward *f)
 	return OK;
 }
 
-/* Passes on what is in the buffer.  *full: the client does not take more now. */
+/* Passes on what is in the buffer. */
 static enum err
-response_body(struct forward *f, bool *full)
+response_body(struct forward *f)
 {
-	*full = false;
+	f->full = false;
 	while (!h1_body_done(&f->body) && buf_len(&f->up->in) > 0) {
 		struct h1_body before = f->body;
 		struct str data;
@@ -309,7 +314,7 @@ response_body(struct forward *f, bool *full)
 			    h1_body_decode(&f->body, str_of(buf_str(&f->up->in).p, upto), &used, &data) != OK)
 				return ERR_UPSTREAM_BROKE;
 			buf_consume(&f->up->in, taken > 0 ? used : 0);
-			*full = true;
+			f->full = true;
 			return OK;
 		}
 		buf_consume(&f->up->in, used);
@@ -325,15 +330,22 @@ read_upstream(struct forward *f)
 {
 	/* A body that fills the buffer deserves a larger one: fewer system calls. */
 	size_t want = f->body.total > READ_SMALL ? READ_LARGE : READ_SMALL;
-	char *p = buf_reserve(&f->up->in, want);
+	size_t held = buf_len(&f->up->in), max = f->up->in.max;
+	char *p;
 	ssize_t n;
 
-	if (p == NULL)
+	if (held >= max)
+		return false; /* it is emptied first */
+	p = buf_reserve(&f->up->in, want < max - held ? want : max - held);
+	if (p == NULL) {
+		f->up_eof = true; /* no memory: nothing more will come of this connection */
 		return false;
+	}
 	n = stream_read(f->up->stream, p, buf_space(&f->up->in));
 	if (n > 0) {
 		buf_commit(&f->up->in, (size_t)n);
 		f->got_byte = true;
+		arm(f);
 		return true;
 	}
 	if (n != STREAM_AGAIN)
@@ -342,28 +354,27 @@ read_upstream(struct forward *f)
 }
 
 static enum err
-download(struct forward *f, bool *full)
+download(struct forward *f)
 {
 	enum err err = OK;
 	bool more;
 
-	*full = false;
 	do {
 		more = !f->up_eof && read_upstream(f);
 		if (buf_len(&f->up->in) > 0 || more)
 			err = response_heads(f);
 		if (err == OK && f->response_head && f->ex != NULL)
-			err = response_body(f, full);
-	} while (err == OK && more && !*full && !f->response_done && f->ex != NULL);
+			err = response_body(f);
+	} while (err == OK && more && !f->full && !f->response_done && f->ex != NULL);
 	return err;
 }
 
 /* --- both --- */
 
 static void
-want(struct forward *f, bool full)
+want(struct forward *f)
 {
-	unsigned what = full ? 0 : STREAM_READ;
+	unsigned what = f->full ? 0 : STREAM_READ;
 
 	if (buf_len(&f->out) > 0)
 		what |= STREAM_WRITE;
@@ -373,8 +384,8 @@ want(struct forward *f, bool full)
 static void
 pump_down(struct forward *f)
 {
-	bool full;
-	enum err err = download(f, &full);
+	bool was_full = f->full;
+	enum err err = download(f);
 
 	if (f->ex == NULL)
 		return;
@@ -382,7 +393,8 @@ pump_down(struct forward *f)
 		finish(f, f->response_head && err != ERR_MEMORY ? ERR_UPSTREAM_BROKE : err);
 		return;
 	}
-	if (f->up_eof && !f->response_done && !full && buf_len(&f->up->in) == 0) {
+	/* What the buffer still holds then is part of a head, or waits for the client. */
+	if (f->up_eof && !f->response_done && !f->full) {
 		if (!f->response_head || !h1_body_eof(&f->body)) {
 			broke(f);
 			return;
@@ -393,16 +405,12 @@ pump_down(struct forward *f)
 		finish(f, OK);
 		return;
 	}
-	if (f->response_head) {
-		exchange_flush(f->ex);
-		if (f->ex == NULL)
-			return;
-	}
-	if (f->got_byte && !full)
+	exchange_flush(f->ex);
+	if (f->ex == NULL)
+		return;
+	if (f->full != was_full)
 		arm(f);
-	else if (full)
-		timer_clear(&f->timer); /* the client is slow, and its connection's clock runs */
-	want(f, full);
+	want(f);
 }
 
 static void
@@ -416,7 +424,7 @@ pump_up(struct forward *f)
 		finish(f, err);
 		return;
 	}
-	want(f, false);
+	want(f);
 }
 
 static void
@@ -442,14 +450,14 @@ forward_start(struct forward *f, struct loop *loop, struct exchange *ex, struct 
 	f->request_done = ex->req.framing == H1_NO_BODY;
 	if (!put_head(f)) {
 		/* Told by the timer: the caller must not be called back from here. */
-		f->upload_failed = true;
+		f->no_memory = true;
 		timer_set(loop, &f->timer, 0);
 		return;
 	}
 	arm(f);
 	if (f->request_done || (how->whole_body && put_whole_body(f))) {
 		(void)push_out(f);
-		want(f, false);
+		want(f);
 		return;
 	}
 	stream_want(up->stream, STREAM_READ | STREAM_WRITE); /* the body follows at the end of this turn */

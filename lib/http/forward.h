@@ -36,6 +36,8 @@ struct forward {
 	bool request_done, response_head, response_done, upload_failed;
 	bool got_byte;          /* anything of a response arrived */
 	bool up_eof;
+	bool full;              /* the client does not take more now */
+	bool no_memory;         /* for the head of the request */
 	struct timer timer;
 	void (*fn)(void *arg, enum err err);
 	void *arg;

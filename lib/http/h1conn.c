@@ -44,6 +44,7 @@ struct h1conn {
 	struct h1_body body;
 	size_t piece_at, piece_n, piece_raw; /* decoded bytes in `in`, and the raw bytes they end */
 	bool want_body;
+	bool asked_body;  /* the handler has wanted it: what is not yet read is its business */
 	bool want_room;
 	bool continue_due;
 	bool eof;
@@ -245,6 +246,8 @@ op_peek(struct exchange *ex, struct str *data, enum err *why)
 			return EXCHANGE_END;
 		if (err == OK)
 			err = h1_body_decode(&c->body, buf_str(&c->in), &used, &piece);
+		if (err == OK && used == 0 && c->eof)
+			err = ERR_CLIENT_GONE; /* the rest will never come */
 		if (err != OK) {
 			c->body_err = err;
 			c->close_after = true;
@@ -285,11 +288,12 @@ op_want_body(struct exchange *ex, bool wanted)
 {
 	struct h1conn *c = conn_of(ex);
 
-	if (wanted && c->continue_due && buf_len(&c->in) == 0) {
-		if (!buf_put(&c->out, STR("HTTP/1.1 100 Continue\r\n\r\n")) || !send_out(c))
-			return;
-	}
+	/* Sent by the stream's next call: a handler must not lose its exchange while it asks for the body. */
+	if (wanted && c->continue_due && buf_len(&c->in) == 0 &&
+	    !buf_put(&c->out, STR("HTTP/1.1 100 Continue\r\n\r\n")))
+		c->close_after = true;
 	c->continue_due = false;
+	c->asked_body |= wanted;
 	if (c->want_body == wanted)
 		return;
 	c->want_body = wanted;
@@ -354,23 +358,40 @@ skip_body(struct h1conn *c)
 		c->close_after = true;
 }
 
+/* A final head is written.  Whether the connection lives on must be known now; but of a body that the
+ * handler is reading, with a pause perhaps, not a byte may be taken away. */
+static void
+end_body(struct h1conn *c)
+{
+	if (c->close_after)
+		return;
+	if (!c->asked_body)
+		skip_body(c);
+	else if (!h1_body_done(&c->body))
+		c->close_after = true;
+}
+
 static bool
 op_head(struct exchange *ex, const struct h1_head *resp)
 {
 	struct h1conn *c = conn_of(ex);
-	bool interim = resp->status < 200, ok = put_status(&c->out, resp);
-	bool old = ex->req.minor == 0;
+	bool interim = resp->status < 200, old = ex->req.minor == 0, ok;
 
 	if (interim && old)
-		return buf_consume(&c->out, buf_len(&c->out)), true;
+		return true;
+	ex->head_sent = true; /* even if it fails: nothing else can follow half a head */
+	ok = put_status(&c->out, resp);
 	for (size_t i = 0; ok && i < resp->n_fields; i++) {
 		const struct h1_field *f = &resp->fields[i];
 
 		if (!f->hop)
 			ok = put_field(&c->out, f->name, f->value);
 	}
-	if (interim)
-		return ok && buf_put(&c->out, STR("\r\n"));
+	if (interim) {
+		ok = ok && buf_put(&c->out, STR("\r\n"));
+		ex->head_sent = !ok;
+		return ok;
+	}
 	c->out_framing = resp->framing;
 	if (resp->framing == H1_CHUNKED || resp->framing == H1_UNTIL_CLOSE) {
 		c->out_framing = old ? H1_UNTIL_CLOSE : H1_CHUNKED;
@@ -379,13 +400,11 @@ op_head(struct exchange *ex, const struct h1_head *resp)
 		else
 			ok = ok && buf_put(&c->out, STR("Transfer-Encoding: chunked\r\n"));
 	}
-	if (!c->want_body && !c->close_after)
-		skip_body(c);
+	end_body(c);
 	if (c->close_after || c->server->draining)
 		ok = ok && buf_put(&c->out, STR("Connection: close\r\n"));
 	else if (old)
 		ok = ok && buf_put(&c->out, STR("Connection: keep-alive\r\n"));
-	ex->head_sent = true;
 	return ok && buf_put(&c->out, STR("\r\n"));
 }
 
@@ -393,16 +412,21 @@ static size_t
 write_chunk(struct h1conn *c, struct str data)
 {
 	size_t room = OUT_MAX - buf_len(&c->out), n;
-	char head[20];
-	bool ok;
+	char head[20], *p;
 
 	if (buf_len(&c->out) > OUT_MAX / 2 || data.n == 0)
 		return 0;
 	if (data.n > room)
 		data.n = room;
 	n = h1_chunk_head(head, data.n);
-	ok = buf_put(&c->out, str_of(head, n)) && buf_put(&c->out, data) && buf_put(&c->out, STR("\r\n"));
-	return ok ? data.n : 0;
+	p = buf_reserve(&c->out, n + data.n + 2); /* whole or not at all */
+	if (p == NULL)
+		return 0;
+	memcpy(p, head, n);
+	memcpy(p + n, data.p, data.n);
+	memcpy(p + n + data.n, "\r\n", 2);
+	buf_commit(&c->out, n + data.n + 2);
+	return data.n;
 }
 
 static size_t
@@ -535,7 +559,7 @@ begin_exchange(struct h1conn *c, enum err bad)
 	h1_body_init(&c->body, &ex->req, c->server->limits.body_max);
 	c->piece_n = 0;
 	c->body_err = OK;
-	c->want_body = c->want_room = false;
+	c->want_body = c->asked_body = c->want_room = false;
 	c->continue_due = ex->req.expect_continue && ex->req.framing != H1_NO_BODY;
 	c->out_framing = H1_NO_BODY;
 	c->close_after = bad != OK || !ex->req.keep_alive;
@@ -645,11 +669,9 @@ read_head(struct h1conn *c)
 {
 	bool first = buf_len(&c->in) == 0;
 
-	if (fill(c)) {
-		if (first)
-			arm(c);
-		serve(c);
-	}
+	if (fill(c) && first)
+		arm(c);
+	serve(c); /* also what was pipelined before the end came */
 	if (c->eof && c->state == HEAD)
 		conn_close(c);
 }
@@ -674,17 +696,21 @@ read_exchange(struct h1conn *c)
 static void
 write_more(struct h1conn *c)
 {
+	bool room;
+
 	if (!send_out(c))
 		return;
 	if (c->state == FLUSH) {
 		flushed(c);
 		return;
 	}
-	if (c->state == EXCHANGE && c->want_room && buf_len(&c->out) == 0 && !stream_unsent(c->stream)) {
-		c->want_room = false;
-		arm(c);
+	if (c->state != EXCHANGE || buf_len(&c->out) > 0 || stream_unsent(c->stream))
+		return;
+	room = c->want_room;
+	c->want_room = false;
+	arm(c); /* nothing waits for the client any more */
+	if (room)
 		c->ex.events->room(c->ex.arg);
-	}
 }
 
 static void

@@ -46,6 +46,18 @@ drop(struct upstream *up)
 		free(p);
 }
 
+/* Drops a connection that was counted as busy: who waits in the queue may have its place. */
+static void
+make_room(struct upstream *up)
+{
+	struct pool *p = up->pool;
+	bool last = p->freed && p->n_all == 1; /* then the pool goes with it */
+
+	drop(up);
+	if (!last)
+		serve_queue(p);
+}
+
 /* --- waiting takers --- */
 
 static void
@@ -73,7 +85,7 @@ on_wait_timer(void *arg)
 		return;
 	}
 	up->wait = NULL;
-	drop(up);
+	make_room(up);
 	wait_done(w, NULL, ERR_UPSTREAM_SLOW);
 }
 
@@ -81,6 +93,15 @@ static void
 on_refused(void *arg)
 {
 	wait_done(arg, NULL, ERR_UPSTREAM_DOWN);
+}
+
+/* Tells a failure on the next tick: never from inside the call that asked. */
+static void
+refuse_later(struct pool *p, struct pool_wait *w, void (*fn)(void *))
+{
+	timer_clear(&w->timer);
+	w->timer.fn = fn;
+	timer_set(p->loop, &w->timer, 0);
 }
 
 /* --- events of a connection --- */
@@ -112,9 +133,8 @@ on_event(void *arg, unsigned what)
 	}
 	if (stream_failed(up->stream)) {
 		up->wait = NULL;
-		drop(up);
+		make_room(up);
 		wait_done(w, NULL, ERR_UPSTREAM_DOWN);
-		serve_queue(p);
 		return;
 	}
 	hand_over(up, w);
@@ -202,8 +222,11 @@ pool_free(struct pool *p)
 
 	if (p == NULL)
 		return;
-	while ((node = list_first(&p->queue)) != NULL)
-		pool_cancel(LIST_ENTRY(node, struct pool_wait, node));
+	while ((node = list_first(&p->queue)) != NULL) {
+		list_remove(node);
+		refuse_later(p, LIST_ENTRY(node, struct pool_wait, node), on_refused);
+	}
+	p->n_queue = 0;
 	p->n_all++; /* keeps the struct while we empty it */
 	while ((node = list_first(&p->idle)) != NULL)
 		drop(LIST_ENTRY(node, struct upstream, node));
@@ -265,21 +288,13 @@ enqueue(struct pool *p, struct pool_wait *w)
 	timer_set(p->loop, &w->timer, p->cfg.queue_timeout);
 }
 
-/* Tells a failure on the next tick: never from inside the call that asked. */
-static void
-refuse_later(struct pool *p, struct pool_wait *w, void (*fn)(void *))
-{
-	timer_clear(&w->timer);
-	w->timer.fn = fn;
-	timer_set(p->loop, &w->timer, 0);
-}
-
 void
 pool_acquire(struct pool *p, bool fresh, struct pool_wait *w,
     void (*fn)(void *arg, struct upstream *up, enum err why), void *arg)
 {
 	pool_wait_init(w);
 	w->pool = p;
+	w->fresh = fresh;
 	w->fn = fn;
 	w->arg = arg;
 	/* At the bound an idle connection makes room for a fresh one. */
@@ -301,6 +316,7 @@ void
 pool_cancel(struct pool_wait *w)
 {
 	struct pool *p = w->pool;
+	struct upstream *up = w->connecting;
 
 	if (p == NULL)
 		return;
@@ -310,10 +326,10 @@ pool_cancel(struct pool_wait *w)
 		list_remove(&w->node);
 		p->n_queue--;
 	}
-	if (w->connecting != NULL) {
-		w->connecting->wait = NULL;
-		drop(w->connecting);
+	if (up != NULL) {
+		up->wait = NULL;
 		w->connecting = NULL;
+		make_room(up);
 	}
 }
 
@@ -337,20 +353,16 @@ pool_release(struct upstream *up, bool reusable)
 {
 	struct pool *p = up->pool;
 	struct list *node = list_first(&p->queue);
+	struct pool_wait *w = node != NULL ? LIST_ENTRY(node, struct pool_wait, node) : NULL;
 
 	up->fn = NULL;
-	if (!reusable || p->freed || stream_failed(up->stream) || buf_len(&up->in) > 0) {
-		bool gone = p->freed && p->n_all == 1;
-
-		drop(up);
-		if (!gone)
-			serve_queue(p);
+	if (!reusable || p->freed || stream_failed(up->stream) || buf_len(&up->in) > 0 ||
+	    (w != NULL && w->fresh)) {
+		make_room(up);
 		return;
 	}
 	up->reused = true;
-	if (node != NULL) {
-		struct pool_wait *w = LIST_ENTRY(node, struct pool_wait, node);
-
+	if (w != NULL) {
 		list_remove(node);
 		p->n_queue--;
 		up->wait = w;

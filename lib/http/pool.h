@@ -43,12 +43,13 @@ struct pool_wait {
 	struct pool *pool;
 	struct upstream *connecting;
 	struct timer timer;
+	bool fresh; /* a reused connection will not do */
 	void (*fn)(void *arg, struct upstream *up, enum err why); /* up NULL: why tells */
 	void *arg;
 };
 
 struct pool *pool_new(struct loop *loop, const struct pool_config *cfg) MUST_CHECK;
-void pool_free(struct pool *p); /* closes idle connections; those in use close when released */
+void pool_free(struct pool *p); /* closes idle connections; those in use close when released; who is queued is refused */
 void pool_set_limits(struct pool *p, const struct pool_config *cfg); /* the address stays */
 
 /* An idle connection at once, or NULL. */

@@ -21,6 +21,7 @@ struct listener {
 	struct event *ev;
 	int fd;
 	bool paused; /* by the owner */
+	bool told;   /* that accepting fails; until it succeeds again */
 	listener_fn *fn;
 	void *arg;
 	struct timer wake;
@@ -95,6 +96,27 @@ listener_bind(const char *unix_path, const char *host, uint16_t port)
 	return -1;
 }
 
+bool
+listener_taken(const char *host, uint16_t port)
+{
+	struct sockaddr_storage a;
+	socklen_t len = parse_ip(host, port, &a);
+	int fd, one = 1;
+	bool taken;
+
+	if (len == 0 || port == 0)
+		return false;
+	fd = socket(a.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	if (a.ss_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	taken = bind(fd, (struct sockaddr *)&a, len) != 0 && errno == EADDRINUSE;
+	close(fd);
+	return taken;
+}
+
 char *
 listener_address(int fd, char *out, size_t size)
 {
@@ -144,12 +166,15 @@ on_accept(evutil_socket_t lfd, short what, void *arg)
 		if (fd < 0) {
 			if (errno == EAGAIN || errno == EWOULDBLOCK)
 				return;
-			log_warn("listener: cannot accept: %s; pausing %d ms (raise LimitNOFILE or lower limits.connections_max)",
-			    strerror(errno), LISTENER_PAUSE_MS);
+			if (!l->told)
+				log_warn("listener: cannot accept: %s; pausing %d ms (raise LimitNOFILE or lower limits.connections_max)",
+				    strerror(errno), LISTENER_PAUSE_MS);
+			l->told = true;
 			event_del(l->ev);
 			timer_set(l->loop, &l->wake, LISTENER_PAUSE_MS);
 			return;
 		}
+		l->told = false;
 		if (peer.ss_family != AF_UNIX)
 			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		l->fn(l->arg, fd, (struct sockaddr *)&peer, len);

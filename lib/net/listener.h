@@ -20,6 +20,9 @@ struct listener;
  * A stale unix socket file is replaced.  Sockets of one address share it by SO_REUSEPORT (not unix ones). */
 int listener_bind(const char *unix_path, const char *host, uint16_t port) MUST_CHECK;
 
+/* Whether another socket already listens there.  Sharing by SO_REUSEPORT would hide it, and connections would go astray. */
+bool listener_taken(const char *host, uint16_t port);
+
 /* Text of the address a socket is bound to, "127.0.0.1:8448" or "unix:/path"; returns out. */
 char *listener_address(int fd, char *out, size_t size);
 

@@ -37,6 +37,7 @@ struct stream {
 	bool starved;    /* what OpenSSL holds is part of a record: it needs more from the socket */
 	bool eof;        /* the end was read */
 	bool shut;
+	bool broken;     /* plain: the peer takes no more, but what it sent before can be read */
 	bool closed;
 	struct buf unsent; /* ciphertext */
 	stream_fn *fn;
@@ -196,6 +197,13 @@ failed:
 	return false;
 }
 
+static void
+send_fin(struct stream *s)
+{
+	if (s->state == OPEN && buf_len(&s->unsent) == 0)
+		shutdown(s->fd, SHUT_WR);
+}
+
 /* --- events --- */
 
 static void
@@ -237,7 +245,7 @@ ready(const struct stream *s)
 		return 0;
 	if (s->readable || s->eof || (s->ssl != NULL && !s->starved && SSL_has_pending(s->ssl)))
 		what |= STREAM_READ;
-	if (s->writable && buf_len(&s->unsent) == 0)
+	if (s->broken || (s->writable && buf_len(&s->unsent) == 0))
 		what |= STREAM_WRITE;
 	return what;
 }
@@ -280,8 +288,8 @@ on_event(evutil_socket_t fd, short what, void *arg)
 			tell(s, STREAM_READ | STREAM_WRITE);
 		return;
 	}
-	if (s->state == OPEN && s->writable && buf_len(&s->unsent) > 0)
-		(void)flush(s); /* a failure is state, told below */
+	if (s->state == OPEN && s->writable && buf_len(&s->unsent) > 0 && flush(s) && s->shut)
+		send_fin(s); /* a failure is state, told below */
 	tell(s, ready(s));
 }
 
@@ -351,8 +359,7 @@ stream_shut(struct stream *s)
 		SSL_shutdown(s->ssl);
 		(void)flush(s); /* best effort */
 	}
-	if (s->state == OPEN && buf_len(&s->unsent) == 0)
-		shutdown(s->fd, SHUT_WR);
+	send_fin(s); /* or when the last of it has left */
 }
 
 void
@@ -429,14 +436,14 @@ stream_write(struct stream *s, struct str data)
 	size_t put = 0;
 	ssize_t n;
 
-	if (s->state == FAILED)
+	if (s->state == FAILED || s->broken)
 		return STREAM_FAILED;
 	if (s->state != OPEN || data.n == 0 || s->shut)
 		return 0;
 	if (s->ssl == NULL) {
 		n = socket_write(s, data.p, data.n);
-		if (n < 0)
-			fail(s);
+		if (n == STREAM_FAILED)
+			s->broken = s->readable = true; /* an early answer may wait; if not, reading tells */
 		return n;
 	}
 	if (buf_len(&s->unsent) > 0 || !s->writable)
@@ -471,7 +478,7 @@ stream_open(const struct stream *s)
 bool
 stream_failed(const struct stream *s)
 {
-	return s->state == FAILED;
+	return s->state == FAILED || s->broken;
 }
 
 SSL *

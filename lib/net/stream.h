@@ -49,14 +49,15 @@ void stream_want(struct stream *s, unsigned what);
 /* Bytes read (> 0), STREAM_EOF, STREAM_AGAIN or STREAM_FAILED. */
 ssize_t stream_read(struct stream *s, char *p, size_t n);
 
-/* Bytes taken, 0: try again when STREAM_WRITE is signalled; STREAM_FAILED. */
+/* Bytes taken, 0: try again when STREAM_WRITE is signalled; STREAM_FAILED.  On a plain stream what the peer sent before it
+ * closed can still be read then: an HTTP server may answer and close before it has read all of a request. */
 ssize_t stream_write(struct stream *s, struct str data);
 
 /* Whether ciphertext waits for the socket. */
 bool stream_unsent(const struct stream *s);
 
 bool stream_open(const struct stream *s);   /* connected and, with TLS, the handshake is over */
-bool stream_failed(const struct stream *s);
+bool stream_failed(const struct stream *s); /* for good, in both directions or (plain) in that of writing */
 SSL *stream_ssl(const struct stream *s);    /* NULL: plain */
 int stream_fd(const struct stream *s);
 

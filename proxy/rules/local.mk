@@ -7,3 +7,4 @@ libproxy_a_SOURCES += proxy/rules/rules.h
 libproxy_a_SOURCES += proxy/rules/signature.c
 libproxy_a_SOURCES += proxy/rules/token.c
 libproxy_a_SOURCES += proxy/rules/transaction.c
+libproxy_a_SOURCES += proxy/rules/unknown.c

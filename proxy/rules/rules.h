@@ -86,10 +86,16 @@ enum err rule_transaction(struct judged *j) MUST_CHECK;
 bool rule_displayname_applies(struct judged *j);
 enum err rule_displayname(struct judged *j) MUST_CHECK;
 
-/* The access token of a client request: header, else query.  n == 0: none. */
+/* FD-5.2.1.2-15: a federation path outside of the catalogue is none that a lenient server takes for one with invites. */
+enum err rule_unknown(const struct judged *j) MUST_CHECK;
+
+/* Whether a path segment could be read as `name`: in any case, with path parameters, beside an escaped slash. */
+bool rule_resembles(struct str segment, struct str name);
+
+/* The access token of a client request: header or query.  n == 0: none, or in more than one place. */
 struct str rule_token(const struct judged *j);
 
-/* The decoded value of a query parameter, the first if it is repeated; false if absent. */
-bool rule_query(const struct judged *j, struct str name, struct str *value);
+/* How often a query parameter occurs; *value is decoded, the first if it is repeated. */
+size_t rule_query(const struct judged *j, struct str name, struct str *value);
 
 #endif

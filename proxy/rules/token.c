@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * token - the access token and other query parameters of a client request, read as the homeserver
- * reads them: decoded, the first of several.
+ * token - the access token and other query parameters of a client request.
+ *
+ * Homeservers differ in where they look and which of several they take (Synapse splits the query at
+ * ";" too, others try the query when the header is of another scheme).  So a token counts only if
+ * there is exactly one place it can be in; a request with more has none we could speak about.
  */
 #include "proxy/rules/rules.h"
 
@@ -30,29 +33,53 @@ decode(struct arena *a, struct str s)
 	return str_of(p, n);
 }
 
-bool
+/* Cuts the next pair off the query, at "&" or ";". */
+static struct str
+next_pair(struct str *rest)
+{
+	size_t n = 0;
+	struct str pair;
+
+	while (n < rest->n && rest->p[n] != '&' && rest->p[n] != ';')
+		n++;
+	pair = str_of(rest->p, n);
+	*rest = str_from(*rest, n < rest->n ? n + 1 : n);
+	return pair;
+}
+
+size_t
 rule_query(const struct judged *j, struct str name, struct str *value)
 {
-	struct str rest = j->path->query, pair, key;
+	struct str rest = j->path->query;
+	size_t found = 0;
 
 	while (rest.n > 0) {
-		str_cut(rest, '&', &pair, &rest);
-		str_cut(pair, '=', &key, value);
-		if (str_eq(decode(j->arena, key), name)) {
-			*value = decode(j->arena, *value);
-			return true;
-		}
+		struct str key, text;
+
+		str_cut(next_pair(&rest), '=', &key, &text);
+		if (str_eq(decode(j->arena, key), name) && found++ == 0)
+			*value = decode(j->arena, text);
 	}
-	return false;
+	return found;
+}
+
+static struct str
+bearer(struct str credentials)
+{
+	struct str scheme, token;
+
+	str_cut(credentials, ' ', &scheme, &token);
+	return str_eq_ci(scheme, STR("Bearer")) ? str_trim(token) : STR_NONE;
 }
 
 struct str
 rule_token(const struct judged *j)
 {
 	const struct h1_field *f = h1_find(j->req, H1_F_AUTHORIZATION);
-	struct str value;
+	struct str value = STR_NONE;
+	size_t in_query = rule_query(j, STR("access_token"), &value);
 
-	if (f != NULL)
-		return str_has_prefix(f->value, STR("Bearer ")) ? str_from(f->value, 7) : STR_NONE;
-	return rule_query(j, STR("access_token"), &value) ? value : STR_NONE;
+	if (f == NULL)
+		return in_query == 1 ? value : STR_NONE;
+	return in_query == 0 && h1_next(j->req, f) == NULL ? bearer(f->value) : STR_NONE;
 }

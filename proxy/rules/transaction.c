@@ -9,12 +9,26 @@
 #include "lib/matrix/name.h"
 #include "proxy/rules/rules.h"
 
+/* Whether the user is one of ours.  `exactly`: not only for a homeserver that normalises names. */
 static bool
-is_ours(const struct judged *j, struct str mxid)
+is_ours(const struct judged *j, struct str mxid, bool exactly)
 {
-	struct str local, domain;
+	struct str local, domain, us = str_z(j->service->server_name);
+	char normal[NAME_MAX_LEN + 1];
 
-	return mxid_parse(mxid, &local, &domain) && str_eq(domain, str_z(j->service->server_name));
+	if (!mxid_parse(mxid, &local, &domain))
+		return false;
+	return str_eq(exactly ? domain : name_normal(domain, normal), us);
+}
+
+/* A string member; false: it needed more memory than there is. */
+static bool
+get_text(struct judged *j, struct str pdu, struct str name, struct str *out)
+{
+	struct str value = json_get(pdu, name);
+
+	*out = json_text(j->arena, value);
+	return out->p != NULL || json_type(value) != JSON_STRING;
 }
 
 static enum err
@@ -25,11 +39,11 @@ look_at(struct judged *j, struct str pdu)
 	if (!json_is(json_get(pdu, STR("type")), STR("m.room.member")) ||
 	    !json_is(json_get(json_get(pdu, STR("content")), STR("membership")), STR("invite")))
 		return OK;
-	in->invitee = json_text(j->arena, json_get(pdu, STR("state_key")));
-	in->sender = json_text(j->arena, json_get(pdu, STR("sender")));
-	in->room = json_text(j->arena, json_get(pdu, STR("room_id")));
+	if (!get_text(j, pdu, STR("state_key"), &in->invitee) || !get_text(j, pdu, STR("sender"), &in->sender) ||
+	    !get_text(j, pdu, STR("room_id"), &in->room))
+		return ERR_MEMORY;
 	/* Invites among our own users need no PASSporT, wherever the event comes from. */
-	if (!is_ours(j, in->invitee) || is_ours(j, in->sender))
+	if (!is_ours(j, in->invitee, false) || is_ours(j, in->sender, true))
 		return OK;
 	j->n_invites++;
 	return OK;

@@ -47,7 +47,8 @@ def test_our_configuration_in_the_benchmark_is_sound(tmp_path):
 
 def test_the_ratio_is_the_median_of_the_rounds_to_the_faster_peer(run):
     def rounds(*rates):
-        return [{"per_second": r, "p99_us": 1000, "stolen_percent": 0, "bad_status": 0, "broken": 0} for r in rates]
+        same = {"p99_us": 1000, "stolen_percent": 0, "foreign_percent": 0, "bad_status": 0, "broken": 0}
+        return [{"per_second": r, **same} for r in rates]
 
     rows = run.summary({"nginx": rounds(100, 50, 100), "haproxy": rounds(80, 100, 80),
                         "schleuse": rounds(150, 110, 130)})

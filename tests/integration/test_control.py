@@ -2,12 +2,15 @@
 """Signals, the admin listener, reload and drain."""
 import asyncio
 import signal
+import subprocess
+from pathlib import Path
 from typing import Iterator
 
 import pytest
+import yaml
 from aiohttp import web
 
-from harness import DEADLINE, PKI, World, until
+from harness import DEADLINE, PKI, PROXY, World, until
 from sim.wire import request
 
 HOST = ("Host", "matrix.alpha.test")
@@ -173,3 +176,22 @@ def test_many_reloads_in_a_row(own_world: World) -> None:
         w.daemon.signal(signal.SIGHUP)
         assert w.client("GET", PATH).status == 200
     w.daemon.check_alive()
+
+
+def test_a_second_proxy_does_not_share_the_port(world: World, tmp_path: Path) -> None:
+    """SO_REUSEPORT would let it, and half of the connections would go astray."""
+    config = {
+        **world.config,
+        "listeners": [{**row, "address": world.daemon.addresses["listeners"][i]}
+                      for i, row in enumerate(world.config["listeners"])],
+        "state_dir": str(tmp_path),
+        "addresses_file": str(tmp_path / "addresses"),
+    }
+    file = tmp_path / "second.yaml"
+    file.write_text(yaml.safe_dump(config))
+    done = subprocess.run(
+        [str(PROXY), "-c", str(file)], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 1
+    assert "another process" in done.stderr
+    assert world.client("GET", PATH).status == 200

@@ -80,6 +80,7 @@ def busy(make_world) -> World:
     w.raw = RawServer(answer)
     w._closers.append(w.raw.close)
     w.main_service["homeserver"] = w.raw.where
+    w.config["timeouts"]["drain"] = "1s"
     return w.start()
 
 
