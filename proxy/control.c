@@ -47,17 +47,17 @@ struct control {
 /* --- federation lists --- */
 
 static void
-on_list(void *arg, size_t federation, const struct fedlist *list, int64_t as_of)
+on_list(void *arg, const struct outside_list *from, const struct fedlist *list, int64_t as_of)
 {
 	struct control *c = arg;
 
-	if (c->out.federations == NULL || f != &c->out.federations[f->index])
-		return; /* of a configuration not yet in force, which numbers its federations its
-			   own way; adopt() tells */
+	/* One not yet in force numbers its federations its own way; adopt() tells its lists. */
+	if (c->out.lists == NULL || from != &c->out.lists[from->federation])
+		return;
 	for (unsigned i = 0; i < c->n_workers; i++)
-		if (!worker_post_list(c->workers[i], federation, list, as_of))
+		if (!worker_post_list(c->workers[i], from->federation, list, as_of))
 			log_error("federation %s: out of memory; a worker keeps its old list",
-			    c->conf->federations[federation].name);
+			    c->conf->federations[from->federation].name);
 }
 
 /* --- questions of workers --- */

@@ -12,11 +12,14 @@
 #include "proxy/fedsource.h"
 #include "proxy/homeserver.h"
 
-/* A list has changed; NULL: there is none. */
-typedef void outside_fn(void *arg, size_t federation, const struct fedlist *list, int64_t as_of);
+struct outside_list;
 
-struct outside_list { /* has the index of its federation in the configuration */
-	size_t federation;
+/* A list has changed; NULL: there is none. */
+typedef void outside_fn(
+    void *arg, const struct outside_list *from, const struct fedlist *list, int64_t as_of);
+
+struct outside_list {
+	size_t federation; /* index in the configuration, and here */
 	outside_fn *fn;
 	void *arg;
 	struct fedstore *store;
