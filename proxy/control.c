@@ -47,17 +47,16 @@ struct control {
 /* --- federation lists --- */
 
 static void
-on_list(void *arg, const struct outside_list *from, const struct fedlist *list, int64_t as_of)
+on_list(void *arg, size_t federation, const struct fedlist *list, int64_t as_of)
 {
 	struct control *c = arg;
 
-	/* One not yet in force numbers its federations its own way; adopt() tells its lists. */
-	if (c->out.lists == NULL || from != &c->out.lists[from->federation])
-		return;
+	/* Sources look from the loop, so one of a configuration not yet in force, which numbers its
+	 * federations its own way, never gets here: adopt() comes first. */
 	for (unsigned i = 0; i < c->n_workers; i++)
-		if (!worker_post_list(c->workers[i], from->federation, list, as_of))
+		if (!worker_post_list(c->workers[i], federation, list, as_of))
 			log_error("federation %s: out of memory; a worker keeps its old list",
-			    c->conf->federations[from->federation].name);
+			    c->conf->federations[federation].name);
 }
 
 /* --- questions of workers --- */
@@ -330,7 +329,8 @@ bind_address(const struct conf_address *a, const char *what)
 	return fd;
 }
 
-/* One socket per listener for one worker; the port the first worker got holds for all. */
+/* One socket per listener for one worker; the first worker's choice of a free port holds for all.
+ */
 static bool
 bind_worker(struct proxy_conf *conf, int *sockets, const int *first)
 {

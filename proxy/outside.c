@@ -19,7 +19,7 @@ on_list(void *arg, const struct fedlist *list, int64_t as_of)
 {
 	const struct outside_list *l = arg;
 
-	l->fn(l->arg, l, list, as_of);
+	l->fn(l->arg, l->federation, list, as_of);
 }
 
 static void

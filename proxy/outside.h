@@ -12,14 +12,11 @@
 #include "proxy/fedsource.h"
 #include "proxy/homeserver.h"
 
-struct outside_list;
-
 /* A list has changed; NULL: there is none. */
-typedef void outside_fn(
-    void *arg, const struct outside_list *from, const struct fedlist *list, int64_t as_of);
+typedef void outside_fn(void *arg, size_t federation, const struct fedlist *list, int64_t as_of);
 
-struct outside_list {
-	size_t federation; /* index in the configuration, and here */
+struct outside_list { /* has the index of its federation in the configuration */
+	size_t federation;
 	outside_fn *fn;
 	void *arg;
 	struct fedstore *store;

@@ -115,11 +115,12 @@ worker_start(struct control *control, unsigned number, struct proxy_conf *conf,
     const unsigned char invite_key[INVITE_KEY_BYTES], char *why, size_t why_size)
 {
 	struct thread *t = calloc(1, sizeof(*t));
-	struct worker *w = &t->w;
+	struct worker *w;
 
 	snprintf(why, why_size, "out of memory or descriptors");
 	if (t == NULL)
 		return NULL;
+	w = &t->w;
 	w->number = number;
 	w->control = control;
 	w->tickets = snapshot_hold(&tickets->snap);

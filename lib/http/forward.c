@@ -259,9 +259,8 @@ begin_response(struct forward *f, size_t len)
 		return ERR_UPSTREAM_BAD;
 	if (f->resp.status < 200) {
 		/* We answer an expectation ourselves; other interim responses are the client's. */
-		if (f->resp.status != 100) {
-			return exchange_head(f->ex, &f->resp) ? OK : ERR_MEMORY;
-		}
+		if (f->resp.status != 100 && !exchange_head(f->ex, &f->resp))
+			return ERR_MEMORY;
 		return OK;
 	}
 	f->response_head = true;
