@@ -101,16 +101,6 @@ tell(struct fedsource *s, struct held before)
 	s->cfg.on_change(s->cfg.arg, now.list, now.as_of);
 }
 
-static enum err
-offer(struct fedsource *s, struct str bytes, int64_t as_of)
-{
-	int64_t now = clock_wall_s();
-
-	while (bytes.n > 0 && strchr(" \t\r\n", bytes.p[bytes.n - 1]) != NULL)
-		bytes.n--; /* files tend to end with a line break */
-	return fedstore_offer(s->cfg.store, str_trim(bytes), as_of < now ? as_of : now);
-}
-
 /* --- file --- */
 
 static bool
@@ -130,7 +120,7 @@ read_file(struct fedsource *s, const struct stat *st)
 	if (fs_read(s->file, &b) != 0)
 		err = errno == EFBIG ? ERR_TOO_LARGE : ERR_FILE;
 	else
-		err = offer(s, buf_str(&b), st->st_mtim.tv_sec);
+		err = fedstore_offer(s->cfg.store, buf_str(&b), st->st_mtim.tv_sec);
 	buf_fini(&b);
 	return err;
 }
@@ -176,7 +166,7 @@ judge(struct fedsource *s, const struct fetch_result *r)
 	}
 	if (r->status != 200)
 		return ERR_HTTP_ANSWER;
-	err = offer(s, r->body, now);
+	err = fedstore_offer(s->cfg.store, r->body, now);
 	if (err == OK)
 		memcpy(s->etag, r->etag, strlen(r->etag) + 1);
 	return err;

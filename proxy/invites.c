@@ -336,8 +336,7 @@ load_key(struct invites *v, const char *state_dir)
 	buf_init(&b, 4096);
 	if (fs_read(path, &b) != 0)
 		err = errno == ENOENT ? make_key(v, path) : ERR_FILE;
-	else if (buf_len(&b) !=
-		 INVITE_KEY_LEN) /* Torn or emptied: what it protected cannot be read any more. */
+	else if (buf_len(&b) != INVITE_KEY_LEN) /* torn or emptied: nobody can read the log now */
 		err = make_key(v, path);
 	else
 		memcpy(v->key.bytes, buf_str(&b).p, INVITE_KEY_LEN);
