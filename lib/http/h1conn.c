@@ -12,7 +12,6 @@
 #include "lib/http/h1conn.h"
 
 #include <netinet/in.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -547,7 +546,7 @@ begin_exchange(struct h1conn *c, enum err bad)
 	struct exchange *ex = &c->ex;
 	SSL *ssl = stream_ssl(c->stream);
 
-	randombytes_buf(&ex->id, sizeof(ex->id));
+	ex->id = exchange_new_id();
 	ex->began = clock_now();
 	ex->ops = &ops;
 	ex->events = NULL;
