@@ -21,7 +21,7 @@ struct str {
 #define STR(literal) ((struct str){ "" literal, sizeof(literal) - 1 })
 #define STR_NONE ((struct str){ NULL, 0 })
 #define STR_FMT "%.*s"
-#define STR_ARG(s) (int)(s).n, (s).p
+#define STR_ARG(s) (int)(s).n, (s).p != NULL ? (s).p : "" /* for "%.*s", which takes no NULL */
 
 static inline struct str
 str_of(const char *p, size_t n)
