@@ -47,6 +47,7 @@ tests_unit_unit_SOURCES += tests/unit/test_name.c
 tests_unit_unit_SOURCES += tests/unit/test_passport.c
 tests_unit_unit_SOURCES += tests/unit/test_reply.c
 tests_unit_unit_SOURCES += tests/unit/test_resolver.c
+tests_unit_unit_SOURCES += tests/unit/test_routes.c
 tests_unit_unit_SOURCES += tests/unit/test_rule_authorization.c
 tests_unit_unit_SOURCES += tests/unit/test_rule_displayname.c
 tests_unit_unit_SOURCES += tests/unit/test_rule_invite.c
