@@ -65,3 +65,15 @@ tests_unit_unit_SOURCES += tests/unit/test_xmatrix.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.h
 EXTRA_DIST += tests/unit/cases
+
+# The passage has a program of its own, in which what is around it is faked at link time.
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/passage
+TESTS += tests/unit/passage
+endif
+tests_unit_passage_CPPFLAGS = $(tests_unit_unit_CPPFLAGS)
+tests_unit_passage_LDADD = $(tests_unit_unit_LDADD)
+tests_unit_passage_SOURCES =
+tests_unit_passage_SOURCES += tests/unit/passage_fakes.c
+tests_unit_passage_SOURCES += tests/unit/passage_fakes.h
+tests_unit_passage_SOURCES += tests/unit/test_passage.c
