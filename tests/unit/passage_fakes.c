@@ -4,9 +4,12 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
+#include "proxy/inbound.h"
+
 struct around around;
 struct upstream reused = { .reused = true }, fresh;
 char fake_keys, fake_accounts;
+union fake_pools fake_pools = { .pools = { .refs = 1, .n = 1 } };
 
 /* --- exchange --- */
 
@@ -152,6 +155,20 @@ worker_list(const struct worker *w, size_t federation, int64_t now_s, const stru
 }
 
 /* --- pool --- */
+
+struct pools *
+pools_hold(struct pools *p)
+{
+	p->refs++;
+	return p;
+}
+
+void
+pools_drop(struct pools *p)
+{
+	if (p != NULL)
+		p->refs--;
+}
 
 void
 pool_wait_init(struct pool_wait *w)

@@ -59,6 +59,12 @@ extern struct around around;
 extern struct upstream reused, fresh;
 extern const struct exchange_ops fake_exchange;
 
+/* Pools of one service; refs as if the worker held the first. */
+extern union fake_pools {
+	struct pools pools;
+	char room[sizeof(struct pools) + sizeof(struct pool *)];
+} fake_pools;
+
 /* The worker's caches: only their addresses matter. */
 extern char fake_keys, fake_accounts;
 
