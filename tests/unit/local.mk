@@ -11,6 +11,8 @@ tests_unit_unit_SOURCES += tests/unit/httpd.c
 tests_unit_unit_SOURCES += tests/unit/httpd.h
 tests_unit_unit_SOURCES += tests/unit/lab.c
 tests_unit_unit_SOURCES += tests/unit/lab.h
+tests_unit_unit_SOURCES += tests/unit/judge.c
+tests_unit_unit_SOURCES += tests/unit/judge.h
 tests_unit_unit_SOURCES += tests/unit/pki.c
 tests_unit_unit_SOURCES += tests/unit/pki.h
 tests_unit_unit_SOURCES += tests/unit/test_address.c
@@ -50,6 +52,15 @@ tests_unit_unit_SOURCES += tests/unit/test_passport.c
 tests_unit_unit_SOURCES += tests/unit/test_pool.c
 tests_unit_unit_SOURCES += tests/unit/test_reply.c
 tests_unit_unit_SOURCES += tests/unit/test_resolver.c
+tests_unit_unit_SOURCES += tests/unit/test_routes.c
+tests_unit_unit_SOURCES += tests/unit/test_rule_authorization.c
+tests_unit_unit_SOURCES += tests/unit/test_rule_displayname.c
+tests_unit_unit_SOURCES += tests/unit/test_rule_invite.c
+tests_unit_unit_SOURCES += tests/unit/test_rule_membership.c
+tests_unit_unit_SOURCES += tests/unit/test_rule_signature.c
+tests_unit_unit_SOURCES += tests/unit/test_rule_token.c
+tests_unit_unit_SOURCES += tests/unit/test_rule_transaction.c
+tests_unit_unit_SOURCES += tests/unit/test_rule_unknown.c
 tests_unit_unit_SOURCES += tests/unit/test_serverkeys.c
 tests_unit_unit_SOURCES += tests/unit/test_snapshot.c
 tests_unit_unit_SOURCES += tests/unit/test_str.c
@@ -58,3 +69,16 @@ tests_unit_unit_SOURCES += tests/unit/test_x5c.c
 tests_unit_unit_SOURCES += tests/unit/test_xmatrix.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.h
+EXTRA_DIST += tests/unit/cases
+
+# The passage has a program of its own, in which what is around it is faked at link time.
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/passage
+TESTS += tests/unit/passage
+endif
+tests_unit_passage_CPPFLAGS = $(tests_unit_unit_CPPFLAGS)
+tests_unit_passage_LDADD = $(tests_unit_unit_LDADD)
+tests_unit_passage_SOURCES =
+tests_unit_passage_SOURCES += tests/unit/passage_fakes.c
+tests_unit_passage_SOURCES += tests/unit/passage_fakes.h
+tests_unit_passage_SOURCES += tests/unit/test_passage.c
