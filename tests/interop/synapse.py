@@ -184,6 +184,8 @@ class Synapse:
             },
             "rc_message": plenty,
             "rc_room_creation": plenty,
+            "rc_joins_per_room": plenty,
+            "rc_key_requests": plenty,
             "rc_registration": plenty,
             "rc_joins": {"local": plenty, "remote": plenty},
             "rc_invites": {"per_room": plenty, "per_user": plenty, "per_issuer": plenty},
