@@ -50,8 +50,8 @@ on_list(void *arg, size_t federation, const struct fedlist *list, int64_t as_of)
 {
 	struct control *c = arg;
 
-	if (c->out.federations == NULL || f != &c->out.federations[f->index])
-		return; /* of a configuration not yet in force, which numbers its federations its own way; adopt() tells */
+	/* Sources look from the loop, so one of a configuration not yet in force, which numbers its
+	 * federations its own way, never gets here: adopt() comes first. */
 	for (unsigned i = 0; i < c->n_workers; i++)
 		if (!worker_post_list(c->workers[i], federation, list, as_of))
 			log_error("federation %s: out of memory; a worker keeps its old list",
