@@ -8,14 +8,15 @@ a list of its own on which it stands, and so believes that it belongs.
 from __future__ import annotations
 
 import socket
-import time
 from pathlib import Path
 from typing import Any, Callable, Iterable
 
 from harness import Daemon, until
 from sim import fedlist, passport
 from sim.pki import PASSPORT_X5U, Pki
-from synapse import ADDRESSES, Synapse, start_all
+from synapse import ADDRESSES, Synapse, SynapseError, start_all
+
+PORTS = (443, 8448)  # where clients and other servers look by themselves
 
 
 def resolve_here() -> None:
@@ -28,6 +29,14 @@ def resolve_here() -> None:
     socket.getaddrinfo = getaddrinfo
 
 
+def check_free(name: str) -> None:
+    """The proxies' listeners may share an address, so one left running would take half the requests."""
+    for port in PORTS:
+        with socket.socket() as s:
+            if s.connect_ex((ADDRESSES[name], port)) == 0:
+                raise SynapseError(f"something listens at {ADDRESSES[name]}:{port} already: end it first")
+
+
 class Site:
     """One messenger service: a homeserver and the proxy before it."""
 
@@ -37,6 +46,7 @@ class Site:
         self.folder.mkdir()
         (self.folder / "state").mkdir()
         self.synapse = Synapse(name, pki.web_root.pem, settings)
+        check_free(name)
         self.proxy = Daemon(self.folder, self._config(pki, the_list))
 
     @property
@@ -177,8 +187,3 @@ class Federation:
         self.sites = {}
         if failure is not None:
             raise failure
-
-
-def txn() -> str:
-    """A transaction ID for the client API."""
-    return f"t{time.monotonic_ns()}"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real Synapse homeserver out of the tree that bootstrap-synapse made.
 
-It runs in that tree with chroot, as the user who calls, listens on loopback without TLS and expects
+It runs in that tree with chroot, as the user who calls; it listens on loopback without TLS and expects
 its proxy in front.  The tree's own /etc/hosts knows the servers of the federation (bootstrap-synapse
 writes it), so each name exists once on a machine: a lock keeps two runs apart.
 """
@@ -36,6 +36,7 @@ ADDRESSES = {
     "klinik.test": "127.2.0.2",
     "fremd.test": "127.2.0.3",
 }
+INSIDE = ("PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/nonexistent")
 START = 90.0  # seconds a server may take to answer, on a busy machine
 STOP = 10.0
 WAIT_FOR_NAME = 300.0  # for another run to end
@@ -59,6 +60,20 @@ def _free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return int(s.getsockname()[1])
+
+
+def _way_in() -> list[str]:
+    """The words that run a command with the right to chroot, as ourselves.
+
+    A user namespace gives it to everybody where the kernel lets users have one; inside a chroot and
+    in many containers it does not, and then sudo must.
+    """
+    if os.geteuid() == 0:
+        return ["chroot"]
+    own = ["unshare", "--user", "--map-root-user"]
+    if subprocess.run([*own, "true"], capture_output=True, check=False).returncode == 0:
+        return [*own, "chroot"]
+    return ["sudo", "chroot", f"--userspec={os.getuid()}:{os.getgid()}"]
 
 
 def _let_signals_in() -> None:
@@ -184,6 +199,8 @@ class Synapse:
             },
             "rc_message": plenty,
             "rc_room_creation": plenty,
+            "rc_joins_per_room": plenty,
+            "rc_key_requests": plenty,
             "rc_registration": plenty,
             "rc_joins": {"local": plenty, "remote": plenty},
             "rc_invites": {"per_room": plenty, "per_user": plenty, "per_issuer": plenty},
@@ -195,19 +212,16 @@ class Synapse:
 
     def launch(self) -> "Synapse":
         """Starts the process and returns at once; wait() for its answer."""
-        sudo = [] if os.geteuid() == 0 else ["sudo"]
+        way = _way_in()
         run = 'echo $$ >"$1/pid"; exec python3 -m synapse.app.homeserver -c "$1/homeserver.yaml"'
         inside = os.path.dirname(self._config_inside)
         with (self.data / "output.log").open("wb") as out:
             self._process = subprocess.Popen(
-                sudo
-                + ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/nonexistent"]
-                + ["chroot", f"--userspec={os.getuid()}:{os.getgid()}", str(self.tree)]
-                + ["sh", "-c", run, "sh", inside],
+                [*way, str(self.tree), "/usr/bin/env", "-i", *INSIDE, "sh", "-c", run, "sh", inside],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
-                start_new_session=not sudo,  # Ctrl-C is for us; sudo wants its terminal
+                start_new_session=way[0] != "sudo",  # Ctrl-C is for us; sudo wants its terminal
                 preexec_fn=_let_signals_in,
             )
         return self
@@ -219,7 +233,7 @@ class Synapse:
             if self._process is None or self._process.poll() is not None:
                 raise SynapseError(f"Synapse for {self.name} ended at start:\n{self.log_text()}")
             if time.monotonic() > end:
-                raise SynapseError(f"Synapse for {self.name} is silent after {START:.0f} s:\n{self.log_text()}")
+                raise SynapseError(f"{self.name} is silent after {START:.0f} s:\n{self.log_text()}")
             time.sleep(0.1)
         return self
 
