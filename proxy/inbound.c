@@ -17,8 +17,11 @@ struct tls_server *
 inbound_tls(const struct proxy_conf *conf, struct tls_tickets *tickets, char *why, size_t why_size)
 {
 	struct tls_identity *ids = calloc(conf->n_services, sizeof(*ids));
-	struct tls_server_config cfg = { .identities = ids, .n = conf->n_services, .fallback = conf->n_services,
-		.tls13 = conf->tls13, .ticket_lifetime_s = (long)(conf->ticket_lifetime / 1000) };
+	struct tls_server_config cfg = { .identities = ids,
+		.n = conf->n_services,
+		.fallback = conf->n_services,
+		.tls13 = conf->tls13,
+		.ticket_lifetime_s = (long)(conf->ticket_lifetime / 1000) };
 	struct tls_server *t;
 
 	if (ids == NULL) {
@@ -28,9 +31,12 @@ inbound_tls(const struct proxy_conf *conf, struct tls_tickets *tickets, char *wh
 	for (size_t i = 0; i < conf->n_services; i++) {
 		const struct service_conf *s = &conf->services[i];
 
-		ids[i] = (struct tls_identity){ .name = s->server_name, .certificate = s->certificate_pem,
-			.key = s->key_pem, .ocsp = s->ocsp_der,
-			.hosts = (const char *const *)s->hosts.v, .n_hosts = s->hosts.n };
+		ids[i] = (struct tls_identity){ .name = s->server_name,
+			.certificate = s->certificate_pem,
+			.key = s->key_pem,
+			.ocsp = s->ocsp_der,
+			.hosts = (const char *const *)s->hosts.v,
+			.n_hosts = s->hosts.n };
 		if (s->is_default)
 			cfg.fallback = i;
 	}
@@ -130,7 +136,9 @@ set_limits(struct http_server *s, const struct proxy_conf *c)
 	if (body < c->federation_body_max)
 		body = c->federation_body_max;
 	s->limits = (struct http_limits){
-		.head = { .head_max = c->head_max, .target_max = c->target_max, .fields_max = c->fields_max },
+		.head = { .head_max = c->head_max,
+		    .target_max = c->target_max,
+		    .fields_max = c->fields_max },
 		.body_max = body,
 		.request_memory = c->request_memory,
 		.handshake_timeout = c->handshake_timeout,
@@ -160,7 +168,8 @@ carry_views(struct worker *w, const struct proxy_conf *conf)
 static void
 free_views(struct worker *w)
 {
-	for (size_t i = 0; w->conf != NULL && w->federations != NULL && i < w->conf->n_federations; i++)
+	for (size_t i = 0; w->conf != NULL && w->federations != NULL && i < w->conf->n_federations;
+	     i++)
 		snapshot_drop((struct snapshot *)w->federations[i].list);
 	free(w->federations);
 	w->federations = NULL;
@@ -209,9 +218,11 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
 		return;
 	}
 	if (peer->sa_family == AF_INET)
-		inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)peer)->sin_addr, ip, sizeof(ip));
+		inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)peer)->sin_addr, ip,
+		    sizeof(ip));
 	else if (peer->sa_family == AF_INET6)
-		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr, ip, sizeof(ip));
+		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr,
+		    ip, sizeof(ip));
 	ssl = tls_server_accept(w->tls);
 	if (ssl == NULL) {
 		log_error("listener: no memory for a TLS connection; closing it");
@@ -248,7 +259,8 @@ inbound_listen(struct worker *w, const int *sockets, size_t n)
 		struct worker_listener *l = w->listeners != NULL ? &w->listeners[i] : NULL;
 
 		if (l != NULL) {
-			*l = (struct worker_listener){ .worker = w, .kind = w->conf->listeners[i].kind };
+			*l = (struct worker_listener){ .worker = w,
+				.kind = w->conf->listeners[i].kind };
 			l->listener = listener_new(w->loop, sockets[i], on_accept, l);
 			w->n_listeners++;
 		}

@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * inbound - how a worker is set up for inbound traffic: TLS contexts, upstream pools, listeners, limits.
+ * inbound - how a worker is set up for inbound traffic: TLS contexts, upstream pools, listeners,
+ * limits.
  */
 #ifndef SCHLEUSE_PROXY_INBOUND_H
 #define SCHLEUSE_PROXY_INBOUND_H
 
 #include "proxy/worker.h"
 
-/* Puts a configuration in force: new TLS contexts, pools and limits.  Connections and requests under way keep what they began
- * with.  false with a message: nothing changed. */
-bool inbound_adopt(struct worker *w, struct proxy_conf *conf, char *why, size_t why_size) MUST_CHECK;
+/* Puts a configuration in force: new TLS contexts, pools and limits.  Connections and requests
+ * under way keep what they began with.  false with a message: nothing changed. */
+bool inbound_adopt(
+    struct worker *w, struct proxy_conf *conf, char *why, size_t why_size) MUST_CHECK;
 
 /* Starts accepting on the sockets, one for each configured listener; takes them over. */
 bool inbound_listen(struct worker *w, const int *sockets, size_t n) MUST_CHECK;
-void inbound_stop(struct worker *w); /* accepts no more */
+void inbound_stop(struct worker *w);  /* accepts no more */
 void inbound_close(struct worker *w); /* closes and frees everything; no connection may be left */
 
 /* TLS contexts of a configuration; also used to try one out. */
-struct tls_server *inbound_tls(const struct proxy_conf *conf, struct tls_tickets *tickets, char *why,
-    size_t why_size) MUST_CHECK;
+struct tls_server *inbound_tls(const struct proxy_conf *conf, struct tls_tickets *tickets,
+    char *why, size_t why_size) MUST_CHECK;
 
 struct pools *pools_hold(struct pools *p);
 void pools_drop(struct pools *p); /* NULL is allowed */

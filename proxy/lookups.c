@@ -20,13 +20,13 @@ enum kind { KEYS, ACCOUNT };
 struct question {
 	struct letter letter;
 	struct worker *worker;
-	struct list node;        /* on the control thread, like the next */
+	struct list node; /* on the control thread, like the next */
 	struct fact_wait wait;
-	struct fact *fact;       /* the answer, one reference */
+	struct fact *fact; /* the answer, one reference */
 	enum kind kind;
 	clock_ms younger_than;
 	size_t key_n, name_n, token_n;
-	char bytes[];            /* key, server name, token */
+	char bytes[]; /* key, server name, token */
 };
 
 static struct str
@@ -83,8 +83,8 @@ ask_control(struct control *c, struct question *q)
 	};
 
 	fact_wait_init(&q->wait);
-	fact_get(q->kind == KEYS ? control_keys(c) : control_accounts(c), question_key(q), &in, q->younger_than,
-	    &q->wait, on_control_fact, q);
+	fact_get(q->kind == KEYS ? control_keys(c) : control_accounts(c), question_key(q), &in,
+	    q->younger_than, &q->wait, on_control_fact, q);
 }
 
 static void
@@ -104,7 +104,7 @@ open_question(struct letter *l, void *receiver) /* on the control thread */
 void
 lookups_ask_again(struct control *c)
 {
-	LIST_FOR (node, control_questions(c)) {
+	LIST_FOR(node, control_questions(c)) {
 		struct question *q = LIST_ENTRY(node, struct question, node);
 
 		fact_cancel(&q->wait);
@@ -115,7 +115,7 @@ lookups_ask_again(struct control *c)
 void
 lookups_drop(struct control *c)
 {
-	LIST_FOR (node, control_questions(c)) {
+	LIST_FOR(node, control_questions(c)) {
 		struct question *q = LIST_ENTRY(node, struct question, node);
 
 		fact_cancel(&q->wait);
@@ -125,7 +125,8 @@ lookups_drop(struct control *c)
 }
 
 static void
-ask(struct worker *w, enum kind kind, struct str key, clock_ms younger_than, struct str name, struct str token)
+ask(struct worker *w, enum kind kind, struct str key, clock_ms younger_than, struct str name,
+    struct str token)
 {
 	struct question *q = calloc(1, sizeof(*q) + key.n + name.n + token.n);
 
@@ -258,7 +259,8 @@ lookups_note_invite(struct worker *w, const struct service_conf *s, const struct
 struct invite_question {
 	struct letter letter;
 	struct worker *worker;
-	void (*fn)(void *arg, const bool *known); /* NULL: cancelled; read and written on the worker only */
+	/* NULL: cancelled; read and written on the worker only. */
+	void (*fn)(void *arg, const bool *known);
 	void *arg;
 	size_t n;
 	bool known[INVITES_MAX];
@@ -291,8 +293,8 @@ open_invite_question(struct letter *l, void *receiver) /* on the control thread 
 }
 
 struct invite_question *
-lookups_ask_invites(struct worker *w, const struct service_conf *s, const struct invite *in, size_t n,
-    void (*fn)(void *arg, const bool *known), void *arg)
+lookups_ask_invites(struct worker *w, const struct service_conf *s, const struct invite *in,
+    size_t n, void (*fn)(void *arg, const bool *known), void *arg)
 {
 	struct invite_question *q = calloc(1, sizeof(*q));
 

@@ -3,8 +3,8 @@
  * routes - rows, and a trie over their segments.
  *
  * A client row's "<v>" stands for each version prefix the homeserver answers; its rows are put into
- * the trie once per version.  Literals win over parameters; the deepest wildcard row on the way is the
- * fallback.
+ * the trie once per version.  Literals win over parameters; the deepest wildcard row on the way is
+ * the fallback.
  */
 #include "proxy/routes.h"
 
@@ -16,6 +16,7 @@ static const char *const versions[] = { "r0", "v1", "v3", "unstable", "api" };
 #define FED API_FEDERATION
 #define CLI API_CLIENT
 
+/* clang-format off */
 static const struct route table[] = {
 	/* --- federation: requests with events to look at --- */
 	{ "PUT", "/_matrix/federation/v1/send/{txn}", FED, BODY_INSPECT, RULE_TRANSACTION, .slow = true },
@@ -130,6 +131,7 @@ static const struct route table[] = {
 	{ "*", "/_synapse/admin/**", API_ADMIN },
 	{ "*", "/_synapse/**", API_INTERNAL },
 };
+/* clang-format on */
 
 const struct route *
 routes_table(size_t *n)
@@ -141,11 +143,11 @@ routes_table(size_t *n)
 /* --- the trie --- */
 
 struct node {
-	struct str literal;         /* what leads here from the parent */
-	struct node *children;      /* literal ones, a list */
+	struct str literal;    /* what leads here from the parent */
+	struct node *children; /* literal ones, a list */
 	struct node *sibling;
-	struct node *param;         /* "{x}" */
-	const struct route *wild;   /* "**": everything below */
+	struct node *param;          /* "{x}" */
+	const struct route *wild;    /* "**": everything below */
 	const struct route *rows[3]; /* rows that end here, by method */
 	unsigned n_rows;
 };
@@ -304,7 +306,8 @@ route_find(const struct segments *s, struct str method, const struct route **out
 				*out = m.end->rows[i];
 				return OK;
 			}
-		/* The client side knows its methods itself; a federation path with another method is no endpoint. */
+		/* The client side knows its methods itself; a federation path with another method
+		 * is no endpoint. */
 		if (m.end->rows[0]->api != API_CLIENT) {
 			*out = m.end->rows[0];
 			return ERR_METHOD;
@@ -337,7 +340,8 @@ decode(struct arena *a, struct str raw, struct str *out)
 			p[n++] = raw.p[i];
 			continue;
 		}
-		if (i + 2 >= raw.n || (hi = str_hex(raw.p[i + 1])) < 0 || (lo = str_hex(raw.p[i + 2])) < 0)
+		if (i + 2 >= raw.n || (hi = str_hex(raw.p[i + 1])) < 0 ||
+		    (lo = str_hex(raw.p[i + 2])) < 0)
 			return false;
 		p[n++] = (char)(hi << 4 | lo);
 		i += 2;

@@ -2,8 +2,8 @@
 /*
  * routes - the catalogue of endpoints and the way a request finds its row.
  *
- * Paths are matched segment by segment, each percent-decoded once.  Paths that two servers could read
- * differently are refused before any row is looked at (design: "path rules").
+ * Paths are matched segment by segment, each percent-decoded once.  Paths that two servers could
+ * read differently are refused before any row is looked at (design: "path rules").
  */
 #ifndef SCHLEUSE_PROXY_ROUTES_H
 #define SCHLEUSE_PROXY_ROUTES_H
@@ -13,11 +13,11 @@
 #include "lib/http/h1.h"
 
 enum route_api {
-	API_CLIENT,      /* homeserver's client side: CORS on our own errors */
-	API_FEDERATION,  /* X-Matrix and membership unless open */
-	API_KEYS,        /* /_matrix/key: no authentication (T-10) */
-	API_ADMIN,       /* administrative: refused unless configured */
-	API_INTERNAL,    /* of the homeserver's own processes: never served */
+	API_CLIENT,     /* homeserver's client side: CORS on our own errors */
+	API_FEDERATION, /* X-Matrix and membership unless open */
+	API_KEYS,       /* /_matrix/key: no authentication (T-10) */
+	API_ADMIN,      /* administrative: refused unless configured */
+	API_INTERNAL,   /* of the homeserver's own processes: never served */
 	API_NONE
 };
 
@@ -26,30 +26,30 @@ enum route_body { BODY_STREAM, BODY_INSPECT };
 /* The rules beyond authentication that a route needs. */
 enum route_rule {
 	RULE_NONE,
-	RULE_INVITE,           /* body of PUT invite v2: {event, invite_room_state} */
-	RULE_INVITE_V1,        /* body is the event */
-	RULE_EXCHANGE,         /* body is the event; here our user invites one of the origin's */
-	RULE_TRANSACTION,      /* PUT send: invites among the PDUs */
-	RULE_UNKNOWN_FEDERATION, /* no endpoint we know: it may still be read as one that carries invites */
-	RULE_PROFILE_NAME,     /* writes the display name */
-	RULE_PROFILE_KEY,      /* writes the profile key named by the last segment */
-	RULE_MEMBER_STATE,     /* PUT state/m.room.member/{user} */
-	RULE_JOIN,             /* join/{room}: the body becomes member content */
-	RULE_CREATE_ROOM,      /* initial_state may carry member events */
-	RULE_UNKNOWN_CLIENT,   /* no endpoint we know: it may still be read as one that writes the display name */
-	RULE_SESSION_END       /* tokens may end: what is known of them is forgotten */
+	RULE_INVITE,             /* body of PUT invite v2: {event, invite_room_state} */
+	RULE_INVITE_V1,          /* body is the event */
+	RULE_EXCHANGE,           /* body is the event; here our user invites one of the origin's */
+	RULE_TRANSACTION,        /* PUT send: invites among the PDUs */
+	RULE_UNKNOWN_FEDERATION, /* unknown to us; others may find invites in it */
+	RULE_PROFILE_NAME,       /* writes the display name */
+	RULE_PROFILE_KEY,        /* writes the profile key named by the last segment */
+	RULE_MEMBER_STATE,       /* PUT state/m.room.member/{user} */
+	RULE_JOIN,               /* join/{room}: the body becomes member content */
+	RULE_CREATE_ROOM,        /* initial_state may carry member events */
+	RULE_UNKNOWN_CLIENT,     /* unknown to us; others may find a display name in it */
+	RULE_SESSION_END         /* tokens may end: what is known of them is forgotten */
 };
 
 enum route_open { ROUTE_AUTH, OPEN_VERSION, OPEN_OPENID };
 
 struct route {
-	const char *methods;   /* "GET", "GET,POST"; "*": any */
-	const char *path;      /* "{x}" one segment, "<v>" any version, a trailing "**" the rest; printed in logs */
+	const char *methods; /* "GET", "GET,POST"; "*": any */
+	const char *path;    /* "{x}" one segment, "<v>" any version, a trailing "**" the rest */
 	enum route_api api;
 	enum route_body body;
 	enum route_rule rule;
-	bool slow;             /* long poll or a long computation: the longer time-out */
-	enum route_open open;  /* federation paths that may be open */
+	bool slow;            /* long poll or a long computation: the longer time-out */
+	enum route_open open; /* federation paths that may be open */
 };
 
 #define ROUTE_SEGMENTS_MAX 32
@@ -58,21 +58,23 @@ struct segments {
 	struct str raw[ROUTE_SEGMENTS_MAX];
 	struct str text[ROUTE_SEGMENTS_MAX]; /* decoded */
 	size_t n;
-	struct str query;                    /* without '?'; p == NULL: none */
+	struct str query; /* without '?'; p == NULL: none */
 };
 
 /* Builds the matcher; once at start-up, on the main thread.  false: out of memory. */
 bool routes_init(void) MUST_CHECK;
 void routes_fini(void);
 
-/* Splits a target.  ERR_PATH: a dot segment (also an escaped one), an empty segment before the last one, a malformed
- * escape, NUL or backslash in any form, too many segments.  Decoded text lives in the arena. */
+/* Splits a target.  ERR_PATH: a dot segment (also an escaped one), an empty segment before the last
+ * one, a malformed escape, NUL or backslash in any form, too many segments.  Decoded text lives in
+ * the arena. */
 enum err route_split(struct arena *a, struct str target, struct segments *out) MUST_CHECK;
 
-/* *out = the row.  ERR_PATH: a literal segment was written with escapes.  ERR_METHOD: the path is known, the method is not (only on
- * federation and key paths; the client side is the homeserver's).  ERR_UNRECOGNIZED: nothing we serve.  Unknown
- * client and federation paths have rows of their own. */
-enum err route_find(const struct segments *s, struct str method, const struct route **out) MUST_CHECK;
+/* *out = the row.  ERR_PATH: a literal segment was written with escapes.  ERR_METHOD: the path is
+ * known, the method is not (only on federation and key paths; the client side is the homeserver's).
+ * ERR_UNRECOGNIZED: nothing we serve; unknown client and federation paths have rows. */
+enum err route_find(
+    const struct segments *s, struct str method, const struct route **out) MUST_CHECK;
 
 /* For tests and the conformance report. */
 const struct route *routes_table(size_t *n);
