@@ -254,8 +254,12 @@ op_peek(struct exchange *ex, struct str *data, enum err *why)
 			*why = err;
 			return EXCHANGE_BAD;
 		}
-		if (used == 0)
+		if (used == 0) {
+			stream_doubt(c->stream);
+			if (c->want_body)
+				want(c);
 			return EXCHANGE_AGAIN;
+		}
 		if (piece.n == 0) {
 			buf_consume(&c->in, used);
 			continue;
@@ -667,11 +671,16 @@ fill(struct h1conn *c)
 static void
 read_head(struct h1conn *c)
 {
-	bool first = buf_len(&c->in) == 0;
+	bool first = buf_len(&c->in) == 0, any = fill(c);
 
-	if (fill(c) && first)
+	if (any && first)
 		arm(c);
 	serve(c); /* also what was pipelined before the end came */
+	if (any && !c->eof && c->state == HEAD && buf_len(&c->in) > 0) { /* a part of a head */
+		stream_doubt(c->stream);
+		if (fill(c))
+			serve(c);
+	}
 	if (c->eof && c->state == HEAD)
 		conn_close(c);
 }
