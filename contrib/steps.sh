@@ -7,7 +7,9 @@
 # elsewhere there is one line when it begins and one when it ends.  A step that fails says which one it
 # was, where its log is, its last lines and what to do about it.  Needs only a POSIX shell.
 
-cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/schleuse
+[ -n "${HOME:-}" ] || HOME=$(getent passwd "$(id -u)" | cut -d: -f6) # bare environments have none
+export HOME
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/schleuse
 logs=$cache/logs
 steps_child=
 steps_n=0

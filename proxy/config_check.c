@@ -176,7 +176,7 @@ check_names(struct load *l, struct service_conf *s)
 {
 	char normal[NAME_MAX_LEN + 1];
 	struct server_name name;
-	struct str text = STR_NONE;
+	struct str text;
 	char **hosts;
 	char *host;
 

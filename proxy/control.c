@@ -2,9 +2,10 @@
 /*
  * control - starts everything, keeps it current, stops it.
  *
- * start: configuration is loaded, sockets are bound, look-ups and lists set up, workers started, admin
- * listener opened.  SIGHUP: a new configuration is loaded and checked whole, then put in force here and
- * posted to the workers.  SIGTERM: workers drain; when the last has ended so does the daemon.
+ * start: configuration is loaded, sockets are bound, look-ups and lists set up, workers started,
+ * admin listener opened.  SIGHUP: a new configuration is loaded and checked whole, then put in
+ * force here and posted to the workers.  SIGTERM: workers drain; when the last has ended so does
+ * the daemon.
  */
 #include "proxy/control.h"
 
@@ -90,7 +91,8 @@ control_note_invite(struct control *c, const struct invite_digest *d)
 	enum err err = invites_note(c->invites, d);
 
 	if (err != OK)
-		log_error("invites: an accepted invite %s: %s; its event will be refused after a restart",
+		log_error(
+		    "invites: an accepted invite %s: %s; its event will be refused after a restart",
 		    err == ERR_FILE ? "is not on disk" : "is not remembered", err_text(err));
 }
 
@@ -106,7 +108,8 @@ control_forget_accounts(struct control *c)
 	fact_clear(control_accounts(c));
 	for (unsigned i = 0; i < c->n_workers; i++)
 		if (!worker_post_forget(c->workers[i]))
-			log_warn("a worker remembers ended sessions a little longer: out of memory");
+			log_warn(
+			    "a worker remembers ended sessions a little longer: out of memory");
 }
 
 void
@@ -156,7 +159,8 @@ warn_restart(const struct proxy_conf *old, const struct proxy_conf *new)
 
 	buf_init(&what, 65536);
 	if (proxy_conf_needs_restart(old, new, &what))
-		log_warn("reload: these settings changed but need a restart: " STR_FMT, STR_ARG(buf_str(&what)));
+		log_warn("reload: these settings changed but need a restart: " STR_FMT,
+		    STR_ARG(buf_str(&what)));
 	buf_fini(&what);
 }
 
@@ -174,7 +178,8 @@ adopt(struct control *c, struct proxy_conf *conf, struct outside *out)
 	for (unsigned i = 0; i < c->n_workers; i++)
 		if (!worker_post_conf(c->workers[i], conf))
 			log_error("reload: a worker keeps its old configuration: out of memory");
-	/* Under new trust anchors an old list may no longer count: what the new store holds is posted, even nothing. */
+	/* Under new trust anchors an old list may no longer count: what the new store holds is
+	 * posted, even nothing. */
 	outside_tell_lists(out);
 	lookups_ask_again(c);
 	outside_close(&old);
@@ -221,7 +226,8 @@ drain(struct control *c, const char *why)
 	if (c->draining)
 		return;
 	c->draining = true;
-	log_info("%s: draining; at most %llu s", why, (unsigned long long)(c->conf->drain_timeout / 1000));
+	log_info("%s: draining; at most %llu s", why,
+	    (unsigned long long)(c->conf->drain_timeout / 1000));
 	for (unsigned i = 0; i < c->n_workers; i++)
 		if (!worker_post_drain(c->workers[i]))
 			loop_stop(c->workers[i]->loop);
@@ -258,7 +264,8 @@ watch_signals(struct control *c)
 	c->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (c->signal_fd < 0)
 		return false;
-	c->signals = event_new(loop_base(c->loop), c->signal_fd, EV_READ | EV_PERSIST, on_signal, c);
+	c->signals =
+	    event_new(loop_base(c->loop), c->signal_fd, EV_READ | EV_PERSIST, on_signal, c);
 	return c->signals != NULL && event_add(c->signals, NULL) == 0;
 }
 
@@ -282,7 +289,8 @@ missing(void *arg, struct buf *out)
 		}
 		end = fedlist_not_after(fedstore_list(s));
 		if (age > (int64_t)(fc->list_ttl / 1000) || (end != 0 && now > end))
-			ok = buf_printf(out, "federation %s: list is outdated (%lld s old)\n", fc->name, (long long)age);
+			ok = buf_printf(out, "federation %s: list is outdated (%lld s old)\n",
+			    fc->name, (long long)age);
 	}
 }
 
@@ -315,12 +323,14 @@ bind_address(const struct conf_address *a, const char *what)
 
 	if (fd < 0)
 		log_error("%s: cannot listen on %s: %s%s", what, a->text, strerror(errno),
-		    errno == EACCES ? " (ports below 1024 need CAP_NET_BIND_SERVICE)"
-		    : errno == EADDRINUSE ? " (another process uses it)" : "");
+		    errno == EACCES       ? " (ports below 1024 need CAP_NET_BIND_SERVICE)"
+		    : errno == EADDRINUSE ? " (another process uses it)"
+					  : "");
 	return fd;
 }
 
-/* One socket per listener for one worker; the first worker's choice of a free port holds for all. */
+/* One socket per listener for one worker; the first worker's choice of a free port holds for all.
+ */
 static bool
 bind_worker(struct proxy_conf *conf, int *sockets, const int *first)
 {
@@ -332,11 +342,13 @@ bind_worker(struct proxy_conf *conf, int *sockets, const int *first)
 			socklen_t len = sizeof(s);
 
 			if (getsockname(first[i], (struct sockaddr *)&s, &len) == 0)
-				a.port = ntohs(s.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&s)->sin6_port
-								      : ((struct sockaddr_in *)&s)->sin_port);
+				a.port = ntohs(s.ss_family == AF_INET6
+						   ? ((struct sockaddr_in6 *)&s)->sin6_port
+						   : ((struct sockaddr_in *)&s)->sin_port);
 		}
 		if (first == NULL && a.unix_path == NULL && listener_taken(a.host, a.port)) {
-			log_error("listener: cannot listen on %s: another process, perhaps another schleuse-proxy, uses it",
+			log_error("listener: cannot listen on %s: another process, perhaps another "
+				  "schleuse-proxy, uses it",
 			    a.text);
 			sockets[i] = -1;
 		} else {
@@ -363,11 +375,14 @@ write_addresses(const struct proxy_conf *conf, const int *sockets, int admin)
 	buf_init(&b, 65536);
 	ok = buf_printf(&b, "{\"listeners\":[");
 	for (size_t i = 0; ok && i < conf->n_listeners; i++)
-		ok = buf_printf(&b, "%s\"%s\"", i > 0 ? "," : "", listener_address(sockets[i], text, sizeof(text)));
-	ok = ok && buf_printf(&b, "],\"admin\":\"%s\"}\n", listener_address(admin, text, sizeof(text))) &&
-	    fs_replace(conf->addresses_file, buf_str(&b), 0644) == 0;
+		ok = buf_printf(&b, "%s\"%s\"", i > 0 ? "," : "",
+		    listener_address(sockets[i], text, sizeof(text)));
+	ok = ok &&
+	     buf_printf(&b, "],\"admin\":\"%s\"}\n", listener_address(admin, text, sizeof(text))) &&
+	     fs_replace(conf->addresses_file, buf_str(&b), 0644) == 0;
 	if (!ok)
-		log_error("addresses_file: cannot write %s: %s", conf->addresses_file, strerror(errno));
+		log_error(
+		    "addresses_file: cannot write %s: %s", conf->addresses_file, strerror(errno));
 	buf_fini(&b);
 	return ok;
 }
@@ -394,11 +409,13 @@ start_workers(struct control *c, int admin_socket)
 	c->workers = calloc(n, sizeof(struct worker *));
 	ok = ok && c->workers != NULL;
 	for (; ok && bound < n; bound++)
-		ok = bind_worker(c->conf, &sockets[bound * c->conf->n_listeners], bound > 0 ? sockets : NULL);
+		ok = bind_worker(
+		    c->conf, &sockets[bound * c->conf->n_listeners], bound > 0 ? sockets : NULL);
 	ok = ok && write_addresses(c->conf, sockets, admin_socket);
 	for (unsigned i = 0; ok && i < n; i++) {
-		struct worker *w = worker_start(c, i, c->conf, c->tickets, &sockets[i * c->conf->n_listeners],
-		    c->conf->n_listeners, invites_key(c->invites)->bytes, why, sizeof(why));
+		struct worker *w =
+		    worker_start(c, i, c->conf, c->tickets, &sockets[i * c->conf->n_listeners],
+			c->conf->n_listeners, invites_key(c->invites)->bytes, why, sizeof(why));
 
 		ok = w != NULL;
 		if (ok)
@@ -425,7 +442,9 @@ static bool
 start(struct control *c)
 {
 	const struct proxy_conf *conf = c->conf;
-	const struct invites_config ic = { .state_dir = conf->state_dir, .max = conf->invites_max, .ttl = conf->invites_ttl };
+	const struct invites_config ic = {
+		.state_dir = conf->state_dir, .max = conf->invites_max, .ttl = conf->invites_ttl
+	};
 	struct admin_config ac = { .missing = missing, .refresh = refresh, .arg = c };
 
 	raise_descriptor_limit();
@@ -438,7 +457,8 @@ start(struct control *c)
 	timer_init(&c->rotate, on_rotate, c);
 	timer_set(c->loop, &c->rotate, conf->ticket_lifetime / 2);
 	if (c->tickets == NULL || invites_open(c->loop, &ic, &c->invites) != OK) {
-		log_error("cannot start: state_dir %s: see the line above, or out of memory", conf->state_dir);
+		log_error("cannot start: state_dir %s: see the line above, or out of memory",
+		    conf->state_dir);
 		return false;
 	}
 	if (!outside_open(&c->out, c->loop, c->conf, on_list, c))
@@ -493,7 +513,8 @@ control_run(struct proxy_conf *conf)
 	log_threshold = conf->log_level;
 	ok = start(&c);
 	if (ok) {
-		log_info("started: %u workers, %zu services, %zu listeners", c.n_workers, conf->n_services, conf->n_listeners);
+		log_info("started: %u workers, %zu services, %zu listeners", c.n_workers,
+		    conf->n_services, conf->n_listeners);
 		loop_run(c.loop);
 	} else {
 		for (unsigned i = 0; i < c.n_workers; i++)

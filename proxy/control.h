@@ -11,7 +11,8 @@
 
 struct control;
 
-/* Runs the daemon with this configuration (takes over the reference) until SIGTERM or SIGINT; returns the exit status. */
+/* Runs the daemon with this configuration (takes over the reference) until SIGTERM or SIGINT;
+ * returns the exit status. */
 int control_run(struct proxy_conf *conf);
 
 /* --- for letters from workers; on the control thread, but control_loop() on any --- */
@@ -19,7 +20,7 @@ int control_run(struct proxy_conf *conf);
 struct loop *control_loop(struct control *c);
 struct fact_cache *control_keys(struct control *c);
 struct fact_cache *control_accounts(struct control *c);
-struct list *control_questions(struct control *c);      /* of workers, waiting here */
+struct list *control_questions(struct control *c); /* of workers, waiting here */
 void control_forget_accounts(struct control *c);
 void control_worker_ended(struct control *c);
 void control_note_invite(struct control *c, const struct invite_digest *d);

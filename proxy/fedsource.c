@@ -14,11 +14,11 @@ struct fedsource {
 	char *name, *file, *url;
 	struct timer timer;
 	struct fetch *fetch;
-	struct stat seen;          /* the file as it was last read; st_ino == 0: never */
-	clock_ms read_again;       /* a file that was refused, though it does not change */
+	struct stat seen;            /* the file as it was last read; st_ino == 0: never */
+	clock_ms read_again;         /* a file that was refused, though it does not change */
 	char etag[FETCH_HEADER_MAX]; /* of the answer in force */
 	struct fedsource_state state;
-	bool again;                /* a reload came during a download */
+	bool again; /* a reload came during a download */
 };
 
 /* What an operator should do about a refusal. */
@@ -68,8 +68,9 @@ note(struct fedsource *s, enum err err, int status)
 
 	s->state.looked = clock_wall_s();
 	if (err != OK && (news || s->url != NULL))
-		log_error("federation list refused: federation=%s source=%s reason=%s status=%d: %s; %s", s->name,
-		    where, err_name(err), status, err_text(err), advice(err));
+		log_error(
+		    "federation list refused: federation=%s source=%s reason=%s status=%d: %s; %s",
+		    s->name, where, err_name(err), status, err_text(err), advice(err));
 	else if (err == OK && s->state.error != OK)
 		log_info("federation list is fine again: federation=%s source=%s", s->name, where);
 	s->state.error = err;
@@ -95,19 +96,9 @@ tell(struct fedsource *s, struct held before)
 	if (now.list == NULL || (now.list == before.list && now.as_of == before.as_of))
 		return;
 	if (now.list != before.list)
-		log_info("federation list in force: federation=%s version=%lld entries=%zu", s->name,
-		    (long long)fedlist_version(now.list), fedlist_count(now.list));
+		log_info("federation list in force: federation=%s version=%lld entries=%zu",
+		    s->name, (long long)fedlist_version(now.list), fedlist_count(now.list));
 	s->cfg.on_change(s->cfg.arg, now.list, now.as_of);
-}
-
-static enum err
-offer(struct fedsource *s, struct str bytes, int64_t as_of)
-{
-	int64_t now = clock_wall_s();
-
-	while (bytes.n > 0 && strchr(" \t\r\n", bytes.p[bytes.n - 1]) != NULL)
-		bytes.n--; /* files tend to end with a line break */
-	return fedstore_offer(s->cfg.store, str_trim(bytes), as_of < now ? as_of : now);
 }
 
 /* --- file --- */
@@ -116,7 +107,7 @@ static bool
 same_file(const struct stat *a, const struct stat *b)
 {
 	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
-	    a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
 static enum err
@@ -129,7 +120,7 @@ read_file(struct fedsource *s, const struct stat *st)
 	if (fs_read(s->file, &b) != 0)
 		err = errno == EFBIG ? ERR_TOO_LARGE : ERR_FILE;
 	else
-		err = offer(s, buf_str(&b), st->st_mtim.tv_sec);
+		err = fedstore_offer(s->cfg.store, buf_str(&b), st->st_mtim.tv_sec);
 	buf_fini(&b);
 	return err;
 }
@@ -147,8 +138,7 @@ look_at_file(struct fedsource *s)
 		note(s, ERR_FILE, 0);
 		return;
 	}
-	if (same_file(&st, &s->seen) &&
-	    (s->state.error == OK || loop_now(s->loop) < s->read_again))
+	if (same_file(&st, &s->seen) && (s->state.error == OK || loop_now(s->loop) < s->read_again))
 		return;
 	s->seen = st;
 	s->read_again = loop_now(s->loop) + FEDSOURCE_RETRY_MS;
@@ -176,7 +166,7 @@ judge(struct fedsource *s, const struct fetch_result *r)
 	}
 	if (r->status != 200)
 		return ERR_HTTP_ANSWER;
-	err = offer(s, r->body, now);
+	err = fedstore_offer(s->cfg.store, r->body, now);
 	if (err == OK)
 		memcpy(s->etag, r->etag, strlen(r->etag) + 1);
 	return err;
@@ -195,7 +185,8 @@ on_answer(void *arg, const struct fetch_result *r)
 		s->etag[0] = '\0'; /* ask for all of it next time */
 	note(s, err, r->status);
 	timer_set(s->loop, &s->timer,
-	    err == OK || s->cfg.interval < FEDSOURCE_RETRY_MS ? s->cfg.interval : FEDSOURCE_RETRY_MS);
+	    err == OK || s->cfg.interval < FEDSOURCE_RETRY_MS ? s->cfg.interval
+							      : FEDSOURCE_RETRY_MS);
 	if (s->again) {
 		s->again = false;
 		timer_set(s->loop, &s->timer, 0);
@@ -208,7 +199,8 @@ look_at_url(struct fedsource *s)
 {
 	const struct fetch_request req = { .url = s->url,
 		.anchors = s->cfg.anchors,
-		.if_none_match = s->etag[0] != '\0' && fedstore_list(s->cfg.store) != NULL ? s->etag : NULL,
+		.if_none_match =
+		    s->etag[0] != '\0' && fedstore_list(s->cfg.store) != NULL ? s->etag : NULL,
 		.max_bytes = s->cfg.max_bytes,
 		.timeout_ms = s->cfg.timeout };
 

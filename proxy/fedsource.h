@@ -5,8 +5,9 @@
  * Control thread.  What is found goes to the fedstore, which decides; here is only when to look and
  * where, and every refusal becomes one line in the log saying what, where and what to do.
  *
- * A file is current as of its modification time: whoever supplies it must keep touching or replacing it, so that a
- * list nobody cares for any more goes stale.  A URL is current as of its last good answer.
+ * A file is current as of its modification time: whoever supplies it must keep touching or
+ * replacing it, so that a list nobody cares for any more goes stale.  A URL is current as of its
+ * last good answer.
  */
 #ifndef SCHLEUSE_PROXY_FEDSOURCE_H
 #define SCHLEUSE_PROXY_FEDSOURCE_H
@@ -15,23 +16,23 @@
 #include "lib/http/fetch.h"
 #include "lib/net/loop.h"
 
-#define FEDSOURCE_FILE_LOOK_MS 5000    /* a file is looked at at least this often */
-#define FEDSOURCE_RETRY_MS 300000      /* after a failed download */
+#define FEDSOURCE_FILE_LOOK_MS 5000 /* a file is looked at at least this often */
+#define FEDSOURCE_RETRY_MS 300000   /* after a failed download */
 
 struct fedsource;
 
 struct fedsource_config {
-	const char *name;       /* of the federation, for the log */
-	const char *file;       /* one of both */
+	const char *name; /* of the federation, for the log */
+	const char *file; /* one of both */
 	const char *url;
-	X509_STORE *anchors;    /* of the TLS server behind url; NULL: the fetcher's; a reference is taken */
-	struct fetcher *fetcher;  /* not owned; may be NULL for a file */
-	struct fedstore *store;   /* not owned */
+	X509_STORE *anchors;     /* for url's server; NULL: the fetcher's; a reference is taken */
+	struct fetcher *fetcher; /* not owned; may be NULL for a file */
+	struct fedstore *store;  /* not owned */
 	clock_ms interval;
-	clock_ms timeout;       /* of a download */
+	clock_ms timeout; /* of a download */
 	size_t max_bytes;
-	/* The list in force or the time as of which it is current has changed; list is not NULL, valid while the store holds
-	 * it: take a reference to keep it. */
+	/* The list in force or the time as of which it is current has changed; list is not NULL,
+	 * valid while the store holds it: take a reference to keep it. */
 	void (*on_change)(void *arg, const struct fedlist *list, int64_t as_of);
 	void *arg;
 };
@@ -39,15 +40,15 @@ struct fedsource_config {
 /* Looks for the first time from the loop.  NULL: out of memory. */
 struct fedsource *fedsource_new(struct loop *loop, const struct fedsource_config *cfg) MUST_CHECK;
 void fedsource_free(struct fedsource *s);
-void fedsource_reload(struct fedsource *s); /* looks at once, even if nothing seems to have changed */
+void fedsource_reload(struct fedsource *s); /* looks at once, whether it changed or not */
 
 struct fedsource_state {
-	int64_t version;      /* of the list in force; -1: none */
+	int64_t version; /* of the list in force; -1: none */
 	size_t count;
-	int64_t as_of;        /* wall-clock second, 0: never */
-	enum err error;       /* of the last look; OK: it was fine */
-	int http_status;      /* of the last download, 0: none */
-	int64_t looked;       /* wall-clock second of the last look, 0: never */
+	int64_t as_of;   /* wall-clock second, 0: never */
+	enum err error;  /* of the last look; OK: it was fine */
+	int http_status; /* of the last download, 0: none */
+	int64_t looked;  /* wall-clock second of the last look, 0: never */
 };
 
 struct fedsource_state fedsource_state(const struct fedsource *s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * homeserver - a look-up is a walk through the rows of `steps`; each asks one path with the user's own
- * token and judges the answer.  Steps a service does not want are skipped.
+ * homeserver - a look-up is a walk through the rows of `steps`; each asks one path with the user's
+ * own token and judges the answer.  Steps a service does not want are skipped.
  */
 #include "proxy/homeserver.h"
 
@@ -124,11 +124,13 @@ end(struct ask *a, struct fact *f)
 static void
 fail(struct ask *a, enum err err)
 {
-	clock_ms ttl = err == ERR_NOT_FOUND ? a->conf->negative_ttl : err == ERR_CANCELLED ? 0 : DOWN_TTL_MS;
+	clock_ms ttl = err == ERR_NOT_FOUND   ? a->conf->negative_ttl
+		       : err == ERR_CANCELLED ? 0
+					      : DOWN_TTL_MS;
 
 	if (err != ERR_NOT_FOUND && err != ERR_CANCELLED)
-		log_warn("homeserver: token look-up failed service=%s reason=%s", a->service->server_name,
-		    err_name(err));
+		log_warn("homeserver: token look-up failed service=%s reason=%s",
+		    a->service->server_name, err_name(err));
 	end(a, fact_negative(err, ttl));
 }
 
@@ -159,8 +161,8 @@ judge_whoami(struct ask *a, struct arena *mem, int status, struct str json)
 
 	if (status == 401 || status == 403)
 		return ERR_NOT_FOUND;
-	if (status != 200 || user.p == NULL || user.n > MXID_MAX || memchr(user.p, '\0', user.n) != NULL ||
-	    !mxid_parse(user, &local, &server))
+	if (status != 200 || user.p == NULL || user.n > MXID_MAX ||
+	    memchr(user.p, '\0', user.n) != NULL || !mxid_parse(user, &local, &server))
 		return ERR_UPSTREAM_BAD;
 	memcpy(a->user_id, user.p, user.n);
 	a->user_id[user.n] = '\0';
@@ -249,8 +251,9 @@ percent_encode(struct str s, char *out) /* 3 * s.n + 1 bytes */
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 
-		if ((c >= '0' && c <= '9') || (str_lower(s.p[i]) >= 'a' && str_lower(s.p[i]) <= 'z') ||
-		    c == '-' || c == '.' || c == '_' || c == '~') {
+		if ((c >= '0' && c <= '9') ||
+		    (str_lower(s.p[i]) >= 'a' && str_lower(s.p[i]) <= 'z') || c == '-' ||
+		    c == '.' || c == '_' || c == '~') {
 			*out++ = (char)c;
 			continue;
 		}
@@ -269,7 +272,8 @@ put_base(const struct conf_address *up, char *out, size_t size)
 
 	if (up->unix_path != NULL)
 		return snprintf(out, size, "http://localhost");
-	return snprintf(out, size, "http://%s%s%s:%u", v6 ? "[" : "", up->host, v6 ? "]" : "", up->port);
+	return snprintf(
+	    out, size, "http://%s%s%s:%u", v6 ? "[" : "", up->host, v6 ? "]" : "", up->port);
 }
 
 static bool
@@ -285,7 +289,8 @@ put_url(const struct ask *a, char *out, size_t size)
 	if (user_at == NULL)
 		m = snprintf(out + n, size - (size_t)n, "%s", path);
 	else
-		m = snprintf(out + n, size - (size_t)n, "%.*s%s%s", (int)(user_at - path), path, user, user_at + 2);
+		m = snprintf(out + n, size - (size_t)n, "%.*s%s%s", (int)(user_at - path), path,
+		    user, user_at + 2);
 	return m >= 0 && (size_t)m < size - (size_t)n;
 }
 
@@ -308,7 +313,8 @@ start_step(struct ask *a)
 		end(a, acc != NULL ? &acc->fact : NULL);
 		return;
 	}
-	a->fetch = put_url(a, url, sizeof(url)) ? fetch_start(a->h->fetcher, &req, on_answer, a) : NULL;
+	a->fetch =
+	    put_url(a, url, sizeof(url)) ? fetch_start(a->h->fetcher, &req, on_answer, a) : NULL;
 	if (a->fetch == NULL)
 		fail(a, ERR_MEMORY);
 }
@@ -339,7 +345,8 @@ look_up(void *arg, struct fact_cache *c, struct str key, const void *input)
 {
 	struct homeserver *h = arg;
 	const struct account_input *in = input;
-	const struct service_conf *service = in != NULL ? find_service(h->conf, in->server_name) : NULL;
+	const struct service_conf *service =
+	    in != NULL ? find_service(h->conf, in->server_name) : NULL;
 	struct ask *a;
 
 	if (service == NULL || !is_token(in->token)) {

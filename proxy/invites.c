@@ -3,8 +3,8 @@
  * invites - a hash table in the order of noting, and a log of fixed-size records.
  *
  * A record is a digest, the wall-clock second of noting (64 bits, big-endian) and a checksum keyed
- * with the file's key, so that a torn or foreign record is recognised; reading stops there and the log is
- * written anew.  It is also written anew when it is more than twice as long as what lives.
+ * with the file's key, so that a torn or foreign record is recognised; reading stops there and the
+ * log is written anew.  It is also written anew when it is more than twice as long as what lives.
  */
 #include "proxy/invites.h"
 
@@ -21,7 +21,7 @@
 #include "lib/base/hash.h"
 #include "lib/base/log.h"
 
-#define RECORD_LEN 32 /* digest 16, time 8, checksum 8 */
+#define RECORD_LEN 32    /* digest 16, time 8, checksum 8 */
 #define REWRITE_MIN 1024 /* records; a smaller log is not worth it */
 #define SYNC_MS 1000
 
@@ -29,7 +29,7 @@ struct invite {
 	struct hash_node node;
 	struct list place; /* oldest first */
 	struct invite_digest digest;
-	int64_t noted;     /* wall-clock second */
+	int64_t noted; /* wall-clock second */
 };
 
 struct invites {
@@ -155,7 +155,8 @@ checksum(const struct invites *v, const unsigned char *record, unsigned char out
 {
 	unsigned char sum[crypto_generichash_BYTES_MIN];
 
-	crypto_generichash(sum, sizeof(sum), record, RECORD_LEN - 8, v->key.bytes, sizeof(v->key.bytes));
+	crypto_generichash(
+	    sum, sizeof(sum), record, RECORD_LEN - 8, v->key.bytes, sizeof(v->key.bytes));
 	memcpy(out, sum, 8);
 }
 
@@ -187,7 +188,7 @@ read_record(struct invites *v, const unsigned char *in)
 static bool
 all_records(const struct invites *v, struct buf *out)
 {
-	LIST_FOR (node, &v->order) {
+	LIST_FOR(node, &v->order) {
 		char *at = buf_reserve(out, RECORD_LEN);
 
 		if (at == NULL)
@@ -274,7 +275,8 @@ invites_note(struct invites *v, const struct invite_digest *d)
 	if (i == NULL)
 		return OK; /* max is 0 */
 	if (!append(v, i)) {
-		log_error("invites: cannot write %s: %s; accepted invites will be forgotten at the next start",
+		log_error("invites: cannot write %s: %s; accepted invites will be forgotten at the "
+			  "next start",
 		    v->log_path, strerror(errno));
 		return ERR_FILE;
 	}
@@ -315,8 +317,9 @@ static enum err
 make_key(struct invites *v, const char *path)
 {
 	randombytes_buf(v->key.bytes, sizeof(v->key.bytes));
-	return fs_replace(path, str_of((const char *)v->key.bytes, sizeof(v->key.bytes)), 0600) == 0 ? OK
-												      : ERR_FILE;
+	return fs_replace(path, str_of((const char *)v->key.bytes, sizeof(v->key.bytes)), 0600) == 0
+		   ? OK
+		   : ERR_FILE;
 }
 
 static enum err
@@ -333,8 +336,8 @@ load_key(struct invites *v, const char *state_dir)
 	buf_init(&b, 4096);
 	if (fs_read(path, &b) != 0)
 		err = errno == ENOENT ? make_key(v, path) : ERR_FILE;
-	else if (buf_len(&b) != INVITE_KEY_LEN)
-		err = make_key(v, path); /* torn or emptied: what it protected cannot be read any more */
+	else if (buf_len(&b) != INVITE_KEY_LEN) /* torn or emptied: nobody can read the log now */
+		err = make_key(v, path);
 	else
 		memcpy(v->key.bytes, buf_str(&b).p, INVITE_KEY_LEN);
 	if (buf_len(&b) > 0)
@@ -366,7 +369,8 @@ load_log(struct invites *v, const char *state_dir)
 		if (n == sizeof(record) && read_record(v, record))
 			continue;
 		if (n > 0)
-			log_warn("invites: %s ends in a damaged record, which is dropped", v->log_path);
+			log_warn(
+			    "invites: %s ends in a damaged record, which is dropped", v->log_path);
 		break;
 	}
 	if (f != NULL)

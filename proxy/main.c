@@ -94,6 +94,7 @@ main(int argc, char **argv)
 	int o;
 
 	while ((o = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
+		/* clang-format off */
 		switch (o) {
 		case 'c':   path = optarg; break;
 		case CHECK: check = true; break;
@@ -102,6 +103,7 @@ main(int argc, char **argv)
 		case 'V':   printf("schleuse-proxy %s\n", PACKAGE_VERSION); return 0;
 		default:    fputs(usage, stderr); return 2;
 		}
+		/* clang-format on */
 	}
 	if (optind < argc) {
 		fprintf(stderr, "schleuse-proxy: unexpected argument: %s\n%s", argv[optind], usage);

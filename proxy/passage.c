@@ -333,7 +333,7 @@ have_account(struct passage *p)
 static bool
 have_invites(struct passage *p)
 {
-	if (p->j.n_invites == 0 || p->j.invites_known != NULL)
+	if (p->j.route->rule != RULE_TRANSACTION || p->j.n_invites == 0 || p->j.invites_known != NULL)
 		return true;
 	p->known = arena_alloc(&p->ex->arena, p->j.n_invites * sizeof(*p->known));
 	if (p->known != NULL)

@@ -19,7 +19,7 @@ enum series {
 	S_IDLE_CLOSED,
 	S_REQUEST_BYTES,
 	S_RESPONSE_BYTES,
-	S_RESPONSES,                       /* [api][status class] */
+	S_RESPONSES, /* [api][status class] */
 	S_RESPONSES_END = S_RESPONSES + (API_NONE + 1) * 6,
 	S_DESTINATION_ABSENT = S_RESPONSES_END,
 	S_RULE_LOGGED_INVITE,
@@ -35,7 +35,7 @@ enum series {
 	S_RELOADS,
 	S_RELOADS_REFUSED,
 	S_CERTIFICATE_NOT_AFTER,
-	S_ENDED,                           /* [err]: why exchanges ended, refusals among them */
+	S_ENDED, /* [err]: why exchanges ended, refusals among them */
 	S_COUNT = S_ENDED + ERR_COUNT
 };
 

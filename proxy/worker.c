@@ -32,7 +32,8 @@ on_drain_timer(void *arg)
 {
 	struct worker *w = arg;
 
-	log_warn("drain: %zu connections still busy at the deadline; closing them (timeouts.drain)", w->http.n_conns);
+	log_warn("drain: %zu connections still busy at the deadline; closing them (timeouts.drain)",
+	    w->http.n_conns);
 	finish_drain(w);
 }
 
@@ -109,16 +110,17 @@ worker_free(struct worker *w)
 }
 
 struct worker *
-worker_start(struct control *control, unsigned number, struct proxy_conf *conf, struct tls_tickets *tickets,
-    const int *sockets, size_t n_sockets, const unsigned char invite_key[INVITE_KEY_BYTES], char *why,
-    size_t why_size)
+worker_start(struct control *control, unsigned number, struct proxy_conf *conf,
+    struct tls_tickets *tickets, const int *sockets, size_t n_sockets,
+    const unsigned char invite_key[INVITE_KEY_BYTES], char *why, size_t why_size)
 {
 	struct thread *t = calloc(1, sizeof(*t));
-	struct worker *w = &t->w;
+	struct worker *w;
 
 	snprintf(why, why_size, "out of memory or descriptors");
 	if (t == NULL)
 		return NULL;
+	w = &t->w;
 	w->number = number;
 	w->control = control;
 	w->tickets = snapshot_hold(&tickets->snap);
@@ -170,8 +172,8 @@ open_news(struct letter *l, void *receiver)
 }
 
 static bool
-post(struct worker *w, void (*apply)(struct worker *, struct news *), struct snapshot *s, size_t federation,
-    int64_t as_of)
+post(struct worker *w, void (*apply)(struct worker *, struct news *), struct snapshot *s,
+    size_t federation, int64_t as_of)
 {
 	struct news *n = calloc(1, sizeof(*n));
 
@@ -193,7 +195,9 @@ apply_conf(struct worker *w, struct news *n)
 
 	w->left_behind = !inbound_adopt(w, (struct proxy_conf *)n->snapshot, why, sizeof(why));
 	if (w->left_behind)
-		log_error("reload: this worker keeps its old configuration, and its federation lists will expire: %s", why);
+		log_error("reload: this worker keeps its old configuration, and its federation "
+			  "lists will expire: %s",
+		    why);
 }
 
 static void
@@ -263,7 +267,8 @@ worker_post_drain(struct worker *w)
 }
 
 void
-worker_list(const struct worker *w, size_t federation, int64_t now_s, const struct fedlist **list, bool *stale)
+worker_list(const struct worker *w, size_t federation, int64_t now_s, const struct fedlist **list,
+    bool *stale)
 {
 	const struct federation_view *v = &w->federations[federation];
 	int64_t ttl = (int64_t)(w->conf->federations[federation].list_ttl / 1000), end;

@@ -2,8 +2,8 @@
 /*
  * worker - one data-plane thread: its loop, listeners, TLS contexts, upstream pools, fact caches.
  *
- * Everything here is touched by the worker's own thread only; news from the control thread arrives as
- * letters (worker_post_*).
+ * Everything here is touched by the worker's own thread only; news from the control thread arrives
+ * as letters (worker_post_*).
  */
 #ifndef SCHLEUSE_PROXY_WORKER_H
 #define SCHLEUSE_PROXY_WORKER_H
@@ -27,13 +27,14 @@ struct worker_listener {
 	enum listener_kind kind;
 };
 
-struct federation_view { /* what is in force, as the control thread last said */
-	struct fedlist *list;  /* one reference, or NULL */
-	int64_t as_of;         /* wall-clock second of its last refresh */
+struct federation_view {      /* what is in force, as the control thread last said */
+	struct fedlist *list; /* one reference, or NULL */
+	int64_t as_of;        /* wall-clock second of its last refresh */
 };
 
-/* Upstream pools of one configuration, in the order of its services.  Counted: a request keeps those of the
- * configuration it began under, in which its service has its number.  One thread, so no atomics. */
+/* Upstream pools of one configuration, in the order of its services.  Counted: a request keeps
+ * those of the configuration it began under, in which its service has its number.  One thread, so
+ * no atomics. */
 struct pools {
 	unsigned refs;
 	size_t n;
@@ -44,25 +45,26 @@ struct worker {
 	unsigned number;
 	struct control *control;
 	struct loop *loop;
-	struct proxy_conf *conf;            /* one reference */
+	struct proxy_conf *conf; /* one reference */
 	struct tls_server *tls;
-	struct tls_tickets *tickets;        /* one reference */
+	struct tls_tickets *tickets; /* one reference */
 	struct http_server http;
 	struct worker_listener *listeners;
 	size_t n_listeners;
-	struct pools *pools;                /* one reference */
+	struct pools *pools;                 /* one reference */
 	struct federation_view *federations; /* by federation */
-	struct fact_cache *keys;            /* struct serverkeys by origin */
-	struct fact_cache *accounts;        /* struct account by token hash */
+	struct fact_cache *keys;             /* struct serverkeys by origin */
+	struct fact_cache *accounts;         /* struct account by token hash */
 	unsigned char invite_key[INVITE_KEY_BYTES];
-	struct passage *spare;              /* a few freed passages, to save the allocator */
+	struct passage *spare; /* a few freed passages, to save the allocator */
 	unsigned n_spare;
 	bool draining;
-	bool left_behind;                   /* could not take over the newest configuration */
+	bool left_behind; /* could not take over the newest configuration */
 	struct timer drain_timer;
 };
 
-/* Starts a worker's thread.  Takes references of conf and tickets, and over the sockets.  NULL with a message. */
+/* Starts a worker's thread.  Takes references of conf and tickets, and over the sockets.  NULL with
+ * a message. */
 struct worker *worker_start(struct control *control, unsigned number, struct proxy_conf *conf,
     struct tls_tickets *tickets, const int *sockets, size_t n_sockets,
     const unsigned char invite_key[INVITE_KEY_BYTES], char *why, size_t why_size) MUST_CHECK;
@@ -70,13 +72,15 @@ void worker_join(struct worker *w); /* waits for the thread; it ends after worke
 void worker_free(struct worker *w); /* after worker_join() */
 
 /* News, from the control thread. */
-bool worker_post_conf(struct worker *w, struct proxy_conf *conf);         /* takes a reference */
-bool worker_post_tickets(struct worker *w, struct tls_tickets *tickets);  /* takes a reference */
-bool worker_post_list(struct worker *w, size_t federation, const struct fedlist *list, int64_t as_of); /* ditto */
+bool worker_post_conf(struct worker *w, struct proxy_conf *conf);        /* takes a reference */
+bool worker_post_tickets(struct worker *w, struct tls_tickets *tickets); /* takes a reference */
+bool worker_post_list(
+    struct worker *w, size_t federation, const struct fedlist *list, int64_t as_of);
 bool worker_post_forget(struct worker *w); /* who is behind which token */
 bool worker_post_drain(struct worker *w);
 
 /* Whether federation traffic may pass now; fills what rules look at. */
-void worker_list(const struct worker *w, size_t federation, int64_t now_s, const struct fedlist **list, bool *stale);
+void worker_list(const struct worker *w, size_t federation, int64_t now_s,
+    const struct fedlist **list, bool *stale);
 
 #endif

@@ -24,8 +24,8 @@ static struct arena_block *
 block_get(size_t need)
 {
 	size_t size = need > BLOCK_SIZE - sizeof(struct arena_block)
-	    ? need + sizeof(struct arena_block)
-	    : BLOCK_SIZE;
+			  ? need + sizeof(struct arena_block)
+			  : BLOCK_SIZE;
 	struct arena_block *b;
 
 	if (size == BLOCK_SIZE && cache != NULL) {

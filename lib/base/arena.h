@@ -19,13 +19,13 @@ struct arena {
 };
 
 void arena_init(struct arena *a, size_t max);
-void arena_fini(struct arena *a);                /* frees every block; the arena may be used again */
-void *arena_alloc(struct arena *a, size_t n)     /* zeroed, aligned for any type, or NULL */
+void arena_fini(struct arena *a);            /* frees every block; the arena may be used again */
+void *arena_alloc(struct arena *a, size_t n) /* zeroed, aligned for any type, or NULL */
     __attribute__((warn_unused_result));
-char *arena_bytes(struct arena *a, size_t n)     /* not zeroed, not aligned, or NULL */
+char *arena_bytes(struct arena *a, size_t n) /* not zeroed, not aligned, or NULL */
     __attribute__((warn_unused_result));
-struct str arena_dup(struct arena *a, struct str s); /* a copy; p == NULL and n == 0 when out of memory */
-char *arena_z(struct arena *a, struct str s);    /* a NUL-terminated copy, or NULL */
-void arena_drop_cache(void);                     /* frees the calling thread's cached blocks; at its end */
+struct str arena_dup(struct arena *a, struct str s); /* a copy; STR_NONE when out of memory */
+char *arena_z(struct arena *a, struct str s);        /* a NUL-terminated copy, or NULL */
+void arena_drop_cache(void); /* frees the calling thread's cached blocks; at its end */
 
 #endif

@@ -32,7 +32,7 @@ bool buf_put(struct buf *b, struct str s) __attribute__((warn_unused_result));
 bool buf_printf(struct buf *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3), warn_unused_result));
 void buf_consume(struct buf *b, size_t n); /* n <= buf_len() */
-void buf_drop_cache(void);                 /* frees the calling thread's cached pieces; at its end */
+void buf_drop_cache(void); /* frees the calling thread's cached pieces; at its end */
 
 static inline size_t
 buf_len(const struct buf *b)

@@ -43,7 +43,8 @@ clock_text(int64_t wall_ms, char out[CLOCK_TEXT_MAX])
 	localtime_r(&s, &tm);
 	off = tm.tm_gmtoff / 60;
 	snprintf(out, CLOCK_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%03d%c%02d:%02d",
-	    (tm.tm_year + 1900) % 10000, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, ms,
-	    off < 0 ? '-' : '+', (int)(off < 0 ? -off : off) / 60, (int)(off < 0 ? -off : off) % 60);
+	    (tm.tm_year + 1900) % 10000, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+	    tm.tm_sec, ms, off < 0 ? '-' : '+', (int)(off < 0 ? -off : off) / 60,
+	    (int)(off < 0 ? -off : off) % 60);
 	return out;
 }

@@ -12,9 +12,9 @@
 
 typedef uint64_t clock_ms; /* monotonic milliseconds */
 
-clock_ms clock_now(void);      /* exact */
-int64_t clock_wall_ms(void);   /* milliseconds since the epoch */
-int64_t clock_wall_s(void);    /* seconds since the epoch */
+clock_ms clock_now(void);    /* exact */
+int64_t clock_wall_ms(void); /* milliseconds since the epoch */
+int64_t clock_wall_s(void);  /* seconds since the epoch */
 
 #define CLOCK_TEXT_MAX 96
 /* RFC 3339 with milliseconds and offset, e.g. 2026-01-31T08:00:00.123+01:00; returns out. */

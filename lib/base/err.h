@@ -2,9 +2,10 @@
 /*
  * err - every reason for which a request, a token or a list is refused.
  *
- * One row per reason: constant, name (in logs and as a metrics label), HTTP status and Matrix errcode
- * of the answer (0 and "" where the reason never reaches a peer), public text.  The text says which
- * condition failed and echoes nothing of the request.  lib/matrix/reply turns a row into the answer.
+ * One row per reason: constant, name (in logs and as a metrics label), HTTP status and Matrix
+ * errcode of the answer (0 and "" where the reason never reaches a peer), public text.  The text
+ * says which condition failed and echoes nothing of the request.  lib/matrix/reply turns a row into
+ * the answer.
  */
 #ifndef SCHLEUSE_BASE_ERR_H
 #define SCHLEUSE_BASE_ERR_H

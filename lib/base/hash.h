@@ -29,11 +29,14 @@ bool hash_insert(struct hash *h, struct hash_node *n, uint64_t hash) /* false: o
     __attribute__((warn_unused_result));
 void hash_remove(struct hash *h, struct hash_node *n);
 
-/* The first node with this hash, then the following ones; the caller compares keys.  NULL at the end. */
+/* The first node with this hash, then the following ones; the caller compares keys.  NULL at the
+ * end. */
 struct hash_node *hash_first(const struct hash *h, uint64_t hash);
 struct hash_node *hash_next(const struct hash_node *n);
 
+/* clang-format off */
 #define HASH_ENTRY(node, type, member) \
 	((type *)(void *)((char *)(node) - offsetof(type, member)))
+/* clang-format on */
 
 #endif

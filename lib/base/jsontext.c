@@ -147,6 +147,21 @@ jsontext_string(const char *p, const char *end, bool *escaped)
 	}
 }
 
+const char *
+jsontext_string_end(const char *p, const char *end)
+{
+	const char *start = p, *run;
+
+	for (; (p = memchr(p, '"', (size_t)(end - p))) != NULL; p++) {
+		run = p; /* of backslashes before the quote; an even number escape each other */
+		while (run > start && run[-1] == '\\')
+			run--;
+		if ((p - run) % 2 == 0)
+			return p;
+	}
+	return end;
+}
+
 /* The letter of a two-byte escape, or 0. */
 static char
 short_escape(uint32_t cp)

@@ -14,8 +14,10 @@ struct list {
 	struct list *next, *prev;
 };
 
+/* clang-format off */
 #define LIST_ENTRY(node, type, member) \
 	((type *)(void *)((char *)(node) - offsetof(type, member)))
+/* clang-format on */
 
 /* Iterates; the current node may be removed (not its successor). */
 #define LIST_FOR(node, head) \

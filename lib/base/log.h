@@ -2,12 +2,14 @@
 /*
  * log - short verbs, one line each, to standard error.
  *
- * A line: time, level, thread, text.  Text is printf-formatted; by convention an id comes first, then
- * key=value pairs.  Lines are collected per thread and written by log_flush(), which the loop calls
- * once a turn; warnings and errors are written at once.  A line longer than LOG_LINE_MAX is cut.
+ * A line: time, level, thread, text.  Text is printf-formatted; by convention an id comes first,
+ * then key=value pairs.  Lines are collected per thread and written by log_flush(), which the loop
+ * calls once a turn; warnings and errors are written at once.  A line longer than LOG_LINE_MAX is
+ * cut.
  *
- * Privacy (ML-123619): never pass an MXID, room, token, IP address or content.  Where a line must be
- * linked to another one, log_id() gives a keyed hash whose key changes daily and is never written.
+ * Privacy (ML-123619): never pass an MXID, room, token, IP address or content.  Where a line must
+ * be linked to another one, log_id() gives a keyed hash whose key changes daily and is never
+ * written.
  */
 #ifndef SCHLEUSE_BASE_LOG_H
 #define SCHLEUSE_BASE_LOG_H
@@ -18,7 +20,8 @@
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
-extern _Atomic(enum log_level) log_threshold; /* set at the start or on reload, read by all threads; default LOG_INFO */
+extern _Atomic(enum log_level)
+    log_threshold; /* set at the start or on reload, read by all threads; default LOG_INFO */
 
 bool log_level_parse(struct str name, enum log_level *out); /* error, warn, info, debug */
 void log_thread(const char *name); /* the calling thread's name in its lines, at most 15 bytes */

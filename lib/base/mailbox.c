@@ -64,7 +64,9 @@ mailbox_post(struct mailbox *m, struct letter *l)
 	if (wake) {
 		ssize_t n = write(m->fd, &one, sizeof(one));
 
-		(void)n; /* fails only when the counter is full, that is when the receiver is awake anyway */
+		/* Fails only when the counter is full, that is when the receiver is awake anyway.
+		 */
+		(void)n;
 	}
 }
 

@@ -19,7 +19,8 @@ struct letter {
 struct mailbox;
 
 struct mailbox *mailbox_new(void); /* NULL: out of memory or descriptors */
-void mailbox_free(struct mailbox *m); /* letters still inside are opened with receiver NULL, to free themselves */
+/* Letters still inside are opened with receiver NULL, to free themselves. */
+void mailbox_free(struct mailbox *m);
 int mailbox_fd(const struct mailbox *m); /* readable while letters wait */
 void mailbox_post(struct mailbox *m, struct letter *l);
 void mailbox_drain(struct mailbox *m, void *receiver);

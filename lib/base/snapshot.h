@@ -2,8 +2,9 @@
 /*
  * snapshot - a reference count for state that never changes once built.
  *
- * Embed it as the first member.  The builder holds the first reference; whoever keeps a pointer past
- * the current call takes one.  Counting is atomic, so the last holder, on whatever thread, frees.
+ * Embed it as the first member.  The builder holds the first reference; whoever keeps a pointer
+ * past the current call takes one.  Counting is atomic, so the last holder, on whatever thread,
+ * frees.
  */
 #ifndef SCHLEUSE_BASE_SNAPSHOT_H
 #define SCHLEUSE_BASE_SNAPSHOT_H

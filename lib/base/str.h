@@ -21,7 +21,7 @@ struct str {
 #define STR(literal) ((struct str){ "" literal, sizeof(literal) - 1 })
 #define STR_NONE ((struct str){ NULL, 0 })
 #define STR_FMT "%.*s"
-#define STR_ARG(s) (int)(s).n, (s).p
+#define STR_ARG(s) (int)(s).n, (s).p != NULL ? (s).p : "" /* for "%.*s", which takes no NULL */
 
 static inline struct str
 str_of(const char *p, size_t n)
@@ -32,7 +32,7 @@ str_of(const char *p, size_t n)
 static inline struct str
 str_z(const char *zero_terminated) /* NULL gives the empty slice */
 {
-	return (struct str){ zero_terminated, zero_terminated != NULL ? strlen(zero_terminated) : 0 };
+	return str_of(zero_terminated, zero_terminated != NULL ? strlen(zero_terminated) : 0);
 }
 
 static inline bool
@@ -55,14 +55,15 @@ str_put(char *out, struct str s) /* copies to out; returns the end of the copy *
 	return out + s.n;
 }
 
-bool str_eq_ci(struct str a, struct str b);              /* ASCII letters of either case are equal */
-int str_cmp(struct str a, struct str b);                 /* like memcmp; a prefix sorts first */
+bool str_eq_ci(struct str a, struct str b); /* ASCII letters of either case are equal */
+int str_cmp(struct str a, struct str b);    /* like memcmp; a prefix sorts first */
 bool str_has_prefix(struct str s, struct str prefix);
 bool str_has_suffix(struct str s, struct str suffix);
-const char *str_chr(struct str s, char c);               /* first c in s, or NULL */
-struct str str_trim(struct str s);                       /* without SP and HTAB at both ends */
+const char *str_chr(struct str s, char c); /* first c in s, or NULL */
+struct str str_trim(struct str s);         /* without SP and HTAB at both ends */
 
-/* Cuts at the first c: *head is what precedes it, *rest what follows.  Without c, *head = s, *rest is empty, false. */
+/* Cuts at the first c: *head is what precedes it, *rest what follows.  Without c, *head = s, *rest
+ * is empty, false. */
 bool str_cut(struct str s, char c, struct str *head, struct str *rest);
 
 /* A decimal number without sign, blanks or surplus; false if malformed or above max. */

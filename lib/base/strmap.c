@@ -6,7 +6,8 @@
 static int
 compare(const void *a, const void *b)
 {
-	return str_cmp(((const struct strmap_entry *)a)->key, ((const struct strmap_entry *)b)->key);
+	return str_cmp(
+	    ((const struct strmap_entry *)a)->key, ((const struct strmap_entry *)b)->key);
 }
 
 struct strmap

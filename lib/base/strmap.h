@@ -2,8 +2,8 @@
 /*
  * strmap - an immutable map from strings to numbers: a sorted array.
  *
- * For tables that are built once and asked often, from any thread, such as which service a host name
- * belongs to.  The array is the caller's and must live as long as the map.
+ * For tables that are built once and asked often, from any thread, such as which service a host
+ * name belongs to.  The array is the caller's and must live as long as the map.
  */
 #ifndef SCHLEUSE_BASE_STRMAP_H
 #define SCHLEUSE_BASE_STRMAP_H

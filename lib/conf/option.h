@@ -57,13 +57,13 @@ struct conf_option {
 	struct conf_field count; /* map, sequence: the number of items (size_t) */
 };
 
-#define CONF_FIELD(type, member)                                                                   \
-	{                                                                                          \
-		offsetof(type, member), sizeof(((type *)0)->member)                                \
+#define CONF_FIELD(type, member) \
+	{ \
+		offsetof(type, member), sizeof(((type *)0)->member) \
 	}
-#define CONF_END                                                                                   \
-	{                                                                                          \
-		.name = NULL                                                                       \
+#define CONF_END \
+	{ \
+		.name = NULL \
 	}
 
 struct conf_list { /* a sequence of strings */

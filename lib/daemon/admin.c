@@ -20,7 +20,8 @@ struct admin {
 static void
 answer(struct exchange *ex, int status, struct str text)
 {
-	exchange_answer(ex, status, "text/plain; charset=utf-8", STR("Cache-Control: no-store\r\n"), text);
+	exchange_answer(
+	    ex, status, "text/plain; charset=utf-8", STR("Cache-Control: no-store\r\n"), text);
 }
 
 static void
@@ -100,9 +101,13 @@ admin_new(struct loop *loop, const struct admin_config *cfg)
 	http_server_init(&a->http, loop);
 	a->http.limits = (struct http_limits){
 		.head = { .head_max = 8192, .target_max = 1024, .fields_max = 64 },
-		.body_max = 0, .request_memory = 65536,
-		.handshake_timeout = 5000, .head_timeout = 5000, .idle_timeout = 30000,
-		.body_timeout = 5000, .write_timeout = 5000,
+		.body_max = 0,
+		.request_memory = 65536,
+		.handshake_timeout = 5000,
+		.head_timeout = 5000,
+		.idle_timeout = 30000,
+		.body_timeout = 5000,
+		.write_timeout = 5000,
 	};
 	a->http.request = on_request;
 	a->listener = listener_new(loop, cfg->socket, on_accept, a);

@@ -20,7 +20,8 @@ struct admin_config {
 	void *arg;
 };
 
-struct admin *admin_new(struct loop *loop, const struct admin_config *cfg) MUST_CHECK; /* NULL: the socket is still the caller's */
+/* NULL: the socket is still the caller's. */
+struct admin *admin_new(struct loop *loop, const struct admin_config *cfg) MUST_CHECK;
 void admin_free(struct admin *a);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fact - entries by key; an idle entry waits in the LRU list, a busy one has a look-up in flight, askers
- * to be called or an old value to be let go, and is never evicted.
+ * fact - entries by key; an idle entry waits in the LRU list, a busy one has a look-up in flight,
+ * askers to be called or an old value to be let go, and is never evicted.
  *
  * Askers are called from one deferred task, never from within fact_get() or fact_answer(), so a
- * callback may ask, cancel, drop, or free the whole cache.  A value that is replaced or dropped is let go in the
- * same task: what fact_peek() returned stays valid until control is back in the loop.
+ * callback may ask, cancel, drop, or free the whole cache.  A value that is replaced or dropped is
+ * let go in the same task: what fact_peek() returned stays valid until control is back in the loop.
  *
  * A look-up that timed out stays the only one for its key until it answers: askers after the
  * time-out join it, with a new deadline.
@@ -19,17 +19,17 @@
 struct entry {
 	struct hash_node node;
 	struct grave grave;
-	struct list place;     /* in the cache's idle list or its busy list */
-	struct list queued;    /* in the cache's queue, else alone */
-	struct list waits;     /* askers for the look-up's answer */
-	struct list ready;     /* askers to be called from the task */
-	struct fact *fact;     /* what is held, may be NULL */
-	struct fact *was;      /* replaced in this turn */
+	struct list place;  /* in the cache's idle list or its busy list */
+	struct list queued; /* in the cache's queue, else alone */
+	struct list waits;  /* askers for the look-up's answer */
+	struct list ready;  /* askers to be called from the task */
+	struct fact *fact;  /* what is held, may be NULL */
+	struct fact *was;   /* replaced in this turn */
 	struct fact_cache *cache;
 	struct timer deadline;
-	clock_ms retry_at;     /* after a failed refresh: none before that */
+	clock_ms retry_at; /* after a failed refresh: none before that */
 	bool looking;
-	bool forget;           /* fact_drop() during a look-up: deliver its answer, do not keep it */
+	bool forget; /* fact_drop() during a look-up: deliver its answer, do not keep it */
 	size_t key_len;
 	char key[];
 };
@@ -39,16 +39,16 @@ struct fact_cache {
 	struct fact_config cfg;
 	struct fact_stats stats;
 	struct hash entries;
-	struct list idle;      /* most recently used first */
+	struct list idle; /* most recently used first */
 	struct list busy;
-	struct list queue;     /* entries the task has work for */
-	struct list calling;   /* askers being called with `value` */
-	struct list refused;   /* askers to be told ERR_OVERLOAD */
-	struct list starved;   /* askers to be told ERR_MEMORY */
+	struct list queue;   /* entries the task has work for */
+	struct list calling; /* askers being called with `value` */
+	struct list refused; /* askers to be told ERR_OVERLOAD */
+	struct list starved; /* askers to be told ERR_MEMORY */
 	struct fact *overload, *memory;
 	struct task task;
 	size_t pending;
-	bool *gone;            /* set to true by fact_cache_free() inside a callback */
+	bool *gone; /* set to true by fact_cache_free() inside a callback */
 };
 
 static void
@@ -127,7 +127,8 @@ trim(struct fact_cache *c, size_t max)
 static bool /* whether it is busy */
 touch(struct entry *e)
 {
-	bool busy = e->looking || e->was != NULL || !list_empty(&e->ready) || !list_empty(&e->waits);
+	bool busy =
+	    e->looking || e->was != NULL || !list_empty(&e->ready) || !list_empty(&e->waits);
 
 	list_remove(&e->place);
 	list_prepend(busy ? &e->cache->busy : &e->cache->idle, &e->place);
@@ -224,7 +225,7 @@ call(struct fact_cache *c, struct list *who, struct fact *f)
 	return !gone;
 }
 
-/* The task: one entry after the other.  Nothing of an entry is touched once its askers are called. */
+/* The task: one entry after the other.  Nothing of it is touched once its askers are called. */
 static void
 deliver(void *arg)
 {
@@ -494,7 +495,7 @@ fact_clear(struct fact_cache *c)
 	/* Each becomes busy until the task has run; one may also evict another. */
 	while ((first = list_first(&c->idle)) != NULL)
 		forget(LIST_ENTRY(first, struct entry, place));
-	LIST_FOR (node, &c->busy)
+	LIST_FOR(node, &c->busy)
 		forget(LIST_ENTRY(node, struct entry, place));
 }
 

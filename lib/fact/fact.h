@@ -2,10 +2,10 @@
 /*
  * fact - a bounded cache of things that must be looked up.
  *
- * One cache holds one kind of fact (signing keys by server name, a user by token hash) and belongs to
- * one loop.  A miss starts the look-up function once, however many ask (single flight); the answer,
- * good or bad, is kept for its lifetime.  Workers have small caches whose look-up function asks the
- * control thread by letter; the control thread has caches whose look-up function goes out.
+ * One cache holds one kind of fact (signing keys by server name, a user by token hash) and belongs
+ * to one loop.  A miss starts the look-up function once, however many ask (single flight); the
+ * answer, good or bad, is kept for its lifetime.  Workers have small caches whose look-up function
+ * asks the control thread by letter; the control thread has caches whose look-up function goes out.
  *
  * Values are immutable, counted snapshots, shared between threads.
  */
@@ -23,10 +23,10 @@ struct fact_cache;
 /* Embed as the first member of the kind's value struct. */
 struct fact {
 	struct snapshot snap;
-	enum err err;            /* OK, or why there is no value: a negative fact */
-	clock_ms fresh_until;    /* served without asking until then (monotonic, process-wide) */
-	clock_ms usable_until;   /* served while a refresh runs until then; == fresh_until: never stale */
-	clock_ms looked_up;      /* when the answer was made */
+	enum err err;          /* OK, or why there is no value: a negative fact */
+	clock_ms fresh_until;  /* served without asking until then (monotonic, process-wide) */
+	clock_ms usable_until; /* served while a refresh runs; == fresh_until: never stale */
+	clock_ms looked_up;    /* when the answer was made */
 };
 
 /* A negative fact of no further content, one reference held by the caller; NULL: out of memory. */
@@ -39,13 +39,14 @@ struct fact_stats {
 
 struct fact_config {
 	const char *name;
-	size_t max_entries;   /* least recently used ones go first; those being looked up never */
-	size_t max_pending;   /* look-ups in flight at once; beyond, fact_get() answers ERR_OVERLOAD */
-	clock_ms timeout_ms;  /* a look-up that has not answered by then counts as ERR_TIMEOUT; 0: none */
+	size_t max_entries;  /* least recently used ones go first; those being looked up never */
+	size_t max_pending;  /* look-ups in flight at once; beyond, ERR_OVERLOAD is the answer */
+	clock_ms timeout_ms; /* a look-up without answer by then counts as ERR_TIMEOUT; 0: none */
 	clock_ms negative_ttl_ms; /* how long a time-out is remembered */
-	/* Starts one look-up.  `input` is what the first asker passed to fact_get() (valid during this
-	 * call only; for secrets that must not be the key).  Must end in exactly one fact_answer() for this
-	 * key, which may come at once; the cache never starts a second look-up for a key before that. */
+	/* Starts one look-up.  `input` is what the first asker passed to fact_get() (valid during
+	 * this call only; for secrets that must not be the key).  Must end in exactly one
+	 * fact_answer() for this key, which may come at once; the cache never starts a second
+	 * look-up for a key before that. */
 	void (*look_up)(void *arg, struct fact_cache *c, struct str key, const void *input);
 	void *arg;
 };
@@ -58,7 +59,8 @@ size_t fact_cache_count(const struct fact_cache *c);
 /* A waiting asker; embedded in the asker. */
 struct fact_wait {
 	struct list node;
-	void (*fn)(void *arg, const struct fact *f); /* f: valid during the call; hold it to keep it */
+	/* f: valid during the call; hold it to keep it. */
+	void (*fn)(void *arg, const struct fact *f);
 	void *arg;
 	struct fact_cache *cache;
 };
@@ -66,12 +68,13 @@ struct fact_wait {
 void fact_wait_init(struct fact_wait *w);
 void fact_cancel(struct fact_wait *w); /* may be called any time */
 
-/* The fact if it can be served at once (starting a background refresh where it is stale), else NULL.
- * Not counted for the caller: valid until control returns to the loop. */
+/* The fact if it can be served at once (starting a background refresh where it is stale), else
+ * NULL.  Not counted for the caller: valid until control returns to the loop. */
 const struct fact *fact_peek(struct fact_cache *c, struct str key, const void *input);
 
 /* Asks; fn is called later exactly once unless cancelled, never before this function has returned.
- * `younger_than`: if not 0, a fact looked up before that time does not do (used when a key ID is unknown). */
+ * `younger_than`: if not 0, a fact looked up before that time does not do (used when a key ID is
+ * unknown). */
 void fact_get(struct fact_cache *c, struct str key, const void *input, clock_ms younger_than,
     struct fact_wait *w, void (*fn)(void *arg, const struct fact *f), void *arg);
 
@@ -79,6 +82,6 @@ void fact_get(struct fact_cache *c, struct str key, const void *input, clock_ms 
 void fact_answer(struct fact_cache *c, struct str key, struct fact *f);
 
 void fact_drop(struct fact_cache *c, struct str key); /* forgets what is held for key */
-void fact_clear(struct fact_cache *c);                /* forgets everything; askers still get their answers */
+void fact_clear(struct fact_cache *c); /* forgets everything; askers still get their answers */
 
 #endif

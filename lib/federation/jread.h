@@ -3,9 +3,10 @@
  * jread - reads a JSON text from front to end, member by member, without building anything.
  *
  * For texts too large for a tree, or for a pass of canonical_form() first: a list of all members of
- * the federation is read once and only its entries are kept.  Strict (RFC 8259, UTF-8, paired surrogates, bounded depth); what
- * is skipped is checked as well.  Repeated member names are the caller's to notice.  Once a
- * function failed the text is bad and every later call fails too.  Pure; one thread.
+ * the federation is read once and only its entries are kept.  Strict (RFC 8259, UTF-8, paired
+ * surrogates, bounded depth); what is skipped is checked as well.  Repeated member names are the
+ * caller's to notice.  Once a function failed the text is bad and every later call fails too. Pure;
+ * one thread.
  */
 #ifndef SCHLEUSE_FEDERATION_JREAD_H
 #define SCHLEUSE_FEDERATION_JREAD_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/http/exchange.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -75,4 +76,19 @@ exchange_answer(struct exchange *ex, int status, const char *content_type, struc
 		return;
 	}
 	exchange_end(ex);
+}
+
+uint64_t
+exchange_new_id(void)
+{
+	static _Thread_local unsigned char key[crypto_shorthash_KEYBYTES];
+	static _Thread_local uint64_t count;
+	unsigned char out[crypto_shorthash_BYTES];
+	uint64_t id;
+
+	if (count++ == 0)
+		randombytes_buf(key, sizeof(key));
+	crypto_shorthash(out, (const unsigned char *)&count, sizeof(count), key);
+	memcpy(&id, out, sizeof(id));
+	return id;
 }

@@ -128,6 +128,10 @@ exchange_abort(struct exchange *ex) /* cuts the connection */
 	ex->ops->abort(ex);
 }
 
+/* A number that nobody can guess and no other exchange has: a keyed hash of a count, which unlike drawing one costs no
+ * system call. */
+uint64_t exchange_new_id(void);
+
 /* A whole small response: head, body, end.  `fields`: complete lines ("Name: value\r\n" each) besides Content-Type,
  * Content-Length and Date. */
 void exchange_answer(struct exchange *ex, int status, const char *content_type, struct str fields,

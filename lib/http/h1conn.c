@@ -12,7 +12,6 @@
 #include "lib/http/h1conn.h"
 
 #include <netinet/in.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -547,7 +546,7 @@ begin_exchange(struct h1conn *c, enum err bad)
 	struct exchange *ex = &c->ex;
 	SSL *ssl = stream_ssl(c->stream);
 
-	randombytes_buf(&ex->id, sizeof(ex->id));
+	ex->id = exchange_new_id();
 	ex->began = clock_now();
 	ex->ops = &ops;
 	ex->events = NULL;
@@ -616,13 +615,22 @@ serve(struct h1conn *c)
 		refuse_head(c, err);
 }
 
+/* The end of the stream counts when all that was asked before it is answered. */
+static void
+serve_or_end(struct h1conn *c)
+{
+	serve(c);
+	if (c->eof && c->state == HEAD && list_empty(&c->next.node))
+		conn_close(c);
+}
+
 static void
 on_next(void *arg)
 {
 	struct h1conn *c = arg;
 
 	if (c->state == HEAD)
-		serve(c);
+		serve_or_end(c);
 }
 
 static void
@@ -671,9 +679,7 @@ read_head(struct h1conn *c)
 
 	if (fill(c) && first)
 		arm(c);
-	serve(c); /* also what was pipelined before the end came */
-	if (c->eof && c->state == HEAD)
-		conn_close(c);
+	serve_or_end(c);
 }
 
 static void

@@ -35,21 +35,6 @@ struct rewrite {
 	char *out;   /* the writing position */
 };
 
-/* p is behind the opening quote; returns where the closing one is. */
-static const char *
-string_end(const char *p, const char *end, bool *escaped)
-{
-	*escaped = false;
-	while (p < end && *p != '"') {
-		if (*p == '\\') {
-			*escaped = true;
-			p++;
-		}
-		p++;
-	}
-	return p;
-}
-
 static struct member *
 add_member(struct rewrite *w)
 {
@@ -71,10 +56,9 @@ note_string(struct rewrite *w, uint32_t *last)
 {
 	const char *end = w->in.p + w->in.n, *name = w->p + 1;
 	struct member *m;
-	bool escaped;
 	size_t n;
 
-	w->p = string_end(name, end, &escaped);
+	w->p = jsontext_string_end(name, end);
 	n = (size_t)(w->p - name);
 	w->p = jsontext_skip_blanks(w->p + 1, end);
 	if (w->p == end || *w->p != ':')
@@ -86,7 +70,7 @@ note_string(struct rewrite *w, uint32_t *last)
 	*m = (struct member){
 		.name = (uint32_t)(name - w->in.p),
 		.name_n = (uint32_t)n & 0x7fffffff,
-		.escaped = escaped,
+		.escaped = memchr(name, '\\', n) != NULL,
 		.value = (uint32_t)(w->p - w->in.p),
 		.next = NONE,
 	};
@@ -158,11 +142,10 @@ static void
 write_scalar(struct rewrite *w)
 {
 	const char *start = w->p, *end = w->in.p + w->in.n;
-	bool escaped;
 	size_t n;
 
 	if (*start == '"') {
-		w->p = string_end(start + 1, end, &escaped);
+		w->p = jsontext_string_end(start + 1, end);
 		write_string(w, str_of(start + 1, (size_t)(w->p - start - 1)));
 		w->p++;
 		return;
@@ -174,8 +157,7 @@ write_scalar(struct rewrite *w)
 		start++;
 		n--;
 	}
-	memcpy(w->out, start, n);
-	w->out += n;
+	w->out = str_put(w->out, str_of(start, n));
 }
 
 /* Puts the object's members on top of w->order; false: two have the same name. */

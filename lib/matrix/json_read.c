@@ -12,16 +12,8 @@
 static const char *
 skip_string(const char *p, const char *end)
 {
-	const char *start = p + 1, *run;
-
-	for (p = start; (p = memchr(p, '"', (size_t)(end - p))) != NULL; p++) {
-		run = p; /* of backslashes before the quote; an even number escape each other */
-		while (run > start && run[-1] == '\\')
-			run--;
-		if ((p - run) % 2 == 0)
-			return p + 1;
-	}
-	return end;
+	p = jsontext_string_end(p + 1, end);
+	return p < end ? p + 1 : end;
 }
 
 static const char *

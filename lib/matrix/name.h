@@ -14,9 +14,9 @@
 enum name_host { NAME_DNS, NAME_IPV4, NAME_IPV6 };
 
 struct server_name {
-	struct str text;  /* as given */
-	struct str host;  /* without the brackets of IPv6 and without a trailing dot */
-	uint16_t port;    /* 0: none given */
+	struct str text; /* as given */
+	struct str host; /* without the brackets of IPv6 and without a trailing dot */
+	uint16_t port;   /* 0: none given */
 	enum name_host kind;
 };
 

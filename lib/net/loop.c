@@ -15,6 +15,7 @@
 #include "lib/base/log.h"
 
 #define WHEEL 1024 /* a power of two */
+#define LAST_ROUNDS 1000
 
 struct loop {
 	struct event_base *base;
@@ -191,10 +192,12 @@ loop_run(struct loop *l)
 		free_graves(l);
 		log_flush();
 	}
-	while (!list_empty(&l->tasks))
+	/* What is deferred again and again by a busy peer must not keep us. */
+	for (int i = 0; i < LAST_ROUNDS && !list_empty(&l->tasks); i++)
 		run_tasks(l);
 	free_graves(l);
 	log_flush();
+	atomic_store(&l->stop, false);
 }
 
 static void

@@ -43,7 +43,8 @@ metrics_add(unsigned metric, int64_t n)
 	/* Only this thread writes its shard, so a plain load and store is enough. */
 	if (mine != NULL)
 		atomic_store_explicit(&mine->v[metric],
-		    atomic_load_explicit(&mine->v[metric], memory_order_relaxed) + n, memory_order_relaxed);
+		    atomic_load_explicit(&mine->v[metric], memory_order_relaxed) + n,
+		    memory_order_relaxed);
 }
 
 void
@@ -75,8 +76,8 @@ metrics_print(struct buf *out)
 		    !buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", r->name, r->help, r->name,
 			r->type == METRIC_COUNTER ? "counter" : "gauge"))
 			return false;
-		if (!buf_printf(out, r->labels[0] != '\0' ? "%s{%s} %lld\n" : "%s%s %lld\n", r->name, r->labels,
-			(long long)metrics_sum((unsigned)i)))
+		if (!buf_printf(out, r->labels[0] != '\0' ? "%s{%s} %lld\n" : "%s%s %lld\n",
+			r->name, r->labels, (long long)metrics_sum((unsigned)i)))
 			return false;
 	}
 	return true;

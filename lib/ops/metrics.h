@@ -2,9 +2,9 @@
 /*
  * metrics - counters and gauges, one shard per thread, printed as Prometheus text 0.0.4.
  *
- * A daemon declares its series as rows; the position of a row is its number.  Each thread adds to its own
- * shard without locks; the control thread sums the shards.  Labels are fixed text in the row: no
- * label can come from a peer (ML-123620).
+ * A daemon declares its series as rows; the position of a row is its number.  Each thread adds to
+ * its own shard without locks; the control thread sums the shards.  Labels are fixed text in the
+ * row: no label can come from a peer (ML-123620).
  */
 #ifndef SCHLEUSE_OPS_METRICS_H
 #define SCHLEUSE_OPS_METRICS_H
@@ -27,7 +27,8 @@ struct metrics_shard; /* an array of counters of one thread */
 
 void metrics_declare(const struct metric_row *rows, size_t n); /* once, before any thread starts */
 bool metrics_thread(void) MUST_CHECK; /* gives the calling thread a shard; false: out of memory */
-void metrics_add(unsigned metric, int64_t n); /* to the calling thread's shard; a thread without one counts nowhere */
+/* To the calling thread's shard; a thread without one counts nowhere. */
+void metrics_add(unsigned metric, int64_t n);
 void metrics_set(unsigned metric, int64_t v); /* gauges of the control thread */
 int64_t metrics_sum(unsigned metric);
 bool metrics_print(struct buf *out) MUST_CHECK;

@@ -3,6 +3,7 @@
 
 #include "lib/net/address.h"
 
+/* clang-format off */
 static const struct row {
 	const char *text;
 	bool is_public;
@@ -30,6 +31,7 @@ static const struct row {
 	{ "fc00::1", false }, { "fd12:3456::1", false }, { "fe80::1", false }, { "fec0::1", false },
 	{ "ff02::1", false },
 };
+/* clang-format on */
 
 Test(address, only_global_unicast_is_public)
 {
@@ -51,8 +53,8 @@ Test(address, other_families_are_not_public)
 
 Test(address, parses_only_literals)
 {
-	static const char *const bad[] = { "", "localhost", "1.2.3", "1.2.3.4.5", "01.2.3.4", "1.2.3.4:80",
-		"[::1", "[]", "fe80::1%lo", "0x7f000001", "2130706433" };
+	static const char *const bad[] = { "", "localhost", "1.2.3", "1.2.3.4.5", "01.2.3.4",
+		"1.2.3.4:80", "[::1", "[]", "fe80::1%lo", "0x7f000001", "2130706433" };
 	struct address a;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)

@@ -157,9 +157,9 @@ Test(config, fills_in_what_is_implied)
 
 Test(config, finds_services_by_host_and_their_federation)
 {
-	struct proxy_conf *c = good(changed(
-	    "    federation: ti\n", "    federation: ti\n    hosts: [B.example.org]\n    "
-				    "display_names: {org_admins: [\"@x:a.example.org\"]}\n"));
+	struct proxy_conf *c = good(changed("    federation: ti\n",
+	    "    federation: ti\n    hosts: [B.example.org]\n    "
+	    "display_names: {org_admins: [\"@x:a.example.org\"]}\n"));
 
 	cr_assert_eq(proxy_conf_service_by_host(c, STR("a.example.org")), &c->services[0]);
 	cr_assert_eq(proxy_conf_service_by_host(c, STR("b.example.org")), &c->services[0]);
@@ -224,8 +224,8 @@ Test(config, checks_names)
 	    "19:34: org_admins: not a user of a.example.org");
 }
 
-#define SECOND_SERVICE(name)                                                                       \
-	"  - server_name: " name "\n    certificate: server.pem\n    key: server.key\n"            \
+#define SECOND_SERVICE(name) \
+	"  - server_name: " name "\n    certificate: server.pem\n    key: server.key\n" \
 	"    homeserver: \"127.0.0.1:8009\"\n    federation: ti\n"
 
 Test(config, keeps_services_apart)

@@ -11,7 +11,8 @@ Test(err, gives_every_reason_a_name_of_its_own)
 
 		/* Names are metrics labels. */
 		cr_expect_gt(strlen(name), 0);
-		cr_expect_eq(strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_"), strlen(name), "%s", name);
+		cr_expect_eq(strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_"), strlen(name),
+		    "%s", name);
 		for (int b = 0; b < a; b++)
 			cr_expect_str_neq(name, err_name((enum err)b));
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A fake look-up notes what it is asked for; the test answers when it likes.  A stopped loop still runs
- * its deferred calls, so turn() is one turn at a frozen time. */
+/* A fake look-up notes what it is asked for; the test answers when it likes.  A stopped loop still
+ * runs its deferred calls, so turn() is one turn at a frozen time. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
@@ -196,7 +196,8 @@ Test(fact, goes_on_serving_a_stale_fact_when_its_refresh_fails)
 	turn();
 	cr_assert_eq(askers[1].err, OK);
 	cr_assert_eq(askers[2].err, OK);
-	cr_assert_eq(looked_up, 2, "a failed refresh is tried again only after its negative lifetime");
+	cr_assert_eq(
+	    looked_up, 2, "a failed refresh is tried again only after its negative lifetime");
 }
 
 Test(fact, asks_again_for_something_younger)

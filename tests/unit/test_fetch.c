@@ -8,8 +8,8 @@
 #include "lib/http/fetch.h"
 #include "tests/unit/httpd.h"
 
-#define OK_REPLY                                                                                   \
-	"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nCache-Control: max-age=60\r\nETag:  \"v1\" "      \
+#define OK_REPLY \
+	"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nCache-Control: max-age=60\r\nETag:  \"v1\" " \
 	"\r\n\r\nhello"
 
 static struct httpd server;

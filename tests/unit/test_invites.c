@@ -57,8 +57,8 @@ digest(unsigned n)
 	char room[32];
 
 	snprintf(room, sizeof(room), "!%u:a.example", n);
-	return invite_digest(invites_key(invites), STR("b.example"), str_z(room), STR("@a:a.example"),
-	    STR("@b:b.example"));
+	return invite_digest(invites_key(invites), STR("b.example"), str_z(room),
+	    STR("@a:a.example"), STR("@b:b.example"));
 }
 
 static void

@@ -31,9 +31,9 @@ static const char passport_token[] =
 static const char passport_key[] =
     PEM("MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEEr+4kE7DebrmX1+aVX7Osg9EuQM5\n"
 	"nkrvdyVthRNmCmoMKyj4tiH4fvIbyp8aR89FumjwDev/E2yx1ZZgoePJVw==");
-#define RFC_HEADER                                                                                 \
+#define RFC_HEADER \
 	"eyJhbGciOiJFUzI1NiIsInR5cCI6InBhc3Nwb3J0IiwieDV1IjoiaHR0cHM6Ly9jZXJ0LmV4YW1wbGUub3JnL3Bh" \
-	"c3Nwb3J0"                                                                                 \
+	"c3Nwb3J0" \
 	"LmNlciJ9"
 static const char rfc_token[] = RFC_HEADER
     ".eyJkZXN0Ijp7InVyaSI6WyJzaXA6YWxpY2VAZXhhbXBsZS5jb20iXX0sImlhdCI6IjE0NDMyMDgzNDUiLCJvcmlnIjp7I"

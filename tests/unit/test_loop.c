@@ -85,8 +85,7 @@ Test(loop, runs_timers_in_the_order_of_their_time)
 Test(loop, moves_timers_both_ways_and_drops_cleared_ones)
 {
 	struct loop *l = new_loop();
-	struct probe a = probe(l, 'a'), b = probe(l, 'b'), c = probe(l, 'c'),
-		     d = probe(l, 'd');
+	struct probe a = probe(l, 'a'), b = probe(l, 'b'), c = probe(l, 'c'), d = probe(l, 'd');
 
 	timer_init(&a.timer, on_mark, &a);
 	timer_init(&b.timer, on_mark, &b);
@@ -161,8 +160,7 @@ on_delay_other(void *arg)
 Test(loop, lets_a_timer_move_another_one_due_at_the_same_time)
 {
 	struct loop *l = new_loop();
-	struct probe a = probe(l, 'a'), b = probe(l, 'b'),
-		     c = probe(l, 'c');
+	struct probe a = probe(l, 'a'), b = probe(l, 'b'), c = probe(l, 'c');
 
 	a.other = &b;
 	timer_init(&a.timer, on_delay_other, &a);

@@ -26,7 +26,8 @@ on_note(struct letter *l, void *receiver)
 	struct reader *r = receiver;
 
 	if (r != NULL) {
-		cr_assert_eq(n->number, r->next[n->sender], "letters of one sender keep their order");
+		cr_assert_eq(
+		    n->number, r->next[n->sender], "letters of one sender keep their order");
 		r->next[n->sender]++;
 		r->total++;
 	}

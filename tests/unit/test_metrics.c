@@ -7,7 +7,8 @@
 enum { REQUESTS_OK, REQUESTS_REFUSED, CONNECTIONS };
 
 static const struct metric_row rows[] = {
-	[REQUESTS_OK] = { "x_requests_total", "result=\"ok\"", METRIC_COUNTER, "Requests by result." },
+	[REQUESTS_OK] = { "x_requests_total", "result=\"ok\"", METRIC_COUNTER,
+	    "Requests by result." },
 	[REQUESTS_REFUSED] = { "x_requests_total", "result=\"refused\"", METRIC_COUNTER,
 	    "Requests by result." },
 	[CONNECTIONS] = { "x_connections", "", METRIC_GAUGE, "Open connections." },
@@ -56,14 +57,13 @@ Test(metrics, prints_the_prometheus_text_format)
 	count();
 	buf_init(&b, 65536);
 	cr_assert(metrics_print(&b));
-	cr_assert(str_eq(buf_str(&b),
-		      STR("# HELP x_requests_total Requests by result.\n"
-			  "# TYPE x_requests_total counter\n"
-			  "x_requests_total{result=\"ok\"} 40000\n"
-			  "x_requests_total{result=\"refused\"} 3\n"
-			  "# HELP x_connections Open connections.\n"
-			  "# TYPE x_connections gauge\n"
-			  "x_connections 12\n")),
+	cr_assert(str_eq(buf_str(&b), STR("# HELP x_requests_total Requests by result.\n"
+					  "# TYPE x_requests_total counter\n"
+					  "x_requests_total{result=\"ok\"} 40000\n"
+					  "x_requests_total{result=\"refused\"} 3\n"
+					  "# HELP x_connections Open connections.\n"
+					  "# TYPE x_connections gauge\n"
+					  "x_connections 12\n")),
 	    STR_FMT, STR_ARG(buf_str(&b)));
 	buf_fini(&b);
 }

@@ -16,16 +16,16 @@
 #define SEED_B "QJvXAPj0D9MUb1exkD8pIWmCvT1xajlsB8jRYz/G5HE"
 #define KEY_A "XGX0JRS2Af3be3knz2fBiRbApjm2Dh61gXDJA8kcJNI"
 #define KEY_B "2UwTWD4+tgTgENV7znGGNqhAOGY+BW1mRAnC6W6FBQg"
-#define SIG_A                                                                                      \
+#define SIG_A \
 	"S7Rmi5H/VWnbpcZR0I4hDZk10UrZF4kI4Hbn5ojp+BgVuImUT8Np5Dq4qilB3qF6m3Xi6qpoQCYNnlud5gCNBw"
-#define SIG_NOTARY                                                                                 \
+#define SIG_NOTARY \
 	"z8z4I7HoxqK/FKQhzsw8xCWtFgHjVHK8ebPI1/wNIK3Q89qkxoL+2Gi2ooQbO1OpGO2RDy6vnH/aCMSrcqtsBg"
 
-#define OLD                                                                                        \
+#define OLD \
 	"\"old_verify_keys\":{\"ed25519:0\":{\"expired_ts\":1532645052628,\"key\":\"" KEY_B "\"}}" \
-											    ","
-#define MEMBERS                                                                                    \
-	"\"server_name\":\"" NAME "\",\"valid_until_ts\":4102444800000,"                           \
+	","
+#define MEMBERS \
+	"\"server_name\":\"" NAME "\",\"valid_until_ts\":4102444800000," \
 	"\"verify_keys\":{\"ed25519:1\":{\"key\":\"" KEY_A "\"}}"
 #define SIGNED_BY(sig) "\"signatures\":{\"" NAME "\":{\"ed25519:1\":\"" sig "\"}}"
 #define ANSWER "{" OLD MEMBERS "," SIGNED_BY(SIG_A) "}"
@@ -105,7 +105,7 @@ Test(serverkeys, does_not_care_how_the_text_is_laid_out)
 						     " \"unsigned\" : { \"a\": 1 } }\n")),
 	    OK);
 	cr_assert_eq(parse(STR("{" OLD "\"\\u0073erver_name\":\"origin.hs\\u002eexample.com\","
-				       "\"valid_until_ts\":4102444800000,"
+			       "\"valid_until_ts\":4102444800000,"
 			       "\"verify_keys\":{\"ed25519:1\":{\"key\":\"" KEY_A
 			       "\"}}," SIGNED_BY(SIG_A) "}")),
 	    OK);
@@ -222,7 +222,7 @@ Test(serverkeys, refuses_other_shapes)
 	      "\",\"valid_until_ts\":4102444800000,\"verify_keys\":{\"ed25519:1\":{}}}",
 	    ERR_KEYS_SHAPE);
 	FAILS("{\"server_name\":\"" NAME "\",\"valid_until_ts\":4102444800000,\"verify_keys\":{"
-					 "\"ed25519:1\":{\"key\":\"XGX0\"}}}",
+	      "\"ed25519:1\":{\"key\":\"XGX0\"}}}",
 	    ERR_KEYS_SHAPE);
 	FAILS("{\"server_name\":\"" NAME
 	      "\",\"valid_until_ts\":4102444800000,\"verify_keys\":{\"ed25519:1\":{\"key\":\"" KEY_A
@@ -269,15 +269,15 @@ from_notary(const char *objects, int64_t now, int64_t *valid_until)
 	return err;
 }
 
-#define BY_NOTARY                                                                                  \
-	"{" OLD MEMBERS                                                                            \
-	",\"signatures\":{\"notary.example.com\":{\"ed25519:a_Obwu\":\"" SIG_NOTARY "\"},\"" NAME  \
+#define BY_NOTARY \
+	"{" OLD MEMBERS \
+	",\"signatures\":{\"notary.example.com\":{\"ed25519:a_Obwu\":\"" SIG_NOTARY "\"},\"" NAME \
 	"\":{\"ed25519:1\":\"" SIG_A "\"}}}"
-#define NOTARY_ONLY                                                                                \
-	"{" OLD MEMBERS                                                                            \
+#define NOTARY_ONLY \
+	"{" OLD MEMBERS \
 	",\"signatures\":{\"notary.example.com\":{\"ed25519:a_Obwu\":\"" SIG_NOTARY "\"}}}"
-#define OTHER                                                                                      \
-	"{\"server_name\":\"other.example\",\"valid_until_ts\":4102444800000,\"verify_keys\":{},"  \
+#define OTHER \
+	"{\"server_name\":\"other.example\",\"valid_until_ts\":4102444800000,\"verify_keys\":{}," \
 	"\"signatures\":{}}"
 
 Test(serverkeys, picks_the_server_out_of_a_notarys_answer)

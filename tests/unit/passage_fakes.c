@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/passage_fakes.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "proxy/inbound.h"
+
+struct around around;
+struct upstream reused = { .reused = true }, fresh;
+char fake_keys, fake_accounts;
+union fake_pools fake_pools = { .pools = { .refs = 1, .n = 1 } };
+
+/* --- exchange --- */
+
+static enum exchange_body
+fake_peek(struct exchange *ex, struct str *data, enum err *why)
+{
+	*data = around.upload;
+	*why = around.upload_err;
+	return around.upload.n > 0 ? EXCHANGE_DATA : around.upload_then;
+}
+
+static void
+fake_consume(struct exchange *ex, size_t n)
+{
+	around.upload = str_from(around.upload, n);
+}
+
+static void
+fake_want_body(struct exchange *ex, bool want)
+{
+	around.wanted += want;
+}
+
+static void
+fake_limit_body(struct exchange *ex, uint64_t max)
+{
+	around.limit = max;
+}
+
+static void
+fake_end(struct exchange *ex)
+{
+	around.ended++;
+}
+
+static void
+fake_abort(struct exchange *ex)
+{
+	around.aborted++;
+}
+
+const struct exchange_ops fake_exchange = {
+	.peek = fake_peek,
+	.consume = fake_consume,
+	.want_body = fake_want_body,
+	.limit_body = fake_limit_body,
+	.end = fake_end,
+	.abort = fake_abort,
+};
+
+void
+exchange_answer(struct exchange *ex, int status, const char *content_type, struct str fields, struct str body)
+{
+	around.answered++;
+	around.status = status;
+	cr_assert_str_eq(content_type, "application/json");
+	snprintf(around.fields, sizeof(around.fields), STR_FMT, STR_ARG(fields));
+	snprintf(around.body, sizeof(around.body), STR_FMT, STR_ARG(body));
+}
+
+/* --- facts --- */
+
+void
+fact_wait_init(struct fact_wait *w)
+{
+	memset(w, 0, sizeof(*w));
+}
+
+void
+fact_cancel(struct fact_wait *w)
+{
+	if (around.waiting == w)
+		around.waiting = NULL;
+}
+
+const struct fact *
+fact_peek(struct fact_cache *c, struct str key, const void *input)
+{
+	return (void *)c == &fake_keys ? around.keys_at_hand : around.account_at_hand;
+}
+
+void
+fact_get(struct fact_cache *c, struct str key, const void *input, clock_ms younger_than, struct fact_wait *w,
+    void (*fn)(void *arg, const struct fact *f), void *arg)
+{
+	bool keys = (void *)c == &fake_keys;
+
+	cr_assert_null(around.waiting, "two questions at once");
+	if (keys)
+		cr_assert(str_eq(key, STR(THEM)));
+	around.keys_asked += keys;
+	around.accounts_asked += !keys;
+	around.younger_than = younger_than;
+	around.waiting = w;
+	w->fn = fn;
+	w->arg = arg;
+}
+
+struct account_key
+account_key(struct str server_name, struct str token)
+{
+	return (struct account_key){ { (unsigned char)token.p[0] } };
+}
+
+/* --- look-ups --- */
+
+bool
+lookups_note_invite(struct worker *w, const struct service_conf *s, const struct invite *in)
+{
+	around.noted++;
+	return true;
+}
+
+void
+lookups_forget_accounts(struct worker *w)
+{
+	around.forgotten++;
+}
+
+struct invite_question *
+lookups_ask_invites(struct worker *w, const struct service_conf *s, const struct invite *in, size_t n,
+    void (*fn)(void *arg, const bool *known), void *arg)
+{
+	around.invites_asked++;
+	around.n_invites = n;
+	around.on_invites = fn;
+	around.invites_arg = arg;
+	return (struct invite_question *)&around;
+}
+
+void
+lookups_cancel_invites(struct invite_question *q)
+{
+	if (q != NULL)
+		around.on_invites = NULL;
+}
+
+void
+worker_list(const struct worker *w, size_t federation, int64_t now_s, const struct fedlist **list, bool *stale)
+{
+	*list = around.list;
+	*stale = around.list_stale;
+}
+
+/* --- pool --- */
+
+struct pools *
+pools_hold(struct pools *p)
+{
+	p->refs++;
+	return p;
+}
+
+void
+pools_drop(struct pools *p)
+{
+	if (p != NULL)
+		p->refs--;
+}
+
+void
+pool_wait_init(struct pool_wait *w)
+{
+	memset(w, 0, sizeof(*w));
+}
+
+struct upstream *
+pool_take(struct pool *p, stream_fn *fn, void *arg)
+{
+	struct upstream *up = around.idle;
+
+	around.idle = NULL;
+	return up;
+}
+
+void
+pool_acquire(struct pool *p, bool want_fresh, struct pool_wait *w,
+    void (*fn)(void *arg, struct upstream *up, enum err why), void *arg)
+{
+	around.dialled++;
+	around.dialled_fresh = want_fresh;
+	around.dialling = w;
+	w->fn = fn;
+	w->arg = arg;
+}
+
+void
+pool_cancel(struct pool_wait *w)
+{
+	if (around.dialling == w)
+		around.dialling = NULL;
+}
+
+void
+pool_release(struct upstream *up, bool reusable)
+{
+	around.released++;
+}
+
+/* --- forward --- */
+
+void
+forward_start(struct forward *f, struct loop *loop, struct exchange *ex, struct upstream *up,
+    const struct forward_request *how, void (*fn)(void *arg, enum err err), void *arg)
+{
+	cr_assert_null(around.forward);
+	memset(f, 0, sizeof(*f));
+	around.forwarded++;
+	around.forward = f;
+	f->ex = ex;
+	f->up = up;
+	f->how = *how;
+	f->fn = fn;
+	f->arg = arg;
+}
+
+void
+forward_cancel(struct forward *f)
+{
+	if (around.forward == f)
+		around.forward = NULL;
+}
+
+void
+forward_on_body(struct forward *f)
+{
+	around.body_events++;
+}
+
+void
+forward_on_room(struct forward *f)
+{
+	around.room_events++;
+}
+
+bool
+forward_may_retry(const struct forward *f, const struct exchange *ex)
+{
+	return around.may_retry;
+}
+
+/* --- time --- */
+
+void
+timer_init(struct timer *t, void (*fn)(void *arg), void *arg)
+{
+	*t = (struct timer){ .fn = fn, .arg = arg };
+}
+
+void
+timer_set(struct loop *l, struct timer *t, clock_ms after_ms)
+{
+	around.timer = t;
+}
+
+void
+timer_clear(struct timer *t)
+{
+	if (around.timer == t)
+		around.timer = NULL;
+}
+
+clock_ms
+loop_now(const struct loop *l)
+{
+	return around.now;
+}
+
+void
+loop_bury(struct loop *l, struct grave *g, void (*free_fn)(void *arg), void *arg)
+{
+	cr_assert_null(around.grave, "buried twice");
+	around.grave = g;
+	g->free_fn = free_fn;
+	g->arg = arg;
+}

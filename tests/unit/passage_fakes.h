@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * passage_fakes - everything around a passage: exchange, facts, look-ups, pool, forward and time.
+ *
+ * They do nothing but note what they were asked, in `around`; the test plays the answers.
+ */
+#ifndef SCHLEUSE_TESTS_PASSAGE_FAKES_H
+#define SCHLEUSE_TESTS_PASSAGE_FAKES_H
+
+#include "lib/http/forward.h"
+#include "proxy/homeserver.h"
+#include "proxy/lookups.h"
+#include "proxy/passage.h"
+
+#define THEM "them.example"
+#define US "us.example"
+
+struct around {
+	/* exchange */
+	unsigned answered, aborted, ended;
+	int status;
+	char fields[1024], body[1024];
+	struct str upload;     /* what peek gives next */
+	enum exchange_body upload_then; /* and after that */
+	enum err upload_err;
+	unsigned wanted;       /* how often the body was asked for */
+	uint64_t limit;
+	/* facts */
+	const struct fact *keys_at_hand, *account_at_hand;
+	unsigned keys_asked, accounts_asked;
+	clock_ms younger_than;
+	struct fact_wait *waiting; /* NULL: nobody */
+	/* invites */
+	unsigned invites_asked, noted, forgotten;
+	size_t n_invites;
+	void (*on_invites)(void *arg, const bool *known); /* NULL: nobody waits */
+	void *invites_arg;
+	/* the federation list */
+	const struct fedlist *list;
+	bool list_stale;
+	/* pool */
+	struct upstream *idle; /* what pool_take gives */
+	unsigned dialled;
+	bool dialled_fresh;
+	struct pool_wait *dialling;
+	unsigned released;
+	/* forward */
+	unsigned forwarded;
+	struct forward *forward; /* NULL: not running */
+	bool may_retry;
+	unsigned body_events, room_events;
+	/* time */
+	clock_ms now;
+	struct timer *timer;   /* NULL: none is set */
+	struct grave *grave;   /* NULL: nothing is buried */
+};
+
+extern struct around around;
+extern struct upstream reused, fresh;
+extern const struct exchange_ops fake_exchange;
+
+/* Pools of one service; refs as if the worker held the first. */
+extern union fake_pools {
+	struct pools pools;
+	char room[sizeof(struct pools) + sizeof(struct pool *)];
+} fake_pools;
+
+/* The worker's caches: only their addresses matter. */
+extern char fake_keys, fake_accounts;
+
+#endif

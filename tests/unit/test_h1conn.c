@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Server connections with a scripted client; the handler is the test's. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/base/buf.h"
+#include "lib/http/h1conn.h"
+#include "lib/net/tls.h"
+#include "tests/unit/lab.h"
+#include "tests/unit/tlscert.h"
+
+static struct http_server server;
+static struct loop *loop;
+static struct lab_end client;
+
+static struct {
+	struct exchange *ex;
+	bool hold;        /* the answer comes later */
+	bool read;        /* the body is read first */
+	int requests, gone, rooms;
+	enum err bad, why, body_err;
+	size_t body_n;
+	int counts[HTTP_IDLE + 1];
+} seen;
+
+static void
+on_count(struct http_server *s, enum http_count what)
+{
+	(void)s;
+	seen.counts[what]++;
+}
+
+static void
+answer(void)
+{
+	struct exchange *ex = seen.ex;
+
+	seen.ex = NULL;
+	exchange_answer(ex, 200, "text/plain", STR("X: 1\r\n"), ex->req.target);
+}
+
+static void
+on_body(void *arg)
+{
+	struct str data;
+	enum exchange_body b;
+
+	(void)arg;
+	while ((b = exchange_peek(seen.ex, &data, &seen.body_err)) == EXCHANGE_DATA) {
+		seen.body_n += data.n;
+		exchange_consume(seen.ex, data.n);
+	}
+	if (b == EXCHANGE_BAD) {
+		struct exchange *ex = seen.ex;
+
+		seen.ex = NULL;
+		exchange_answer(ex, 408, "text/plain", STR_NONE, STR("no"));
+	} else if (b == EXCHANGE_END) {
+		exchange_want_body(seen.ex, false);
+		answer();
+	}
+}
+
+static void
+on_room(void *arg)
+{
+	(void)arg;
+	seen.rooms++;
+}
+
+static void
+on_gone(void *arg, enum err why)
+{
+	(void)arg;
+	seen.gone++;
+	seen.why = why;
+	seen.ex = NULL;
+}
+
+static const struct exchange_events events = { .body = on_body, .room = on_room, .gone = on_gone };
+
+static void
+on_request(void *arg, struct exchange *ex, enum err bad)
+{
+	(void)arg;
+	seen.requests++;
+	seen.bad = bad;
+	seen.ex = ex;
+	ex->events = &events;
+	if (bad != OK) {
+		seen.ex = NULL;
+		exchange_answer(ex, err_rows[bad].status, "text/plain", STR_NONE, STR("bad"));
+	} else if (seen.read) {
+		exchange_want_body(ex, true);
+		if (seen.ex != NULL)
+			on_body(NULL);
+	} else if (!seen.hold) {
+		answer();
+	}
+}
+
+static void
+connect_client(void)
+{
+	h1conn_open(&server, lab_pair(&client), NULL, "192.0.2.1", NULL);
+}
+
+static void
+setup(void)
+{
+	loop = loop_new(NULL);
+	http_server_init(&server, loop);
+	server.limits = (struct http_limits){ .head = { 1024, 256, 20 }, .body_max = 1000000,
+		.request_memory = 65536, .handshake_timeout = 60000, .head_timeout = 60000,
+		.idle_timeout = 60000, .body_timeout = 60000, .write_timeout = 60000 };
+	server.request = on_request;
+	server.count = on_count;
+	memset(&seen, 0, sizeof(seen));
+	client.fd = -1;
+	connect_client();
+}
+
+static void
+teardown(void)
+{
+	http_server_fini(&server);
+	lab_turn(loop);
+	cr_assert_eq(server.n_conns, 0);
+	cr_assert_eq(seen.counts[HTTP_OPENED], seen.counts[HTTP_CLOSED]);
+	lab_close(&client);
+	loop_free(loop);
+	buf_drop_cache();
+	arena_drop_cache();
+}
+
+TestSuite(h1conn, .init = setup, .fini = teardown);
+
+#define H "Host: h\r\n"
+#define GET(path) "GET " path " HTTP/1.1\r\n" H "\r\n"
+
+static size_t
+answers(void)
+{
+	size_t n = 0;
+
+	lab_read(&client);
+	for (const char *p = client.got; (p = strstr(p, "HTTP/1.1 ")) != NULL; p++)
+		n++;
+	return n;
+}
+
+/* --- keep-alive and pipelining --- */
+
+Test(h1conn, answers_pipelined_requests_in_order)
+{
+	const char *a, *b, *c;
+
+	lab_say(&client, GET("/a") "POST /b HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\nxyz" GET("/c"));
+	UNTIL(loop, answers() == 3 && lab_has(&client, "\r\n\r\n/c"));
+	a = strstr(client.got, "\r\n\r\n/a");
+	b = strstr(client.got, "\r\n\r\n/b");
+	c = strstr(client.got, "\r\n\r\n/c");
+	cr_assert(a != NULL && a < b && b < c);
+}
+
+Test(h1conn, answers_what_was_asked_before_a_half_close)
+{
+	lab_say(&client, GET("/a") GET("/b") GET("/c"));
+	shutdown(client.fd, SHUT_WR);
+	UNTIL(loop, lab_ended(&client));
+	cr_assert_eq(answers(), 3);
+}
+
+Test(h1conn, answers_a_request_that_comes_byte_by_byte)
+{
+	const char *text = "POST /a HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n" GET("/b");
+	char one[2] = "";
+
+	seen.read = true;
+	for (; *text != '\0'; text++) {
+		one[0] = *text;
+		lab_say(&client, one);
+		lab_turn(loop);
+	}
+	UNTIL(loop, answers() == 2);
+	cr_assert_eq(seen.body_n, 2);
+}
+
+Test(h1conn, holds_only_so_much_of_what_is_pipelined)
+{
+	size_t sent = 0, n = 1;
+	static char flood[65536];
+
+	for (size_t i = 0; i + sizeof(GET("/a")) < sizeof(flood); i += sizeof(GET("/a")) - 1)
+		memcpy(flood + i, GET("/a"), sizeof(GET("/a")) - 1);
+	seen.hold = true;
+	lab_say(&client, GET("/hold"));
+	UNTIL(loop, seen.requests == 1);
+	for (int still = 0; still < 20; still = n == 0 ? still + 1 : 0) {
+		n = lab_put(&client, flood, sizeof(flood));
+		sent += n;
+		lab_turn(loop);
+	}
+	cr_assert_lt(sent, 4 * 1024 * 1024);
+	cr_assert_eq(seen.requests, 1);
+}
+
+Test(h1conn, closes_after_http_1_0_unless_asked_to_stay)
+{
+	lab_say(&client, "GET /a HTTP/1.0\r\n" H "Connection: keep-alive\r\n\r\n");
+	UNTIL(loop, lab_has(&client, "Connection: keep-alive\r\n") && lab_has(&client, "\r\n\r\n/a"));
+	lab_say(&client, "GET /b HTTP/1.0\r\n" H "\r\n");
+	UNTIL(loop, lab_ended(&client));
+	cr_assert(lab_has(&client, "\r\n\r\n/b"));
+}
+
+Test(h1conn, answers_head_without_a_body)
+{
+	lab_say(&client, "HEAD /a HTTP/1.1\r\n" H "\r\n" GET("/b"));
+	UNTIL(loop, lab_has(&client, "\r\n\r\n/b"));
+	cr_assert_not(lab_has(&client, "\r\n\r\n/a"));
+}
+
+/* --- bodies nobody reads --- */
+
+Test(h1conn, closes_when_an_unread_body_is_not_all_here)
+{
+	lab_say(&client, "POST /a HTTP/1.1\r\n" H "Content-Length: 100\r\n\r\nabc");
+	UNTIL(loop, lab_has(&client, "\r\n\r\n/a"));
+	cr_assert(lab_has(&client, "Connection: close\r\n"));
+	lab_say(&client, "the rest"); /* no reset: it lingers */
+	lab_turn(loop);
+	UNTIL(loop, lab_ended(&client));
+	lab_close(&client);
+	UNTIL(loop, server.n_conns == 0);
+}
+
+Test(h1conn, closes_when_the_client_waits_to_be_told_to_continue_and_is_not)
+{
+	lab_say(&client, "POST /a HTTP/1.1\r\n" H "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+	UNTIL(loop, lab_ended(&client));
+	cr_assert(lab_has(&client, "Connection: close\r\n"));
+	cr_assert_not(lab_has(&client, "100 Continue"));
+}
+
+Test(h1conn, tells_the_client_to_continue_when_the_body_is_wanted)
+{
+	seen.read = true;
+	lab_say(&client, "POST /a HTTP/1.1\r\n" H "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+	UNTIL(loop, lab_got(&client, "HTTP/1.1 100 Continue\r\n\r\n"));
+	lab_say(&client, "abc");
+	UNTIL(loop, lab_has(&client, "\r\n\r\n/a"));
+	cr_assert_not(lab_has(&client, "Connection: close\r\n"));
+}
+
+Test(h1conn, tells_nobody_to_continue_who_already_does)
+{
+	seen.read = true;
+	lab_say(&client, "POST /a HTTP/1.1\r\n" H "Expect: 100-continue\r\nContent-Length: 3\r\n\r\nabc");
+	UNTIL(loop, lab_has(&client, "\r\n\r\n/a"));
+	cr_assert_not(lab_has(&client, "100 Continue"));
+}
+
+Test(h1conn, gives_up_a_body_cut_short_by_a_half_close)
+{
+	seen.read = true;
+	lab_say(&client, "POST /a HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nab");
+	shutdown(client.fd, SHUT_WR);
+	UNTIL(loop, seen.body_err == ERR_CLIENT_GONE || seen.gone == 1);
+	UNTIL(loop, server.n_conns == 0);
+}
+
+/* --- limits --- */
+
+static void
+refused(const char *text, enum err why)
+{
+	lab_say(&client, text);
+	UNTIL(loop, lab_ended(&client));
+	cr_assert_eq(seen.bad, why, "%s", err_name(seen.bad));
+	cr_assert(lab_has(&client, "Connection: close\r\n"));
+	cr_assert_eq(answers(), 1, "what follows is not to be understood");
+	lab_close(&client);
+	UNTIL(loop, server.n_conns == 0);
+	connect_client();
+}
+
+Test(h1conn, refuses_what_goes_beyond_a_limit)
+{
+	char target[600] = "GET /", head[2000] = GET("/");
+
+	memset(target + 5, 'a', 500);
+	refused(target, ERR_HTTP_TARGET_SIZE);
+	head[strlen(head) - 2] = '\0';
+	strcat(head, "X: ");
+	memset(head + strlen(head), 'a', 1200);
+	refused(head, ERR_HTTP_HEAD_SIZE);
+}
+
+Test(h1conn, refuses_what_two_servers_could_read_differently)
+{
+	refused("GET / HTTP/1.1\r\n" H "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" GET("/x"),
+	    ERR_HTTP_FRAMING);
+	refused("GET / HTTP/1.1\r\n" H "A : b\r\n\r\n" GET("/x"), ERR_HTTP_FIELD);
+	refused("\x16\x03\x01\x02", ERR_HTTP_LINE);
+	refused("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ERR_HTTP_VERSION);
+}
+
+Test(h1conn, ends_a_body_beyond_its_limit)
+{
+	seen.read = true;
+	server.limits.body_max = 4;
+	lab_say(&client, "POST /a HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n");
+	UNTIL(loop, lab_ended(&client));
+	cr_assert_eq(seen.body_err, ERR_BODY_SIZE);
+}
+
+/* --- time-outs --- */
+
+Test(h1conn, closes_idle_connections)
+{
+	server.limits.idle_timeout = 100;
+	lab_close(&client);
+	connect_client();
+	UNTIL(loop, lab_ended(&client));
+	cr_assert_eq(client.n, 0);
+	cr_assert_eq(seen.counts[HTTP_IDLE], 1);
+}
+
+Test(h1conn, answers_a_slow_head)
+{
+	server.limits.head_timeout = 100;
+	lab_say(&client, "GET / HT");
+	UNTIL(loop, lab_ended(&client));
+	cr_assert_eq(seen.bad, ERR_SLOW_HEAD);
+	cr_assert_eq(seen.counts[HTTP_HEAD_SLOW], 1);
+	cr_assert_eq(answers(), 1);
+}
+
+Test(h1conn, tells_of_a_slow_body)
+{
+	seen.read = true;
+	server.limits.body_timeout = 100;
+	lab_say(&client, "POST /a HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nab");
+	UNTIL(loop, lab_ended(&client));
+	cr_assert_eq(seen.body_err, ERR_SLOW_BODY);
+	cr_assert(lab_has(&client, "408"));
+}
+
+static void
+write_much(size_t n)
+{
+	static const struct h1_field f = { .name = { "A", 1 }, .value = { "b", 1 } };
+	struct h1_head head = { .status = 200, .reason = STR("OK"), .minor = 1, .framing = H1_CHUNKED,
+		.fields = (struct h1_field *)(uintptr_t)&f, .n_fields = 1, .keep_alive = true };
+	static char piece[16384];
+
+	memset(piece, 'x', sizeof(piece));
+	if (!seen.ex->head_sent)
+		cr_assert(exchange_head(seen.ex, &head));
+	while (n > 0 && seen.ex != NULL) {
+		size_t len = n < sizeof(piece) ? n : sizeof(piece), put = exchange_write(seen.ex, str_of(piece, len));
+
+		n -= put;
+		if (put < len)
+			break;
+	}
+	if (seen.ex != NULL)
+		exchange_flush(seen.ex);
+}
+
+Test(h1conn, cuts_a_client_that_takes_nothing)
+{
+	server.limits.write_timeout = 100;
+	seen.hold = true;
+	lab_say(&client, GET("/"));
+	UNTIL(loop, seen.requests == 1);
+	write_much(64 * 1024 * 1024);
+	UNTIL(loop, seen.gone == 1);
+	cr_assert_eq(seen.why, ERR_CLIENT_SLOW);
+}
+
+Test(h1conn, tells_when_there_is_room_again)
+{
+	seen.hold = true;
+	lab_say(&client, GET("/"));
+	UNTIL(loop, seen.requests == 1);
+	write_much(64 * 1024 * 1024);
+	lab_turn(loop);
+	cr_assert_eq(seen.rooms, 0);
+	UNTIL(loop, (lab_read(&client), seen.rooms > 0));
+}
+
+/* --- the peer leaves --- */
+
+Test(h1conn, tells_once_that_the_client_left)
+{
+	seen.hold = true;
+	lab_say(&client, GET("/"));
+	UNTIL(loop, seen.requests == 1);
+	lab_close(&client);
+	UNTIL(loop, seen.gone == 1);
+	cr_assert_eq(seen.why, ERR_CLIENT_GONE);
+	cr_assert_eq(server.n_conns, 0);
+}
+
+/* --- drain --- */
+
+Test(h1conn, drains_idle_connections_at_once_and_busy_ones_after_their_answer)
+{
+	struct lab_end busy;
+
+	h1conn_open(&server, lab_pair(&busy), NULL, "", NULL);
+	seen.hold = true;
+	lab_say(&busy, GET("/busy"));
+	UNTIL(loop, seen.requests == 1);
+	http_server_drain(&server);
+	UNTIL(loop, lab_ended(&client));
+	cr_assert_eq(server.n_conns, 1);
+	answer();
+	UNTIL(loop, lab_ended(&busy));
+	cr_assert(lab_has(&busy, "Connection: close\r\n"));
+	cr_assert(lab_has(&busy, "\r\n\r\n/busy"));
+	lab_close(&busy);
+	UNTIL(loop, server.n_conns == 0);
+}
+
+/* --- over TLS --- */
+
+static void
+connect_tls(void)
+{
+	static const char *const hosts[] = { "a.example.org" };
+	struct tls_tickets *tickets = tls_tickets_rotate(NULL);
+	struct tls_identity id = { .name = "a", .hosts = hosts, .n_hosts = 1 };
+	struct tls_server_config cfg = { .identities = &id, .n = 1, .fallback = 0, .tls13 = true,
+		.ticket_lifetime_s = 3600 };
+	char *chain, *key, why[256];
+	struct tls_server *t;
+
+	tlscert_make(&(struct tlscert){ .names = NULL }, &chain, &key);
+	id.certificate = str_z(chain);
+	id.key = str_z(key);
+	t = tls_server_new(&cfg, tickets, why, sizeof(why));
+	cr_assert_not_null(t, "%s", why);
+	lab_close(&client);
+	h1conn_open(&server, lab_pair(&client), tls_server_accept(t), "192.0.2.1", NULL);
+	client.ssl = lab_client_tls("a.example.org");
+	SSL_set_fd(client.ssl, client.fd);
+	tls_server_free(t);
+	snapshot_drop(&tickets->snap);
+	free(chain);
+	free(key);
+}
+
+Test(h1conn, closes_a_slow_handshake)
+{
+	server.limits.handshake_timeout = 100;
+	connect_tls();
+	UNTIL(loop, seen.counts[HTTP_HANDSHAKE_SLOW] == 1);
+}
+
+Test(h1conn, keeps_a_client_that_caught_up_while_the_answer_pauses)
+{
+	const clock_ms patience = 200;
+
+	server.limits.write_timeout = patience;
+	seen.hold = true;
+	connect_tls();
+	UNTIL(loop, SSL_do_handshake(client.ssl) == 1);
+	lab_say(&client, GET("/"));
+	UNTIL(loop, seen.requests == 1);
+	write_much(64 * 1024 * 1024); /* as much as it takes: the last of it waits as ciphertext */
+	UNTIL(loop, (lab_read(&client), seen.rooms > 0) && exchange_idle(seen.ex));
+	write_much(300 * 1024);
+	UNTIL(loop, (lab_read(&client), exchange_idle(seen.ex)));
+	lab_pass(loop, 3 * patience);
+	cr_assert_eq(seen.gone, 0, "cut although nothing was waiting for it");
+	exchange_end(seen.ex);
+	UNTIL(loop, lab_has(&client, "\r\n0\r\n\r\n"));
+}

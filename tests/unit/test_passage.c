@@ -1,0 +1,764 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One request through the gate, with everything around it faked at link time: FD-5.2.1.2-10, -11, -15, -19,
+ * O-9, O-12; design: "the path of a request".
+ */
+#include <criterion/criterion.h>
+#include <sodium.h>
+#include <stdio.h>
+
+#include "lib/base/log.h"
+#include "lib/matrix/canonical.h"
+#include "lib/matrix/keyring.h"
+#include "lib/matrix/serverkeys.h"
+#include "proxy/rules/rules.h"
+#include "tests/unit/passage_fakes.h"
+
+#define NO_BODY NULL
+#define SEND "/_matrix/federation/v1/send/1"
+#define EVENT "/_matrix/federation/v1/event/e"
+#define INVITE "/_matrix/federation/v2/invite/!r:" THEM "/$e"
+#define NAME "/_matrix/client/v3/profile/@anna:" US "/displayname"
+#define INVITE_EVENT                                                                               \
+	"{\"type\":\"m.room.member\",\"sender\":\"@eve:" THEM "\",\"state_key\":\"@bob:" US                \
+	"\",\"room_id\":\"!r:" THEM "\",\"content\":{\"membership\":\"invite\"}}"
+#define INVITE_BODY "{\"event\":" INVITE_EVENT "}"
+#define INVITE_IN_SEND "{\"pdus\":[" INVITE_EVENT "]}"
+#define BEARER "Authorization: Bearer t\r\n"
+
+static struct service_conf service;
+static struct federation_conf federation;
+static struct proxy_conf conf;
+static struct worker worker;
+static struct worker_listener listener;
+static struct exchange ex;
+static struct fedlist *list;
+static unsigned char secret[64];
+static struct serverkeys *keys;
+static struct account account;
+static char xmatrix[1024];
+
+static void
+never_free(struct snapshot *s)
+{
+	cr_assert_fail("a reference too many was dropped");
+}
+
+static void
+make_keys(void)
+{
+	unsigned char public_key[32], sig[64];
+	char text[1024], b64[128];
+	int n;
+
+	crypto_sign_ed25519_keypair(public_key, secret);
+	sodium_bin2base64(b64, sizeof(b64), public_key, 32, sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+	n = snprintf(text, sizeof(text),
+	    "{\"server_name\":\"" THEM "\",\"valid_until_ts\":%lld,\"verify_keys\":{\"ed25519:1\":{\"key\":\"%s\"}}}",
+	    (long long)clock_wall_ms() + 3600000, b64);
+	crypto_sign_ed25519_detached(sig, NULL, (unsigned char *)text, (size_t)n, secret);
+	sodium_bin2base64(b64, sizeof(b64), sig, 64, sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+	snprintf(text + n - 1, sizeof(text) - (size_t)n, ",\"signatures\":{\"" THEM "\":{\"ed25519:1\":\"%s\"}}}", b64);
+	cr_assert_eq(serverkeys_parse(str_z(text), STR(THEM), clock_wall_ms(), &keys), OK);
+}
+
+static void
+setup(void)
+{
+	static char us[] = US;
+	static const struct strmap_entry hosts[] = { { { US, sizeof(US) - 1 }, 0 } };
+	const struct fedlist_limits limits = { 10 };
+
+	log_threshold = LOG_ERROR;
+	cr_assert(routes_init());
+	make_keys();
+	cr_assert_eq(fedlist_parse(STR("{\"version\":1,\"domainList\":[\"" US "\",\"" THEM "\"]}"), &limits, &list), OK);
+	service = (struct service_conf){ .server_name = us, .is_default = true,
+		.version_open = true, .destination_optional = true, .federation = us };
+	federation = (struct federation_conf){ .name = us };
+	conf = (struct proxy_conf){ .services = &service, .n_services = 1, .federations = &federation,
+		.n_federations = 1, .federation_body_max = 4096, .inspect_body_max = 1024, .client_body_max = 8192,
+		.fact_timeout = 1000, .by_host = { hosts, 1 } };
+	snapshot_init(&conf.snap, never_free);
+	account = (struct account){ .user_id = (char *)(uintptr_t)"@anna:" US, .displayname = (char *)(uintptr_t)"Anna",
+		.has_displayname = true };
+	snapshot_init(&account.fact.snap, never_free);
+	worker = (struct worker){ .conf = &conf, .pools = &fake_pools.pools, .keys = (struct fact_cache *)&fake_keys,
+		.accounts = (struct fact_cache *)&fake_accounts };
+	listener = (struct worker_listener){ .worker = &worker, .kind = LISTEN_BOTH };
+	around = (struct around){ .list = list, .upload_then = EXCHANGE_END, .now = 10 * KEYRING_REFETCH_MS,
+		.keys_at_hand = &keys->fact, .account_at_hand = &account.fact };
+}
+
+/* The request is over, if need be because its peer leaves, and the turn of the loop with it. */
+static void
+finish(void)
+{
+	if (around.grave == NULL && ex.events != NULL)
+		ex.events->gone(ex.arg, ERR_CLIENT_GONE);
+	if (around.grave != NULL)
+		around.grave->free_fn(around.grave->arg);
+	around.grave = NULL;
+	around.answered = around.dialled = 0;
+	ex.events = NULL;
+	arena_fini(&ex.arena);
+}
+
+static void
+teardown(void)
+{
+	finish();
+	passage_drop_spares(&worker);
+	cr_assert_eq(fake_pools.pools.refs, 1, "pools not given back");
+	cr_assert_eq(atomic_load(&conf.snap.refs), 1, "configuration not given back");
+	cr_assert_eq(atomic_load(&account.fact.snap.refs), 1, "account not given back");
+	cr_assert_eq(atomic_load(&keys->fact.snap.refs), 1, "keys not given back");
+	snapshot_drop(&keys->fact.snap);
+	snapshot_drop((struct snapshot *)list);
+	routes_fini();
+}
+
+TestSuite(passage, .init = setup, .fini = teardown);
+
+/* --- playing the world --- */
+
+/* A request; `fields` are whole lines.  The body stands ready to be read. */
+static void
+request(const char *method, const char *target, const char *fields, const char *body)
+{
+	static const struct h1_limits limits = { 8192, 4096, 50 };
+	char head[4096];
+	int n;
+
+	n = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: " US "\r\n%s", method, target, fields);
+	if (body != NO_BODY)
+		n += snprintf(head + n, sizeof(head) - (size_t)n, "Content-Length: %zu\r\n", strlen(body));
+	n += snprintf(head + n, sizeof(head) - (size_t)n, "\r\n");
+	ex = (struct exchange){ .ops = &fake_exchange, .peer = "192.0.2.1", .tls = true };
+	arena_init(&ex.arena, 1 << 20);
+	cr_assert_eq(h1_parse_request(&ex.arena, arena_dup(&ex.arena, str_of(head, (size_t)n)), &limits, &ex.req), OK);
+	around.upload = str_z(body);
+	passage_open(&listener, &ex, OK);
+}
+
+/* An X-Matrix field over a request, by them, with this key ID. */
+static const char *
+sign_as(const char *origin, const char *key_id, const char *method, const char *target, const char *body)
+{
+	unsigned char sig[64];
+	char b64[128];
+	struct arena a;
+	struct str content = STR_NONE, bytes;
+
+	arena_init(&a, 1 << 16);
+	if (body != NO_BODY)
+		cr_assert_eq(canonical_form(&a, str_z(body), &content), OK);
+	bytes = xmatrix_signed_bytes(&a, str_z(method), str_z(target), str_z(origin), STR(US), content);
+	crypto_sign_ed25519_detached(sig, NULL, (const unsigned char *)bytes.p, bytes.n, secret);
+	arena_fini(&a);
+	sodium_bin2base64(b64, sizeof(b64), sig, 64, sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+	snprintf(xmatrix, sizeof(xmatrix),
+	    "Authorization: X-Matrix origin=%s,destination=" US ",key=\"%s\",sig=\"%s\"\r\n", origin, key_id, b64);
+	return xmatrix;
+}
+
+static void
+signed_request(const char *method, const char *target, const char *body)
+{
+	request(method, target, sign_as(THEM, "ed25519:1", method, target, body), body);
+}
+
+static void
+answer_fact(const struct fact *f)
+{
+	struct fact_wait *w = around.waiting;
+
+	cr_assert_not_null(w, "nobody asked");
+	around.waiting = NULL;
+	w->fn(w->arg, f);
+}
+
+static void
+answer_invites(bool known)
+{
+	const bool answer[INVITES_MAX] = { known };
+	void (*fn)(void *arg, const bool *known) = around.on_invites;
+
+	cr_assert_not_null(fn, "nobody asked");
+	around.on_invites = NULL;
+	fn(around.invites_arg, answer);
+}
+
+static void
+connect_upstream(struct upstream *up, enum err why)
+{
+	struct pool_wait *w = around.dialling;
+
+	cr_assert_not_null(w, "nobody dials");
+	around.dialling = NULL;
+	w->fn(w->arg, up, why);
+}
+
+/* The homeserver's answer is complete (status), or not to be had (err). */
+static void
+homeserver(int status, enum err err)
+{
+	struct forward *f = around.forward;
+
+	cr_assert_not_null(f, "nothing was forwarded");
+	if (status != 0) {
+		f->response_head = true;
+		f->resp.status = status;
+		f->how.on_head(f->arg, status);
+	}
+	around.forward = NULL;
+	f->fn(f->arg, err);
+}
+
+/* Nothing is left that could come back to a passage that has ended. */
+static void
+check_nothing_pending(void)
+{
+	cr_assert_not_null(around.grave);
+	cr_assert_null(around.waiting);
+	cr_assert_null(around.on_invites);
+	cr_assert_null(around.dialling);
+	cr_assert_null(around.forward);
+	cr_assert_null(around.timer);
+}
+
+static void
+check_refused(enum err why)
+{
+	cr_assert_eq(around.answered, 1, "%u answers", around.answered);
+	cr_assert_eq(around.status, err_rows[why].status, "%d: %s", around.status, around.body);
+	cr_assert(strstr(around.body, err_text(why)) != NULL, "%s", around.body);
+	cr_assert_eq(around.forwarded, 0);
+	cr_assert_eq(around.ended + around.aborted, 0);
+	check_nothing_pending();
+}
+
+static void
+check_passes(void)
+{
+	cr_assert_eq(around.answered, 0, "%s", around.body);
+	cr_assert_eq(around.dialled, 1);
+}
+
+/* --- refusing --- */
+
+Test(passage, answers_a_refusal_then_closes)
+{
+	request("GET", "/nowhere", "", NO_BODY);
+	check_refused(ERR_UNRECOGNIZED);
+}
+
+Test(passage, answers_a_head_that_was_bad_from_the_beginning)
+{
+	ex = (struct exchange){ .ops = &fake_exchange, .peer = "192.0.2.1" };
+	arena_init(&ex.arena, 1 << 16);
+	passage_open(&listener, &ex, ERR_HTTP_FRAMING);
+	check_refused(ERR_HTTP_FRAMING);
+}
+
+Test(passage, cuts_the_connection_once_an_answer_has_begun)
+{
+	request("GET", "/_matrix/client/v3/sync", "", NO_BODY);
+	connect_upstream(&fresh, OK);
+	ex.head_sent = true;
+	homeserver(200, ERR_UPSTREAM_BROKE);
+	cr_assert_eq(around.aborted, 1);
+	cr_assert_eq(around.answered, 0);
+	check_nothing_pending();
+}
+
+Test(passage, tells_browsers_why_on_client_paths_only)
+{
+	request("PUT", NAME, BEARER, "{}");
+	check_refused(ERR_DISPLAYNAME);
+	cr_assert(strstr(around.fields, "Access-Control-Allow-Origin: *\r\n") != NULL);
+	finish();
+	request("GET", EVENT, "", NO_BODY);
+	check_refused(ERR_XMATRIX_MISSING);
+	cr_assert_null(strstr(around.fields, "Access-Control"));
+}
+
+Test(passage, a_405_names_the_methods)
+{
+	request("POST", SEND, "", "{}");
+	check_refused(ERR_METHOD);
+	cr_assert(strstr(around.fields, "Allow: PUT\r\n") != NULL);
+}
+
+/* --- facts --- */
+
+Test(passage, asks_for_facts_before_the_body)
+{
+	around.keys_at_hand = NULL;
+	signed_request("PUT", SEND, "{}");
+	cr_assert_eq(around.keys_asked, 1);
+	cr_assert_eq(around.younger_than, 0);
+	cr_assert_eq(around.wanted, 0, "the body was asked for before the keys were known");
+	answer_fact(&keys->fact);
+	cr_assert_eq(around.wanted, 1);
+	check_passes();
+}
+
+Test(passage, asks_no_fact_for_an_unlisted_origin)
+{
+	around.keys_at_hand = NULL;
+	request("PUT", SEND, sign_as("evil.example", "ed25519:1", "PUT", SEND, "{}"), "{}");
+	check_refused(ERR_ORIGIN_UNLISTED);
+	cr_assert_eq(around.keys_asked, 0);
+	cr_assert_eq(around.wanted, 0);
+}
+
+Test(passage, asks_no_fact_without_a_list)
+{
+	around.keys_at_hand = NULL;
+	around.list = NULL;
+	signed_request("PUT", SEND, "{}");
+	check_refused(ERR_FEDLIST_MISSING);
+	cr_assert_eq(around.keys_asked, 0);
+}
+
+Test(passage, asks_no_fact_with_an_outdated_list)
+{
+	around.keys_at_hand = NULL;
+	around.list_stale = true;
+	signed_request("PUT", SEND, "{}");
+	check_refused(ERR_FEDLIST_STALE);
+	cr_assert_eq(around.keys_asked, 0);
+}
+
+Test(passage, refuses_when_a_look_up_never_comes)
+{
+	around.keys_at_hand = NULL;
+	signed_request("PUT", SEND, "{}");
+	cr_assert_not_null(around.timer);
+	around.timer->fn(around.timer->arg);
+	check_refused(ERR_LOOKUP);
+}
+
+Test(passage, clears_the_deadline_when_the_fact_is_here)
+{
+	around.keys_at_hand = NULL;
+	signed_request("PUT", SEND, "{}");
+	answer_fact(&keys->fact);
+	cr_assert_null(around.timer);
+}
+
+Test(passage, keys_that_cannot_be_had_are_401)
+{
+	struct fact none = { .err = ERR_CONNECT };
+
+	snapshot_init(&none.snap, never_free);
+	around.keys_at_hand = &none;
+	signed_request("GET", EVENT, NO_BODY);
+	check_refused(ERR_XMATRIX_KEY);
+}
+
+Test(passage, keys_nobody_had_time_to_look_up_are_503)
+{
+	struct fact none = { .err = ERR_OVERLOAD };
+
+	snapshot_init(&none.snap, never_free);
+	around.keys_at_hand = &none;
+	signed_request("GET", EVENT, NO_BODY);
+	check_refused(ERR_LOOKUP);
+}
+
+Test(passage, an_unknown_key_leads_to_one_new_look_up)
+{
+	request("GET", EVENT, sign_as(THEM, "ed25519:new", "GET", EVENT, NO_BODY), NO_BODY);
+	cr_assert_eq(around.keys_asked, 1);
+	cr_assert_eq(around.younger_than, around.now - KEYRING_REFETCH_MS);
+	answer_fact(&keys->fact);
+	cr_assert_eq(around.keys_asked, 1, "asked again and again");
+	check_refused(ERR_XMATRIX_KEY);
+}
+
+Test(passage, an_unknown_key_leads_to_none_if_the_keys_are_new)
+{
+	keys->fact.looked_up = around.now - KEYRING_REFETCH_MS + 1;
+	request("GET", EVENT, sign_as(THEM, "ed25519:new", "GET", EVENT, NO_BODY), NO_BODY);
+	cr_assert_eq(around.keys_asked, 0);
+	check_refused(ERR_XMATRIX_KEY);
+}
+
+Test(passage, a_renewed_key_lets_the_request_through)
+{
+	struct fact none = { .err = OK };
+	struct serverkeys without = { .fact = none };
+
+	snapshot_init(&without.fact.snap, never_free);
+	around.keys_at_hand = &without.fact;
+	signed_request("GET", EVENT, NO_BODY);
+	cr_assert_eq(around.keys_asked, 1);
+	answer_fact(&keys->fact);
+	check_passes();
+}
+
+Test(passage, a_wrong_signature_is_401)
+{
+	request("PUT", SEND, sign_as(THEM, "ed25519:1", "PUT", SEND, "{\"pdus\":[]}"), "{}");
+	check_refused(ERR_XMATRIX_SIGNATURE);
+}
+
+Test(passage, open_paths_need_no_signature_but_a_wrong_one_counts)
+{
+	request("GET", "/_matrix/federation/v1/version", "", NO_BODY);
+	check_passes();
+	cr_assert_eq(around.keys_asked, 0);
+	finish();
+	request("GET", "/_matrix/federation/v1/version", sign_as(THEM, "ed25519:1", "GET", "/x", NO_BODY), NO_BODY);
+	check_refused(ERR_XMATRIX_SIGNATURE);
+}
+
+/* --- the body --- */
+
+Test(passage, waits_for_the_body_piece_by_piece)
+{
+	around.upload_then = EXCHANGE_AGAIN;
+	request("PUT", SEND, sign_as(THEM, "ed25519:1", "PUT", SEND, "{\"pdus\":[]}"), "{\"pdus\":[]}");
+	cr_assert_eq(around.dialled, 0);
+	around.upload_then = EXCHANGE_END;
+	ex.events->body(ex.arg);
+	check_passes();
+}
+
+Test(passage, hands_on_the_body_it_has_judged)
+{
+	signed_request("PUT", SEND, "{\"pdus\":[]}");
+	connect_upstream(&fresh, OK);
+	cr_assert(around.forward->how.whole_body);
+	cr_assert(str_eq(around.forward->how.body, STR("{\"pdus\":[]}")));
+}
+
+Test(passage, streams_a_body_no_rule_looks_at)
+{
+	request("PUT", "/_matrix/client/v3/rooms/!r/send/m.room.message/1", BEARER, "not even JSON");
+	connect_upstream(&fresh, OK);
+	cr_assert_not(around.forward->how.whole_body);
+	cr_assert_eq(around.wanted, 0);
+	cr_assert_eq(around.limit, 8192);
+	ex.events->body(ex.arg);
+	ex.events->room(ex.arg);
+	cr_assert_eq(around.body_events, 1);
+	cr_assert_eq(around.room_events, 1);
+}
+
+Test(passage, refuses_a_body_above_the_limit_of_its_route)
+{
+	char body[1026];
+
+	memset(body, ' ', sizeof(body));
+	body[1025] = '\0';
+	request("POST", "/_matrix/client/v3/createRoom", BEARER, body);
+	check_refused(ERR_BODY_SIZE);
+	cr_assert_eq(around.wanted, 0);
+}
+
+Test(passage, refuses_a_body_that_is_bad)
+{
+	around.upload_then = EXCHANGE_BAD;
+	around.upload_err = ERR_HTTP_CHUNK;
+	signed_request("PUT", SEND, "{}");
+	check_refused(ERR_HTTP_CHUNK);
+}
+
+/* The signature of a GET covers no body. */
+Test(passage, refuses_a_get_with_a_body)
+{
+	request("GET", EVENT, sign_as(THEM, "ed25519:1", "GET", EVENT, NO_BODY), "{}");
+	check_refused(ERR_HTTP_BODY);
+}
+
+/* --- rule modes --- */
+
+Test(passage, invite_rule_in_mode_enforce_refuses)
+{
+	signed_request("PUT", INVITE, INVITE_BODY);
+	check_refused(ERR_PASSPORT_MISSING);
+}
+
+Test(passage, invite_rule_in_mode_log_lets_through)
+{
+	service.invite_rule = RULE_LOG;
+	signed_request("PUT", INVITE, INVITE_BODY);
+	check_passes();
+	cr_assert_eq(around.invites_asked, 0, "only transactions carry invites that must be known");
+}
+
+Test(passage, invite_rule_switched_off_asks_nothing)
+{
+	service.invite_rule = RULE_OFF;
+	signed_request("PUT", SEND, INVITE_IN_SEND);
+	cr_assert_eq(around.invites_asked, 0);
+	check_passes();
+}
+
+Test(passage, invite_rule_does_not_replace_the_signature)
+{
+	service.invite_rule = RULE_OFF;
+	request("PUT", INVITE, sign_as(THEM, "ed25519:1", "PUT", INVITE, "{}"), INVITE_BODY);
+	check_refused(ERR_XMATRIX_SIGNATURE);
+}
+
+Test(passage, mode_log_lets_a_transaction_of_the_wrong_form_through)
+{
+	service.invite_rule = RULE_LOG;
+	signed_request("PUT", SEND, "{\"pdus\":1}");
+	check_passes();
+}
+
+Test(passage, a_transaction_of_the_wrong_form_is_refused)
+{
+	signed_request("PUT", SEND, "{\"pdus\":1}");
+	check_refused(ERR_JSON_SHAPE);
+}
+
+Test(passage, a_path_like_one_with_invites_is_refused)
+{
+	signed_request("PUT", INVITE "/", INVITE_BODY);
+	check_refused(ERR_UNRECOGNIZED);
+}
+
+Test(passage, other_unknown_federation_paths_pass)
+{
+	signed_request("PUT", "/_matrix/federation/v1/new", "{}");
+	check_passes();
+}
+
+Test(passage, displayname_rule_in_mode_log_lets_through)
+{
+	service.displayname_rule = RULE_LOG;
+	request("PUT", NAME, BEARER, "{}");
+	check_passes();
+}
+
+Test(passage, displayname_rule_switched_off_asks_nothing)
+{
+	service.displayname_rule = RULE_OFF;
+	around.account_at_hand = NULL;
+	request("PUT", NAME, BEARER, "{}");
+	cr_assert_eq(around.accounts_asked, 0);
+	check_passes();
+}
+
+Test(passage, asks_who_a_token_belongs_to_only_if_a_name_is_touched)
+{
+	around.account_at_hand = NULL;
+	request("PUT", "/_matrix/client/v3/profile/@anna:" US "/avatar_url", BEARER, "{}");
+	cr_assert_eq(around.accounts_asked, 0);
+	check_passes();
+	finish();
+	request("PUT", NAME, BEARER, "{}");
+	cr_assert_eq(around.accounts_asked, 1);
+	answer_fact(&account.fact);
+	check_refused(ERR_DISPLAYNAME);
+}
+
+Test(passage, a_homeserver_that_cannot_say_who_it_is_closes_the_way)
+{
+	static const struct { enum err fact, answer; } rows[] = {
+		{ ERR_UPSTREAM_DOWN, ERR_UPSTREAM_DOWN }, { ERR_UPSTREAM_BAD, ERR_LOOKUP }, { ERR_TIMEOUT, ERR_LOOKUP },
+		{ ERR_OVERLOAD, ERR_LOOKUP }, { ERR_CANCELLED, ERR_LOOKUP },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fact none = { .err = rows[i].fact };
+
+		snapshot_init(&none.snap, never_free);
+		around.account_at_hand = &none;
+		request("PUT", NAME, BEARER, "{}");
+		check_refused(rows[i].answer);
+		finish();
+	}
+}
+
+Test(passage, a_token_the_homeserver_does_not_know_is_its_own_affair)
+{
+	struct fact none = { .err = ERR_NOT_FOUND };
+
+	snapshot_init(&none.snap, never_free);
+	around.account_at_hand = &none;
+	request("PUT", NAME, BEARER, "{}");
+	check_passes();
+}
+
+/* --- invites --- */
+
+Test(passage, an_invite_in_a_transaction_must_be_known)
+{
+	signed_request("PUT", SEND, INVITE_IN_SEND);
+	cr_assert_eq(around.invites_asked, 1);
+	cr_assert_eq(around.n_invites, 1);
+	cr_assert_eq(around.dialled, 0);
+	answer_invites(false);
+	check_refused(ERR_INVITE_UNKNOWN);
+}
+
+Test(passage, a_known_invite_passes)
+{
+	signed_request("PUT", SEND, INVITE_IN_SEND);
+	answer_invites(true);
+	check_passes();
+	cr_assert_eq(around.invites_asked, 1);
+}
+
+Test(passage, remembers_an_invite_only_after_the_homeserver_took_it)
+{
+	static const struct { int status; unsigned noted; } rows[] = {
+		{ 200, 1 }, { 201, 1 }, { 302, 0 }, { 400, 0 }, { 403, 0 }, { 500, 0 },
+	};
+
+	service.invite_rule = RULE_LOG;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		around.noted = 0;
+		signed_request("PUT", INVITE, INVITE_BODY);
+		connect_upstream(&fresh, OK);
+		cr_assert_eq(around.noted, 0, "before the homeserver has answered");
+		homeserver(rows[i].status, OK);
+		cr_assert_eq(around.noted, rows[i].noted, "status %d", rows[i].status);
+		finish();
+	}
+}
+
+Test(passage, does_not_remember_an_invite_without_an_answer)
+{
+	service.invite_rule = RULE_LOG;
+	signed_request("PUT", INVITE, INVITE_BODY);
+	connect_upstream(&fresh, OK);
+	homeserver(0, ERR_UPSTREAM_SLOW);
+	cr_assert_eq(around.noted, 0);
+}
+
+/* --- upstream --- */
+
+Test(passage, ends_the_exchange_when_the_answer_is_complete)
+{
+	request("GET", "/_matrix/client/versions", "", NO_BODY);
+	connect_upstream(&fresh, OK);
+	homeserver(200, OK);
+	cr_assert_eq(around.ended, 1);
+	cr_assert_eq(around.answered + around.aborted, 0);
+	check_nothing_pending();
+}
+
+Test(passage, tries_once_more_when_a_reused_connection_was_dead)
+{
+	around.idle = &reused;
+	around.may_retry = true;
+	request("GET", "/_matrix/client/versions", "", NO_BODY);
+	cr_assert_eq(around.dialled, 0);
+	homeserver(0, ERR_UPSTREAM_DOWN);
+	cr_assert_eq(around.dialled, 1);
+	cr_assert(around.dialled_fresh);
+	connect_upstream(&fresh, OK);
+	homeserver(0, ERR_UPSTREAM_DOWN);
+	cr_assert_eq(around.forwarded, 2);
+	cr_assert_eq(around.status, 502);
+	check_nothing_pending();
+}
+
+Test(passage, does_not_repeat_what_may_have_been_done)
+{
+	around.idle = &reused;
+	request("POST", "/_matrix/client/v3/createRoom", BEARER, "{}");
+	homeserver(0, ERR_UPSTREAM_DOWN);
+	cr_assert_eq(around.forwarded, 1);
+	cr_assert_eq(around.status, 502);
+	check_nothing_pending();
+}
+
+Test(passage, says_when_the_homeserver_cannot_be_reached)
+{
+	static const enum err rows[] = { ERR_UPSTREAM_DOWN, ERR_UPSTREAM_SLOW, ERR_UPSTREAM_BUSY };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		request("GET", "/_matrix/client/versions", "", NO_BODY);
+		connect_upstream(NULL, rows[i]);
+		check_refused(rows[i]);
+		finish();
+	}
+}
+
+Test(passage, forgets_accounts_when_a_session_has_ended)
+{
+	request("POST", "/_matrix/client/v3/logout", BEARER, "{}");
+	connect_upstream(&fresh, OK);
+	homeserver(401, OK);
+	cr_assert_eq(around.forgotten, 0);
+	finish();
+	request("POST", "/_matrix/client/v3/logout", BEARER, "{}");
+	connect_upstream(&fresh, OK);
+	homeserver(200, OK);
+	cr_assert_eq(around.forgotten, 1);
+}
+
+/* --- the peer goes away --- */
+
+static void
+check_gone(void)
+{
+	cr_assert_null(around.grave, "over already");
+	ex.events->gone(ex.arg, ERR_CLIENT_GONE);
+	cr_assert_eq(around.answered + around.aborted + around.ended, 0);
+	check_nothing_pending();
+}
+
+Test(passage, peer_goes_while_keys_are_looked_up)
+{
+	around.keys_at_hand = NULL;
+	signed_request("PUT", SEND, "{}");
+	cr_assert_not_null(around.waiting);
+	check_gone();
+}
+
+Test(passage, peer_goes_while_the_account_is_looked_up)
+{
+	around.account_at_hand = NULL;
+	request("PUT", NAME, BEARER, "{}");
+	cr_assert_not_null(around.waiting);
+	check_gone();
+}
+
+Test(passage, peer_goes_while_invites_are_looked_up)
+{
+	signed_request("PUT", SEND, INVITE_IN_SEND);
+	cr_assert_not_null(around.on_invites);
+	check_gone();
+}
+
+Test(passage, peer_goes_while_the_body_is_read)
+{
+	around.upload_then = EXCHANGE_AGAIN;
+	signed_request("PUT", SEND, "{\"pdus\":[]}");
+	cr_assert_eq(around.wanted, 1);
+	check_gone();
+}
+
+Test(passage, peer_goes_while_dialling)
+{
+	signed_request("PUT", SEND, "{}");
+	cr_assert_not_null(around.dialling);
+	check_gone();
+}
+
+Test(passage, peer_goes_while_forwarding)
+{
+	signed_request("PUT", SEND, "{}");
+	connect_upstream(&fresh, OK);
+	cr_assert_not_null(around.forward);
+	check_gone();
+}
+
+Test(passage, events_after_the_end_do_nothing)
+{
+	request("GET", "/nowhere", "", NO_BODY);
+	ex.events->body(ex.arg);
+	ex.events->room(ex.arg);
+	ex.events->gone(ex.arg, ERR_CLIENT_GONE);
+	check_refused(ERR_UNRECOGNIZED);
+}

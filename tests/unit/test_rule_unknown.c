@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* FD-5.2.1.2-15, O-9 */
+#include <criterion/criterion.h>
+#include "tests/unit/judge.h"
+
+static const char *
+verdict(const char *const *field)
+{
+	struct request r;
+	enum err err = request_init(&r, field[0], field[1], "", "{}");
+
+	if (err == OK) {
+		cr_assert_eq(r.j.route->rule, RULE_UNKNOWN_FEDERATION, "%s", field[1]);
+		err = rule_unknown(&r.j);
+	}
+	request_fini(&r);
+	return err_name(err);
+}
+
+Test(rule_unknown, judges_every_case)
+{
+	judge_cases("unknown", verdict);
+}
