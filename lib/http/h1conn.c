@@ -617,6 +617,8 @@ serve(struct h1conn *c)
 	err = h1_head_early(buf_str(&c->in), &c->server->limits.head);
 	if (err != OK)
 		refuse_head(c, err);
+	else
+		stream_doubt(c->stream);
 }
 
 /* The end of the stream counts when all that was asked before it is answered. */
@@ -679,17 +681,11 @@ fill(struct h1conn *c)
 static void
 read_head(struct h1conn *c)
 {
-	bool first = buf_len(&c->in) == 0, any = fill(c);
+	bool first = buf_len(&c->in) == 0;
 
-	if (any && first)
+	if (fill(c) && first)
 		arm(c);
 	serve_or_end(c);
-	/* A part of a head: before we wait for the rest, see whether the peer is still there. */
-	if (any && !c->eof && c->state == HEAD && buf_len(&c->in) > 0 && list_empty(&c->next.node)) {
-		stream_doubt(c->stream);
-		if (fill(c) || c->eof)
-			serve_or_end(c);
-	}
 }
 
 static void
