@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# One program holds all unit tests; every module adds its test_<module>.c.
+# One program holds the unit tests but those of the passage; every module adds its test_<module>.c.
 if HAVE_CRITERION
 check_PROGRAMS += tests/unit/unit
 TESTS += tests/unit/unit
@@ -73,6 +73,8 @@ tests_unit_unit_SOURCES += tests/unit/test_xmatrix.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.h
 EXTRA_DIST += tests/unit/cases
+EXTRA_DIST += tests/unit/cases tests/unit/run
+LOG_COMPILER = $(srcdir)/tests/unit/run
 
 # The passage has a program of its own, in which what is around it is faked at link time.
 if HAVE_CRITERION
