@@ -253,8 +253,12 @@ op_peek(struct exchange *ex, struct str *data, enum err *why)
 			*why = err;
 			return EXCHANGE_BAD;
 		}
-		if (used == 0)
+		if (used == 0) {
+			stream_doubt(c->stream);
+			if (c->want_body)
+				want(c);
 			return EXCHANGE_AGAIN;
+		}
 		if (piece.n == 0) {
 			buf_consume(&c->in, used);
 			continue;
@@ -675,11 +679,17 @@ fill(struct h1conn *c)
 static void
 read_head(struct h1conn *c)
 {
-	bool first = buf_len(&c->in) == 0;
+	bool first = buf_len(&c->in) == 0, any = fill(c);
 
-	if (fill(c) && first)
+	if (any && first)
 		arm(c);
 	serve_or_end(c);
+	/* A part of a head: before we wait for the rest, see whether the peer is still there. */
+	if (any && !c->eof && c->state == HEAD && buf_len(&c->in) > 0 && list_empty(&c->next.node)) {
+		stream_doubt(c->stream);
+		if (fill(c) || c->eof)
+			serve_or_end(c);
+	}
 }
 
 static void

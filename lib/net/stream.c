@@ -385,6 +385,12 @@ stream_want(struct stream *s, unsigned what)
 		task_defer(s->loop, &s->again);
 }
 
+void
+stream_doubt(struct stream *s)
+{
+	s->readable = true;
+}
+
 static ssize_t
 tls_read(struct stream *s, char *p, size_t n)
 {

@@ -9,10 +9,12 @@ tests_unit_unit_LDADD = libproxy.a libschleuse.a $(DEPS_LIBS) $(CRITERION_LIBS)
 tests_unit_unit_SOURCES =
 tests_unit_unit_SOURCES += tests/unit/httpd.c
 tests_unit_unit_SOURCES += tests/unit/httpd.h
-tests_unit_unit_SOURCES += tests/unit/lab.c
-tests_unit_unit_SOURCES += tests/unit/lab.h
 tests_unit_unit_SOURCES += tests/unit/judge.c
 tests_unit_unit_SOURCES += tests/unit/judge.h
+tests_unit_unit_SOURCES += tests/unit/lab.c
+tests_unit_unit_SOURCES += tests/unit/lab.h
+tests_unit_unit_SOURCES += tests/unit/passage_fakes.c
+tests_unit_unit_SOURCES += tests/unit/passage_fakes.h
 tests_unit_unit_SOURCES += tests/unit/pki.c
 tests_unit_unit_SOURCES += tests/unit/pki.h
 tests_unit_unit_SOURCES += tests/unit/test_address.c
@@ -48,6 +50,7 @@ tests_unit_unit_SOURCES += tests/unit/test_loop.c
 tests_unit_unit_SOURCES += tests/unit/test_mailbox.c
 tests_unit_unit_SOURCES += tests/unit/test_metrics.c
 tests_unit_unit_SOURCES += tests/unit/test_name.c
+tests_unit_unit_SOURCES += tests/unit/test_passage.c
 tests_unit_unit_SOURCES += tests/unit/test_passport.c
 tests_unit_unit_SOURCES += tests/unit/test_pool.c
 tests_unit_unit_SOURCES += tests/unit/test_reply.c
@@ -70,15 +73,3 @@ tests_unit_unit_SOURCES += tests/unit/test_xmatrix.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.h
 EXTRA_DIST += tests/unit/cases
-
-# The passage has a program of its own, in which what is around it is faked at link time.
-if HAVE_CRITERION
-check_PROGRAMS += tests/unit/passage
-TESTS += tests/unit/passage
-endif
-tests_unit_passage_CPPFLAGS = $(tests_unit_unit_CPPFLAGS)
-tests_unit_passage_LDADD = $(tests_unit_unit_LDADD)
-tests_unit_passage_SOURCES =
-tests_unit_passage_SOURCES += tests/unit/passage_fakes.c
-tests_unit_passage_SOURCES += tests/unit/passage_fakes.h
-tests_unit_passage_SOURCES += tests/unit/test_passage.c

@@ -70,7 +70,7 @@ struct cert {
 static struct passport_trust *
 trust(const struct cert *certs, size_t n)
 {
-	struct passport_certificate files[8];
+	struct passport_certificate files[8] = { 0 };
 	char paths[8][32];
 	struct passport_trust *t;
 	enum err why;
@@ -84,7 +84,7 @@ trust(const struct cert *certs, size_t n)
 			want.issuer_key = ca_key;
 		}
 		cert = pki_certificate(certs[i].key, &want);
-		strcpy(paths[i], "/tmp/passport-XXXXXX");
+		strcpy(paths[i], "passport.XXXXXX");
 		close(mkstemp(paths[i]));
 		pki_write_pem(paths[i], &cert, 1);
 		X509_free(cert);
@@ -532,7 +532,7 @@ Test(passport, uses_intermediates_of_the_file)
 {
 	EVP_PKEY *sub_key = pki_key(PKI_P256);
 	X509 *chain[2];
-	char path[] = "/tmp/passport-XXXXXX";
+	char path[] = "passport.XXXXXX";
 	struct passport_certificate file = { path, NULL };
 	struct passport_trust *t;
 	char *token = token_with(key, HEADER, PAYLOAD);
@@ -565,7 +565,7 @@ Test(passport, uses_intermediates_of_the_file)
 
 Test(passport, reports_files_that_cannot_be_read)
 {
-	char path[] = "/tmp/passport-XXXXXX";
+	char path[] = "passport.XXXXXX";
 	struct passport_certificate file = { path, URL };
 	enum err why = OK;
 
