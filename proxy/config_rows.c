@@ -192,7 +192,7 @@ static const struct conf_option timeout_rows[] = {
 
 static const struct conf_option host_rows[] = {
 	{ "name", CONF_STRING, HOST(name), NULL, 1, 255, CONF_RELOAD, "host name" },
-	{ "address", CONF_STRING, HOST(address), NULL, 1, 64, CONF_RELOAD, "IP address, port allowed" },
+	{ "address", CONF_STRING, HOST(address), NULL, 1, 64, CONF_RELOAD, "IP address" },
 	CONF_END
 };
 

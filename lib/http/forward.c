@@ -409,6 +409,7 @@ pump_down(struct forward *f)
 		return;
 	if (f->full != was_full)
 		arm(f);
+	stream_doubt(f->up->stream);
 	want(f);
 }
 

@@ -253,8 +253,12 @@ op_peek(struct exchange *ex, struct str *data, enum err *why)
 			*why = err;
 			return EXCHANGE_BAD;
 		}
-		if (used == 0)
+		if (used == 0) {
+			stream_doubt(c->stream);
+			if (c->want_body)
+				want(c);
 			return EXCHANGE_AGAIN;
+		}
 		if (piece.n == 0) {
 			buf_consume(&c->in, used);
 			continue;
@@ -613,6 +617,8 @@ serve(struct h1conn *c)
 	err = h1_head_early(buf_str(&c->in), &c->server->limits.head);
 	if (err != OK)
 		refuse_head(c, err);
+	else
+		stream_doubt(c->stream);
 }
 
 /* The end of the stream counts when all that was asked before it is answered. */

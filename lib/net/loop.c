@@ -181,23 +181,33 @@ run_timers(struct loop *l)
 	}
 }
 
+static void
+turn(struct loop *l, int flags)
+{
+	event_base_loop(l->base, EVLOOP_ONCE | flags);
+	l->now = clock_now();
+	run_timers(l);
+	run_tasks(l);
+	free_graves(l);
+	log_flush();
+}
+
+void
+loop_turn(struct loop *l)
+{
+	turn(l, EVLOOP_NONBLOCK);
+}
+
 void
 loop_run(struct loop *l)
 {
-	while (!atomic_load_explicit(&l->stop, memory_order_relaxed)) {
-		event_base_loop(l->base, EVLOOP_ONCE | (list_empty(&l->tasks) ? 0 : EVLOOP_NONBLOCK));
-		l->now = clock_now();
-		run_timers(l);
-		run_tasks(l);
-		free_graves(l);
-		log_flush();
-	}
+	while (!atomic_load_explicit(&l->stop, memory_order_relaxed))
+		turn(l, list_empty(&l->tasks) ? 0 : EVLOOP_NONBLOCK);
 	/* What is deferred again and again by a busy peer must not keep us. */
 	for (int i = 0; i < LAST_ROUNDS && !list_empty(&l->tasks); i++)
 		run_tasks(l);
 	free_graves(l);
 	log_flush();
-	atomic_store(&l->stop, false);
 }
 
 static void

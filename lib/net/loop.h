@@ -24,7 +24,8 @@ struct event_base;
 
 struct loop *loop_new(void *owner) MUST_CHECK; /* NULL: out of memory or descriptors; owner: for letters */
 void loop_free(struct loop *l);
-void loop_run(struct loop *l);                /* until loop_stop(); then pending deferred calls are done; may be run again */
+void loop_run(struct loop *l);                /* until loop_stop(); then pending deferred calls are done */
+void loop_turn(struct loop *l);               /* one turn that waits for nothing */
 void loop_stop(struct loop *l);               /* any thread */
 void loop_post(struct loop *l, struct letter *letter); /* any thread; opened on the loop with `owner` */
 struct event_base *loop_base(struct loop *l); /* for libraries that bring their own descriptors */

@@ -32,6 +32,7 @@ struct stream {
 	enum state state;
 	unsigned want;   /* directions the owner waits for */
 	bool readable;   /* the socket may have bytes */
+	bool assumed;    /* not readable: concluded from a short read */
 	bool writable;   /* the socket may have room */
 	bool hung_up;    /* the kernel announced the end: a short read does not mean empty */
 	bool starved;    /* what OpenSSL holds is part of a record: it needs more from the socket */
@@ -70,8 +71,10 @@ socket_read(struct stream *s, char *p, size_t n)
 		got = recv(s->fd, p, n, 0);
 	while (got < 0 && errno == EINTR);
 	if (got > 0) {
-		if ((size_t)got < n && !s->hung_up)
+		if ((size_t)got < n && !s->hung_up) {
 			s->readable = false;
+			s->assumed = true;
+		}
 		return got;
 	}
 	if (got == 0) {
@@ -79,7 +82,7 @@ socket_read(struct stream *s, char *p, size_t n)
 		return STREAM_EOF;
 	}
 	if (errno == EAGAIN || errno == EWOULDBLOCK) {
-		s->readable = false;
+		s->readable = s->assumed = false;
 		return STREAM_AGAIN;
 	}
 	return STREAM_FAILED;
@@ -385,6 +388,14 @@ stream_want(struct stream *s, unsigned what)
 		task_defer(s->loop, &s->again);
 }
 
+void
+stream_doubt(struct stream *s)
+{
+	if (s->assumed)
+		s->readable = true;
+	s->assumed = false;
+}
+
 static ssize_t
 tls_read(struct stream *s, char *p, size_t n)
 {
@@ -443,7 +454,7 @@ stream_write(struct stream *s, struct str data)
 	if (s->ssl == NULL) {
 		n = socket_write(s, data.p, data.n);
 		if (n == STREAM_FAILED)
-			s->broken = s->readable = true; /* an early answer may wait; if not, reading tells */
+			s->broken = s->readable = s->hung_up = true; /* an early answer may wait; if not, reading tells */
 		return n;
 	}
 	if (buf_len(&s->unsent) > 0 || !s->writable)

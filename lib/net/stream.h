@@ -46,6 +46,10 @@ void stream_shut(struct stream *s);
 /* Directions in which the callback is wanted; a direction that is ready already leads to a call at the end of this turn. */
 void stream_want(struct stream *s, unsigned what);
 
+/* The next stream_read() asks the socket even though the last bytes seemed to be all.  A reset that was announced
+ * together with those bytes is not announced again: who is about to wait for the rest of something looks once more. */
+void stream_doubt(struct stream *s);
+
 /* Bytes read (> 0), STREAM_EOF, STREAM_AGAIN or STREAM_FAILED. */
 ssize_t stream_read(struct stream *s, char *p, size_t n);
 

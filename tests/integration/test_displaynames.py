@@ -49,6 +49,8 @@ ROUTES = [
     ("PUT", f"{V3}/profile/{ME}/displayname;x=1", NAME),
     ("PUT", f"{V3}/x/../profile/{ME}/displayname", NAME),
     ("DELETE", f"{V3}/profile/{ME}/displayname", None),
+    ("PUT", f"{V3}/profile/{ME}", NAME),
+    ("PUT", f"{V3}/profile%2F{ME}%2Fdisplayname", NAME),
     ("PUT", f"/_matrix/client/unstable/uk.tcpip.msc4133/profile/{ME}/displayname", NAME),
     ("DELETE", f"/_matrix/client/unstable/uk.tcpip.msc4133/profile/{ME}/displayname", None),
     ("PUT", f"{V3}/rooms/%21r%3Aalpha.test/state/m.room.member/{ME}",
@@ -164,6 +166,25 @@ def test_without_a_valid_token_nothing_changes(world: World, token) -> None:
         asked = world.homeserver.requests("whoami|profile")
         assert asked, "a 401 the homeserver never said"
     assert world.homeserver.users["@anna:alpha.test"]["displayname"] == "Anna"
+
+
+@pytest.mark.parametrize(
+    "query, fields",
+    [
+        ("?x=1;access_token={}", {}),
+        ("?access_token={}", {"Authorization": "Basic x"}),
+        ("?access_token=x&access_token={}", {}),
+        ("", {"Content-Type": "application/x-www-form-urlencoded"}),
+        ("", {"Authorization": "bearer {}"}),
+    ],
+)
+def test_a_token_in_an_odd_place_opens_no_way(world: World, query: str, fields) -> None:
+    """Synapse looks for parameters behind ";" and in the body of a form too."""
+    fields = {n.replace("-", "_"): v.format(world.token) for n, v in fields.items()}
+    body = json.dumps({**NAME, "x": f"&access_token={world.token}&"}).encode()
+    a = ask(world, "POST", f"{V3}/join/!r:alpha.test{query.format(world.token)}", body, None, **fields)
+    assert (a.status, a.errcode) == (403, "M_FORBIDDEN")
+    world.not_forwarded("/join/")
 
 
 def test_a_logged_out_admin_is_none_at_once(world: World) -> None:

@@ -68,6 +68,21 @@ def test_a_client_that_leaves_ends_the_upstream_request(slow: World) -> None:
         assert seen.gone.wait(10)
 
 
+def test_a_reset_behind_a_part_of_a_request_is_noticed(world: World) -> None:
+    """Bytes and reset often arrive as one event; the connection must not wait for its time-out."""
+
+    def open_connections() -> float:
+        opened = world.daemon.metric("schleuse_connections_opened_total")
+        return opened - world.daemon.metric("schleuse_connections_closed_total")
+
+    data = request("POST", "/_matrix/client/v3/x", [HOST], b"x" * 30000)
+    for cut in (10, 100, 200, 20000) * 15:
+        c = world.connect()
+        c.send(data[:cut])
+        c.reset()
+    until("all connections closed", lambda: open_connections() == 0, 5)
+
+
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 def test_a_body_over_the_limit_is_413(world: World, framing: str) -> None:
     size = 2 << 20

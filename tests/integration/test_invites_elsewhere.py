@@ -78,6 +78,14 @@ def test_an_invite_the_homeserver_refuses_is_not_remembered(world: World) -> Non
     assert send(world, "t4", member_event(bob(world), ANNA, room)).status == 403
 
 
+@pytest.mark.parametrize("form", ["v2/invite/{}/", "v3/invite/{}", "v2/Invite/{}", "v2/invite;x/{}"])
+def test_paths_like_the_invite_path_are_none(world: World, form: str) -> None:
+    uri = "/_matrix/federation/" + form.format(path("!r:beta.test", "$e")[1:])
+    a = world.peer(world.beta).ask("PUT", uri, invite_v2(bob(world), ANNA, None, room="!r:beta.test"))
+    assert (a.status, a.errcode) == (404, "M_UNRECOGNIZED")
+    world.not_forwarded()
+
+
 def test_exchange_third_party_invite(world: World) -> None:
     """Here our user invites one of the origin's: PASSporT or no entry, as for any other invite."""
     uri = "/_matrix/federation/v1/exchange_third_party_invite" + path("!x:alpha.test")

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several messenger services in one proxy: chosen by SNI, confirmed by Host."""
-from typing import Iterator
+from typing import Callable, Iterator
 
 import pytest
 
-from harness import World, open_world
+from harness import World, open_world, until
 
 PATH = "/_matrix/client/versions"
 
@@ -65,3 +65,33 @@ def test_a_signature_for_one_service_is_none_for_the_other(world: World) -> None
     assert (a.status, a.errcode) == (401, "M_UNAUTHORIZED")
     peer.destination = "bravo.test"
     assert peer.ask("GET", uri).status == 404  # the homeserver's: no such user
+
+
+def test_a_reload_does_not_move_a_request_to_another_service(make_world: Callable[..., World]) -> None:
+    """A request under way stays with the service it was accepted for, whatever number that has now."""
+    w = make_world()
+    bravo = w.add_service("bravo.test")
+    w.start()
+    body = b'{"membership":"join"}'
+    target = "/_matrix/client/v3/rooms/!r:alpha.test/state/m.room.member/@anna:alpha.test"
+    head = (
+        f"PUT {target} HTTP/1.1\r\nHost: matrix.alpha.test\r\nAuthorization: Bearer {w.token}\r\n"
+        f"Expect: 100-continue\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with w.connect() as c:
+        c.send(head.encode())
+        assert c.read_head().status == 100  # the request is accepted and waits for its body
+        reloads = w.daemon.metric("schleuse_reloads_total", outcome="adopted")
+        w.config["services"].reverse()
+        w.daemon.reload()
+        until(
+            "the reload",
+            lambda: w.daemon.metric("schleuse_reloads_total", outcome="adopted") > reloads,
+        )
+        with w.connect("bravo.test") as other:  # served by the new configuration
+            assert other.ask("GET", PATH, {"Host": "bravo.test"}).status == 200
+        bravo.forget()
+        c.send(body)
+        c.read("PUT")
+    assert w.homeserver.requests("m.room.member")
+    assert not bravo.requests("m.room.member")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
+import yaml
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "interop"), str(TESTS / "integration"), str(TESTS)]
@@ -16,7 +17,15 @@ from federation import Federation, resolve_here  # noqa: E402
 from person import Person  # noqa: E402
 from sim import wire  # noqa: E402
 
+SAMPLE = TESTS.parent / "etc" / "synapse-homeserver.yaml"
+OWN = ("server_name", "public_baseurl", "listeners")  # what a test's homeserver has to choose itself
+
 started: list[Federation] = []
+
+
+def sample() -> dict[str, Any]:
+    """The settings that the project recommends for a homeserver behind the proxy."""
+    return {k: v for k, v in yaml.safe_load(SAMPLE.read_text()).items() if k not in OWN}
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -35,9 +44,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
 def federation() -> Iterator[Federation]:
     """alpha and beta are members; gamma is none, but its own proxy believes it is."""
     resolve_here()
-    f = Federation(
-        Path(tempfile.mkdtemp(prefix="interop-")), ["alpha.test", "beta.test"], ["gamma.test"], tell=print
-    )
+    folder = Path(tempfile.mkdtemp(prefix="interop-"))
+    f = Federation(folder, ["alpha.test", "beta.test"], ["gamma.test"], settings=sample())
     started.append(f)
     yield f
     started.remove(f)

@@ -13,4 +13,5 @@ EXTRA_DIST += \
 	tests/interop/test_client.py \
 	tests/interop/test_invites.py \
 	tests/interop/test_members.py \
+	tests/interop/test_restarts.py \
 	tests/interop/test_rooms.py

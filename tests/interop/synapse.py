@@ -243,8 +243,8 @@ class Synapse:
         except OSError:
             return False
 
-    def stop(self) -> None:
-        """Ends it and deletes its data."""
+    def end(self) -> None:
+        """Ends the process; its data stay for the next launch()."""
         if self._process is not None:
             self._end(self.data, signal.SIGTERM)
             try:
@@ -253,6 +253,10 @@ class Synapse:
                 self._end(self.data, signal.SIGKILL)
                 self._process.wait(STOP)
             self._process = None
+
+    def stop(self) -> None:
+        """Ends it for good and deletes its data."""
+        self.end()
         shutil.rmtree(self.data, ignore_errors=True)
         if self._lock >= 0:
             os.close(self._lock)

@@ -8,20 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void
-on_stop(void *arg)
-{
-	loop_stop(arg);
-}
-
 void
 lab_turn(struct loop *l)
 {
-	struct task stop;
-
-	task_init(&stop, on_stop, l);
-	task_defer(l, &stop);
-	loop_run(l);
+	loop_turn(l);
 	usleep(100);
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# One program holds all unit tests; every module adds its test_<module>.c.
+# One program holds the unit tests but those of the passage; every module adds its test_<module>.c.
 if HAVE_CRITERION
 check_PROGRAMS += tests/unit/unit
 TESTS += tests/unit/unit
@@ -9,10 +9,10 @@ tests_unit_unit_LDADD = libproxy.a libschleuse.a $(DEPS_LIBS) $(CRITERION_LIBS)
 tests_unit_unit_SOURCES =
 tests_unit_unit_SOURCES += tests/unit/httpd.c
 tests_unit_unit_SOURCES += tests/unit/httpd.h
-tests_unit_unit_SOURCES += tests/unit/lab.c
-tests_unit_unit_SOURCES += tests/unit/lab.h
 tests_unit_unit_SOURCES += tests/unit/judge.c
 tests_unit_unit_SOURCES += tests/unit/judge.h
+tests_unit_unit_SOURCES += tests/unit/lab.c
+tests_unit_unit_SOURCES += tests/unit/lab.h
 tests_unit_unit_SOURCES += tests/unit/pki.c
 tests_unit_unit_SOURCES += tests/unit/pki.h
 tests_unit_unit_SOURCES += tests/unit/test_address.c
@@ -42,6 +42,7 @@ tests_unit_unit_SOURCES += tests/unit/test_invites.c
 tests_unit_unit_SOURCES += tests/unit/test_json_read.c
 tests_unit_unit_SOURCES += tests/unit/test_jws.c
 tests_unit_unit_SOURCES += tests/unit/test_list.c
+tests_unit_unit_SOURCES += tests/unit/test_listener.c
 tests_unit_unit_SOURCES += tests/unit/test_log.c
 tests_unit_unit_SOURCES += tests/unit/test_lookups.c
 tests_unit_unit_SOURCES += tests/unit/test_loop.c
@@ -64,12 +65,16 @@ tests_unit_unit_SOURCES += tests/unit/test_rule_unknown.c
 tests_unit_unit_SOURCES += tests/unit/test_serverkeys.c
 tests_unit_unit_SOURCES += tests/unit/test_snapshot.c
 tests_unit_unit_SOURCES += tests/unit/test_str.c
+tests_unit_unit_SOURCES += tests/unit/test_stream.c
 tests_unit_unit_SOURCES += tests/unit/test_strmap.c
+tests_unit_unit_SOURCES += tests/unit/test_tls.c
 tests_unit_unit_SOURCES += tests/unit/test_x5c.c
 tests_unit_unit_SOURCES += tests/unit/test_xmatrix.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.h
 EXTRA_DIST += tests/unit/cases
+EXTRA_DIST += tests/unit/cases tests/unit/run
+LOG_COMPILER = $(srcdir)/tests/unit/run
 
 # The passage has a program of its own, in which what is around it is faked at link time.
 if HAVE_CRITERION

@@ -406,6 +406,40 @@ Test(h1conn, tells_once_that_the_client_left)
 	cr_assert_eq(server.n_conns, 0);
 }
 
+/* By TCP, and before the loop looks: bytes and the reset are announced as one. */
+static void
+say_and_reset(const char *text)
+{
+	const struct linger at_once = { .l_onoff = 1 };
+	struct sockaddr_storage a;
+	socklen_t len = sizeof(a);
+	unsigned short port;
+	int fd = lab_listen(&port), near_fd, far_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	cr_assert_eq(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+	cr_assert_eq(connect(far_fd, (struct sockaddr *)&a, len), 0);
+	near_fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	close(fd);
+	lab_close(&client);
+	h1conn_open(&server, near_fd, NULL, "", NULL);
+	cr_assert_eq(send(far_fd, text, strlen(text), 0), (ssize_t)strlen(text));
+	setsockopt(far_fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	close(far_fd);
+	UNTIL(loop, server.n_conns == 0);
+}
+
+Test(h1conn, notices_a_reset_that_came_with_part_of_a_head)
+{
+	say_and_reset("GET / HT");
+}
+
+Test(h1conn, notices_a_reset_that_came_with_part_of_a_body)
+{
+	seen.read = true;
+	say_and_reset("POST /a HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nab");
+	cr_assert(seen.gone == 1 || seen.body_err == ERR_CLIENT_GONE);
+}
+
 /* --- drain --- */
 
 Test(h1conn, drains_idle_connections_at_once_and_busy_ones_after_their_answer)

@@ -44,6 +44,17 @@ never_free(struct snapshot *s)
 	cr_assert_fail("a reference too many was dropped");
 }
 
+/* "There is none, because"; lives as long as the test. */
+static const struct fact *
+negative(enum err err)
+{
+	static struct fact f;
+
+	f = (struct fact){ .err = err };
+	snapshot_init(&f.snap, never_free);
+	return &f;
+}
+
 static void
 make_keys(void)
 {
@@ -350,20 +361,14 @@ Test(passage, clears_the_deadline_when_the_fact_is_here)
 
 Test(passage, keys_that_cannot_be_had_are_401)
 {
-	struct fact none = { .err = ERR_CONNECT };
-
-	snapshot_init(&none.snap, never_free);
-	around.keys_at_hand = &none;
+	around.keys_at_hand = negative(ERR_CONNECT);
 	signed_request("GET", EVENT, NO_BODY);
 	check_refused(ERR_XMATRIX_KEY);
 }
 
 Test(passage, keys_nobody_had_time_to_look_up_are_503)
 {
-	struct fact none = { .err = ERR_OVERLOAD };
-
-	snapshot_init(&none.snap, never_free);
-	around.keys_at_hand = &none;
+	around.keys_at_hand = negative(ERR_OVERLOAD);
 	signed_request("GET", EVENT, NO_BODY);
 	check_refused(ERR_LOOKUP);
 }
@@ -388,8 +393,7 @@ Test(passage, an_unknown_key_leads_to_none_if_the_keys_are_new)
 
 Test(passage, a_renewed_key_lets_the_request_through)
 {
-	struct fact none = { .err = OK };
-	struct serverkeys without = { .fact = none };
+	static struct serverkeys without;
 
 	snapshot_init(&without.fact.snap, never_free);
 	around.keys_at_hand = &without.fact;
@@ -567,10 +571,7 @@ Test(passage, a_homeserver_that_cannot_say_who_it_is_closes_the_way)
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct fact none = { .err = rows[i].fact };
-
-		snapshot_init(&none.snap, never_free);
-		around.account_at_hand = &none;
+		around.account_at_hand = negative(rows[i].fact);
 		request("PUT", NAME, BEARER, "{}");
 		check_refused(rows[i].answer);
 		finish();
@@ -579,10 +580,7 @@ Test(passage, a_homeserver_that_cannot_say_who_it_is_closes_the_way)
 
 Test(passage, a_token_the_homeserver_does_not_know_is_its_own_affair)
 {
-	struct fact none = { .err = ERR_NOT_FOUND };
-
-	snapshot_init(&none.snap, never_free);
-	around.account_at_hand = &none;
+	around.account_at_hand = negative(ERR_NOT_FOUND);
 	request("PUT", NAME, BEARER, "{}");
 	check_passes();
 }

@@ -144,14 +144,14 @@ body_of(bool v2, const char *event, const char *state, const char *unsigned_stat
 static enum err
 open_request(struct request *r, const char *const *field)
 {
-	const struct macro room = { "{room}", field[1] };
+	const struct macro in_path = { "{room}", field[1] };
 	char *target, *body;
 	size_t f = 0;
 	enum err err;
 
 	while (strcmp(forms[f].form, field[0]) != 0)
 		cr_assert_lt(++f, sizeof(forms) / sizeof(forms[0]), "%s", field[0]);
-	target = expand(forms[f].target, &room, 1);
+	target = expand(forms[f].target, &in_path, 1);
 	body = body_of(forms[f].v2, field[2], field[3], field[4]);
 	err = request_init(r, "PUT", target, "", body);
 	free(body);
@@ -178,7 +178,8 @@ Test(rule_invite, judges_every_case)
 	judge_cases("invite", verdict);
 }
 
-static const char *const plain[] = { "v2", "!r:" THEM, "$EVENT", "[$PASS]", "" };
+static const char room[] = "!r:" THEM;
+static const char *const plain[] = { "v2", room, "$EVENT", "[$PASS]", "" };
 
 Test(rule_invite, leaves_what_is_to_be_remembered)
 {
