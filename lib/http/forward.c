@@ -77,14 +77,6 @@ sent_anew(const struct h1_field *f) /* fields we write ourselves, or drop */
 	}
 }
 
-static char *
-append(char *p, struct str s)
-{
-	if (s.n > 0)
-		memcpy(p, s.p, s.n);
-	return p + s.n;
-}
-
 /* The request head in one piece: end-to-end fields as received and in their order. */
 static bool
 put_head(struct forward *f)
@@ -98,24 +90,24 @@ put_head(struct forward *f)
 	begin = p = buf_reserve(&f->out, size);
 	if (p == NULL)
 		return false;
-	p = append(p, req->method_text);
+	p = str_put(p, req->method_text);
 	*p++ = ' ';
-	p = append(p, req->target);
-	p = append(p, STR(" HTTP/1.1\r\n"));
+	p = str_put(p, req->target);
+	p = str_put(p, STR(" HTTP/1.1\r\n"));
 	for (size_t i = 0; i < req->n_fields; i++) {
 		const struct h1_field *field = &req->fields[i];
 
 		if (sent_anew(field))
 			continue;
-		p = append(p, field->name);
-		p = append(p, STR(": "));
-		p = append(p, field->value);
-		p = append(p, STR("\r\n"));
+		p = str_put(p, field->name);
+		p = str_put(p, STR(": "));
+		p = str_put(p, field->value);
+		p = str_put(p, STR("\r\n"));
 	}
 	if (req->framing == H1_CHUNKED)
-		p = append(p, STR("Transfer-Encoding: chunked\r\n"));
-	p = append(p, f->how.extra);
-	p = append(p, STR("\r\n"));
+		p = str_put(p, STR("Transfer-Encoding: chunked\r\n"));
+	p = str_put(p, f->how.extra);
+	p = str_put(p, STR("\r\n"));
 	buf_commit(&f->out, (size_t)(p - begin));
 	return true;
 }
