@@ -172,7 +172,7 @@ lab_client_tls(const char *name)
 	SSL_CTX_free(ctx);
 	cr_assert_not_null(ssl);
 	if (name != NULL)
-		SSL_set_tlsext_host_name(ssl, name);
+		SSL_set_tlsext_host_name(ssl, (char *)(uintptr_t)name);
 	SSL_set_connect_state(ssl);
 	return ssl;
 }

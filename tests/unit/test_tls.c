@@ -81,7 +81,7 @@ shake(struct tls_server *t, const char *name, SSL_SESSION *session, const char *
 	SSL_set_bio(k.server, up, down);
 	SSL_set_connect_state(k.client);
 	if (name != NULL)
-		SSL_set_tlsext_host_name(k.client, name);
+		SSL_set_tlsext_host_name(k.client, (char *)(uintptr_t)name);
 	if (session != NULL)
 		SSL_set_session(k.client, session);
 	if (alpn != NULL)
