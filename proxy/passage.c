@@ -18,14 +18,13 @@
 
 #include "lib/base/log.h"
 #include "lib/http/forward.h"
-#include "lib/matrix/canonical.h"
 #include "lib/matrix/keyring.h"
 #include "lib/matrix/reply.h"
 #include "lib/matrix/serverkeys.h"
 #include "proxy/homeserver.h"
 #include "proxy/inbound.h"
+#include "proxy/judge.h"
 #include "proxy/lookups.h"
-#include "proxy/rules/rules.h"
 #include "proxy/series.h"
 
 #define SPARE_MAX 64
@@ -200,19 +199,6 @@ refuse(struct passage *p, enum err why)
 	buf_fini(&body);
 }
 
-/* A rule in mode `log` lets through what it would refuse, and says so. */
-static enum err
-weigh(struct passage *p, enum rule_mode mode, enum err err, unsigned series)
-{
-	if (err == OK || mode == RULE_ENFORCE)
-		return err;
-	metrics_inc(series);
-	if (mode == RULE_LOG)
-		log_info("%016llx would be refused: reason=%s (rule in mode log)", (unsigned long long)p->ex->id,
-		    err_name(err));
-	return OK;
-}
-
 /* --- facts --- */
 
 static void
@@ -348,12 +334,6 @@ have_invites(struct passage *p)
 
 /* --- the body --- */
 
-static uint64_t
-body_limit(const struct passage *p)
-{
-	return p->j.route->api == API_CLIENT ? p->conf->inspect_body_max : p->conf->federation_body_max;
-}
-
 static void
 read_body(struct passage *p)
 {
@@ -391,25 +371,11 @@ have_body(struct passage *p)
 	    (p->ex->req.framing == H1_LENGTH && p->ex->req.length == 0))
 		return true;
 	p->state = BODY;
-	buf_init(&p->body, body_limit(p));
+	buf_init(&p->body, judge_body_max(&p->j, p->conf));
 	exchange_want_body(p->ex, true);
 	if (p->state == BODY) /* else the client left when it was told to continue */
 		read_body(p);
 	return false;
-}
-
-/* Canonical form and shape; a body that is not there stays empty. */
-static enum err
-understand_body(struct passage *p)
-{
-	enum err err;
-
-	if (p->j.body.n == 0)
-		return OK;
-	err = canonical_form(&p->ex->arena, p->j.body, &p->j.content);
-	if (err == OK && json_type(p->j.content) != JSON_OBJECT)
-		err = ERR_JSON_SHAPE;
-	return err;
 }
 
 /* --- forwarding --- */
@@ -518,105 +484,13 @@ on_forwarded(void *arg, enum err err)
 
 /* --- judging --- */
 
-static enum err
-judge_federation(struct passage *p)
-{
-	enum err err = rule_authorization(&p->j);
-
-	if (err != OK)
-		return err;
-	if (p->j.destination_absent)
-		metrics_inc(S_DESTINATION_ABSENT);
-	worker_list(p->w, p->j.service->federation_index, p->j.now_ms / 1000, &p->j.list, &p->j.list_stale);
-	err = rule_membership(&p->j);
-	/* The signature of a request without content covers no body: such a body could say anything. */
-	if (err == OK && (p->ex->req.framing == H1_CHUNKED || p->ex->req.length > 0) &&
-	    (p->ex->req.method == H1_GET || p->ex->req.method == H1_HEAD))
-		err = ERR_HTTP_BODY;
-	return err;
-}
-
-/* After the body: everything that needs it.  Facts may be needed in between. */
-static enum err
-judge_body(struct passage *p)
-{
-	enum rule_mode mode = p->j.service->invite_rule;
-	enum err err = p->body_judged ? OK : understand_body(p);
-
-	if (err != OK || p->body_judged)
-		return err;
-	p->body_judged = true;
-	if (p->j.route->api == API_CLIENT)
-		return OK;
-	err = rule_signature(&p->j);
-	if (err != OK || mode == RULE_OFF)
-		return err;
-	switch (p->j.route->rule) {
-	case RULE_INVITE:
-	case RULE_INVITE_V1:
-	case RULE_EXCHANGE:
-		return weigh(p, mode, rule_invite(&p->j), S_RULE_LOGGED_INVITE);
-	case RULE_TRANSACTION:
-		return weigh(p, mode, rule_transaction_list(&p->j), S_RULE_LOGGED_INVITE);
-	case RULE_UNKNOWN_FEDERATION:
-		return weigh(p, mode, rule_unknown(&p->j), S_RULE_LOGGED_INVITE);
-	default:
-		return OK;
-	}
-}
-
-/* The last word, when every fact is here. */
-static enum err
-judge_facts(struct passage *p)
-{
-	if (p->j.route->rule == RULE_TRANSACTION && p->j.n_invites > 0)
-		return weigh(p, p->j.service->invite_rule, rule_transaction(&p->j), S_RULE_LOGGED_INVITE);
-	if (p->j.account != NULL) {
-		if (p->account != NULL && p->account->err != OK && p->account->err != ERR_NOT_FOUND)
-			return p->account->err == ERR_UPSTREAM_DOWN ? ERR_UPSTREAM_DOWN : ERR_LOOKUP;
-		return weigh(p, p->j.service->displayname_rule, rule_displayname(&p->j), S_RULE_LOGGED_DISPLAYNAME);
-	}
-	return OK;
-}
-
-static bool
-carries_xmatrix(const struct passage *p)
-{
-	const struct h1_field *f = h1_find(&p->ex->req, H1_F_AUTHORIZATION);
-
-	while (f != NULL && !xmatrix_is(f->value))
-		f = h1_next(&p->ex->req, f);
-	return f != NULL;
-}
-
-/* Whether the request must be authenticated as a homeserver's. */
-static bool
-is_authenticated(const struct passage *p)
-{
-	const struct route *r = p->j.route;
-
-	if (r->api != API_FEDERATION)
-		return false;
-	/* Who shows credentials where none are needed is judged by them. */
-	return !((r->open == OPEN_VERSION && p->j.service->version_open) ||
-		   (r->open == OPEN_OPENID && p->j.service->openid_open)) ||
-	    carries_xmatrix(p);
-}
-
-static bool
-guards_displayname(const struct passage *p)
-{
-	return p->j.route->api == API_CLIENT && p->j.route->rule != RULE_NONE &&
-	    p->j.service->displayname_rule != RULE_OFF;
-}
-
 static void
 advance(struct passage *p)
 {
-	bool federation = is_authenticated(p), guarded = guards_displayname(p);
+	bool signed_by_server = judge_authenticates(&p->j);
 	enum err err = OK;
 
-	if (federation) {
+	if (signed_by_server) {
 		if (!have_keys(p))
 			return;
 		if (p->j.keys == NULL)
@@ -624,104 +498,43 @@ advance(struct passage *p)
 		else if (rule_keys_unknown(&p->j))
 			err = ERR_XMATRIX_KEY;
 	}
-	if (err == OK && (federation || (guarded && p->j.route->body == BODY_INSPECT))) {
+	if (err == OK && judge_inspects(&p->j) && !p->body_judged) {
 		if (!have_body(p))
 			return;
-		err = judge_body(p);
+		p->body_judged = true;
+		err = judge_body(&p->j);
 	}
-	if (err == OK && federation && !have_invites(p))
+	if (err == OK && signed_by_server && !have_invites(p))
 		return;
-	if (err == OK && guarded && rule_displayname_applies(&p->j) && !have_account(p))
+	if (err == OK && judge_guards(&p->j) && rule_displayname_applies(&p->j) && !have_account(p))
 		return;
 	if (err == OK)
-		err = judge_facts(p);
+		err = judge_facts(&p->j, p->account != NULL ? p->account->err : OK);
 	if (err == OK)
 		dial(p);
 	else
 		refuse(p, err);
 }
 
-/* --- the head --- */
-
-/* The host of a Host field in lower case, without port and brackets. */
-static struct str
-lower_host(struct str host, char out[256])
-{
-	struct str rest;
-
-	if (host.n > 0 && host.p[0] == '[')
-		str_cut(str_from(host, 1), ']', &host, &rest);
-	else
-		str_cut(host, ':', &host, &rest);
-	if (host.n > 255)
-		return STR_NONE;
-	for (size_t i = 0; i < host.n; i++)
-		out[i] = str_lower(host.p[i]);
-	return str_of(out, host.n);
-}
-
-/* The service by Host, confirmed by what the client asked TLS for. */
 static enum err
-find_service(struct passage *p)
-{
-	char host[256], sni[256];
-	const struct service_conf *s = proxy_conf_service_by_host(p->conf, lower_host(p->ex->req.host, host));
-
-	if (s == NULL)
-		return ERR_MISDIRECTED;
-	if (p->ex->sni.n > 0 ? proxy_conf_service_by_host(p->conf, lower_host(p->ex->sni, sni)) != s
-			     : !s->is_default)
-		return ERR_MISDIRECTED;
-	p->j.service = s;
-	p->j.federation = proxy_conf_federation(p->conf, s);
-	p->service = (size_t)(s - p->conf->services);
-	return OK;
-}
-
-static enum err
-check_listener(const struct passage *p)
-{
-	enum route_api api = p->j.route->api;
-	enum listener_kind kind = p->listener->kind;
-
-	if (api == API_INTERNAL)
-		return ERR_ADMIN_PATH;
-	if (api == API_ADMIN)
-		return !p->j.service->admin_paths ? ERR_ADMIN_PATH : kind & LISTEN_CLIENTS ? OK : ERR_UNRECOGNIZED;
-	if (api == API_CLIENT)
-		return kind & LISTEN_CLIENTS ? OK : ERR_UNRECOGNIZED;
-	return kind & LISTEN_FEDERATION ? OK : ERR_UNRECOGNIZED;
-}
-
-static enum err
-limit_body(struct passage *p)
-{
-	bool inspected = is_authenticated(p) || (guards_displayname(p) && p->j.route->body == BODY_INSPECT);
-	uint64_t max = inspected ? body_limit(p) : p->conf->client_body_max;
-
-	if (p->ex->req.framing == H1_LENGTH && p->ex->req.length > max)
-		return ERR_BODY_SIZE;
-	exchange_limit_body(p->ex, max);
-	return OK;
-}
-
-static enum err
-judge_head(struct passage *p)
+judge(struct passage *p)
 {
 	const struct h1_head *req = &p->ex->req;
-	enum err err = find_service(p);
+	struct judged *j = &p->j;
+	enum err err = judge_head(j, p->conf, p->ex->sni, p->listener->kind, &p->path);
+	uint64_t max;
 
-	if (err == OK)
-		err = route_split(&p->ex->arena, req->target, &p->path);
-	if (err == OK)
-		err = route_find(&p->path, req->method_text, &p->j.route);
-	if (err == OK)
-		err = req->method == H1_CONNECT || req->method == H1_TRACE ? ERR_METHOD : check_listener(p);
-	if (err == OK)
-		err = limit_body(p);
-	if (err == OK && is_authenticated(p))
-		err = judge_federation(p);
-	return err;
+	if (err != OK)
+		return err;
+	p->service = (size_t)(j->service - p->conf->services);
+	max = judge_body_max(j, p->conf);
+	if (req->framing == H1_LENGTH && req->length > max)
+		return ERR_BODY_SIZE;
+	exchange_limit_body(p->ex, max);
+	if (!judge_authenticates(j))
+		return OK;
+	worker_list(p->w, j->service->federation_index, j->now_ms / 1000, &j->list, &j->list_stale);
+	return judge_origin(j);
 }
 
 /* --- events of the exchange --- */
@@ -794,12 +607,12 @@ passage_open(void *listener, struct exchange *ex, enum err bad)
 	fact_wait_init(&p->wait);
 	pool_wait_init(&p->dial);
 	timer_init(&p->timer, on_fact_timer, p);
+	p->j.id = ex->id;
 	p->j.req = &ex->req;
-	p->j.path = &p->path;
 	p->j.arena = &ex->arena;
 	p->j.now_ms = clock_wall_ms();
 	if (bad == OK)
-		bad = judge_head(p);
+		bad = judge(p);
 	if (bad != OK)
 		refuse(p, bad);
 	else

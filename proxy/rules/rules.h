@@ -37,6 +37,7 @@ struct rule_account {
 
 struct judged {
 	/* the request */
+	uint64_t id;              /* for the log */
 	const struct h1_head *req;
 	const struct segments *path;
 	const struct route *route;

@@ -72,7 +72,6 @@ tests_unit_unit_SOURCES += tests/unit/test_x5c.c
 tests_unit_unit_SOURCES += tests/unit/test_xmatrix.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.h
-EXTRA_DIST += tests/unit/cases
 EXTRA_DIST += tests/unit/cases tests/unit/run
 LOG_COMPILER = $(srcdir)/tests/unit/run
 

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/judge.h"
+
+#include "lib/base/log.h"
+#include "lib/matrix/canonical.h"
+#include "proxy/series.h"
+
+/* --- the head --- */
+
+/* The host of a Host field in lower case, without port and brackets. */
+static struct str
+lower_host(struct str host, char out[256])
+{
+	struct str rest;
+
+	if (host.n > 0 && host.p[0] == '[')
+		str_cut(str_from(host, 1), ']', &host, &rest);
+	else
+		str_cut(host, ':', &host, &rest);
+	if (host.n > 255)
+		return STR_NONE;
+	for (size_t i = 0; i < host.n; i++)
+		out[i] = str_lower(host.p[i]);
+	return str_of(out, host.n);
+}
+
+static const struct service_conf *
+service_of(const struct proxy_conf *conf, struct str host)
+{
+	char lower[256];
+
+	return proxy_conf_service_by_host(conf, lower_host(host, lower));
+}
+
+/* The service by Host, confirmed by what the client asked TLS for. */
+static enum err
+find_service(struct judged *j, const struct proxy_conf *conf, struct str sni)
+{
+	const struct service_conf *s = service_of(conf, j->req->host);
+
+	if (s == NULL || (sni.n > 0 ? service_of(conf, sni) != s : !s->is_default))
+		return ERR_MISDIRECTED;
+	j->service = s;
+	j->federation = proxy_conf_federation(conf, s);
+	return OK;
+}
+
+static enum err
+check_listener(const struct judged *j, enum listener_kind kind)
+{
+	bool clients = kind & LISTEN_CLIENTS;
+
+	switch (j->route->api) {
+	case API_INTERNAL:
+		return ERR_ADMIN_PATH;
+	case API_ADMIN:
+		return !j->service->admin_paths ? ERR_ADMIN_PATH : clients ? OK : ERR_UNRECOGNIZED;
+	case API_CLIENT:
+		return clients ? OK : ERR_UNRECOGNIZED;
+	default:
+		return kind & LISTEN_FEDERATION ? OK : ERR_UNRECOGNIZED;
+	}
+}
+
+enum err
+judge_head(struct judged *j, const struct proxy_conf *conf, struct str sni, enum listener_kind kind,
+    struct segments *path)
+{
+	enum h1_method method = j->req->method;
+	enum err err = find_service(j, conf, sni);
+
+	if (err == OK)
+		err = route_split(j->arena, j->req->target, path);
+	if (err != OK)
+		return err;
+	j->path = path;
+	err = route_find(path, j->req->method_text, &j->route);
+	if (err != OK)
+		return err;
+	if (method == H1_CONNECT || method == H1_TRACE)
+		return ERR_METHOD;
+	return check_listener(j, kind);
+}
+
+/* --- which rules apply --- */
+
+static bool
+carries_xmatrix(const struct judged *j)
+{
+	const struct h1_field *f = h1_find(j->req, H1_F_AUTHORIZATION);
+
+	while (f != NULL && !xmatrix_is(f->value))
+		f = h1_next(j->req, f);
+	return f != NULL;
+}
+
+bool
+judge_authenticates(const struct judged *j)
+{
+	const struct route *r = j->route;
+
+	if (r->api != API_FEDERATION)
+		return false;
+	/* Who shows credentials where none are needed is judged by them. */
+	return !((r->open == OPEN_VERSION && j->service->version_open) ||
+		   (r->open == OPEN_OPENID && j->service->openid_open)) ||
+	    carries_xmatrix(j);
+}
+
+bool
+judge_guards(const struct judged *j)
+{
+	return j->route->api == API_CLIENT && j->route->rule != RULE_NONE &&
+	    j->service->displayname_rule != RULE_OFF;
+}
+
+bool
+judge_inspects(const struct judged *j)
+{
+	return judge_authenticates(j) || (judge_guards(j) && j->route->body == BODY_INSPECT);
+}
+
+uint64_t
+judge_body_max(const struct judged *j, const struct proxy_conf *conf)
+{
+	if (!judge_inspects(j))
+		return conf->client_body_max;
+	return j->route->api == API_CLIENT ? conf->inspect_body_max : conf->federation_body_max;
+}
+
+/* --- verdicts --- */
+
+/* A rule in mode `log` lets through what it would refuse, and says so. */
+static enum err
+weigh(const struct judged *j, enum rule_mode mode, enum err err, unsigned series)
+{
+	if (err == OK || mode == RULE_ENFORCE)
+		return err;
+	metrics_inc(series);
+	if (mode == RULE_LOG)
+		log_info("%016llx would be refused: reason=%s (rule in mode log)", (unsigned long long)j->id,
+		    err_name(err));
+	return OK;
+}
+
+enum err
+judge_origin(struct judged *j)
+{
+	enum err err = rule_authorization(j);
+
+	if (err != OK)
+		return err;
+	if (j->destination_absent)
+		metrics_inc(S_DESTINATION_ABSENT);
+	err = rule_membership(j);
+	/* The signature of a request without content covers no body: such a body could say anything. */
+	if (err == OK && (j->req->framing == H1_CHUNKED || j->req->length > 0) &&
+	    (j->req->method == H1_GET || j->req->method == H1_HEAD))
+		err = ERR_HTTP_BODY;
+	return err;
+}
+
+/* Canonical form and shape; a body that is not there stays empty. */
+static enum err
+understand(struct judged *j)
+{
+	enum err err;
+
+	if (j->body.n == 0)
+		return OK;
+	err = canonical_form(j->arena, j->body, &j->content);
+	if (err == OK && json_type(j->content) != JSON_OBJECT)
+		err = ERR_JSON_SHAPE;
+	return err;
+}
+
+static enum err
+judge_invites(struct judged *j)
+{
+	enum err err;
+
+	switch (j->route->rule) {
+	case RULE_INVITE:
+	case RULE_INVITE_V1:
+	case RULE_EXCHANGE:
+		err = rule_invite(j);
+		break;
+	case RULE_TRANSACTION:
+		err = rule_transaction_list(j);
+		break;
+	case RULE_UNKNOWN_FEDERATION:
+		err = rule_unknown(j);
+		break;
+	default:
+		err = OK;
+		break;
+	}
+	return weigh(j, j->service->invite_rule, err, S_RULE_LOGGED_INVITE);
+}
+
+enum err
+judge_body(struct judged *j)
+{
+	enum err err = understand(j);
+
+	if (err != OK || j->route->api == API_CLIENT)
+		return err;
+	err = rule_signature(j);
+	if (err != OK || j->service->invite_rule == RULE_OFF)
+		return err;
+	return judge_invites(j);
+}
+
+enum err
+judge_facts(struct judged *j, enum err account)
+{
+	if (j->route->rule == RULE_TRANSACTION && j->n_invites > 0)
+		return weigh(j, j->service->invite_rule, rule_transaction(j), S_RULE_LOGGED_INVITE);
+	if (j->account == NULL)
+		return OK;
+	if (account != OK && account != ERR_NOT_FOUND)
+		return account == ERR_UPSTREAM_DOWN ? ERR_UPSTREAM_DOWN : ERR_LOOKUP;
+	return weigh(j, j->service->displayname_rule, rule_displayname(j), S_RULE_LOGGED_DISPLAYNAME);
+}
