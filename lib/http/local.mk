@@ -17,5 +17,7 @@ libschleuse_a_SOURCES += lib/http/h1_int.h
 libschleuse_a_SOURCES += lib/http/h1_write.c
 libschleuse_a_SOURCES += lib/http/h1conn.c
 libschleuse_a_SOURCES += lib/http/h1conn.h
+libschleuse_a_SOURCES += lib/http/h1conn_int.h
+libschleuse_a_SOURCES += lib/http/h1conn_ops.c
 libschleuse_a_SOURCES += lib/http/pool.c
 libschleuse_a_SOURCES += lib/http/pool.h

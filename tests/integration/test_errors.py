@@ -136,8 +136,10 @@ def test_refusals_on_client_paths_carry_cors(world: World) -> None:
     assert a.get("Content-Type").startswith("application/json")
 
 
-def test_a_slow_reader_gets_everything(world: World) -> None:
+def test_a_slow_reader_gets_everything(make_world) -> None:
     """Back-pressure: 20 MB pass although the proxy may hold only little of it."""
+    world = make_world()
+    world.start()
     body = b"0123456789abcdef" * (20 << 16)
     world.homeserver.media["big"] = body
     with world.connect() as c:
