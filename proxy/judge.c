@@ -104,14 +104,14 @@ judge_authenticates(const struct judged *j)
 	/* Who shows credentials where none are needed is judged by them. */
 	return !((r->open == OPEN_VERSION && j->service->version_open) ||
 		   (r->open == OPEN_OPENID && j->service->openid_open)) ||
-	    carries_xmatrix(j);
+	       carries_xmatrix(j);
 }
 
 bool
 judge_guards(const struct judged *j)
 {
 	return j->route->api == API_CLIENT && j->route->rule != RULE_NONE &&
-	    j->service->displayname_rule != RULE_OFF;
+	       j->service->displayname_rule != RULE_OFF;
 }
 
 bool
@@ -138,8 +138,8 @@ weigh(const struct judged *j, enum rule_mode mode, enum err err, unsigned series
 		return err;
 	metrics_inc(series);
 	if (mode == RULE_LOG)
-		log_info("%016llx would be refused: reason=%s (rule in mode log)", (unsigned long long)j->id,
-		    err_name(err));
+		log_info("%016llx would be refused: reason=%s (rule in mode log)",
+		    (unsigned long long)j->id, err_name(err));
 	return OK;
 }
 
@@ -153,7 +153,8 @@ judge_origin(struct judged *j)
 	if (j->destination_absent)
 		metrics_inc(S_DESTINATION_ABSENT);
 	err = rule_membership(j);
-	/* The signature of a request without content covers no body: such a body could say anything. */
+	/* The signature of a request without content covers no body: such a body could say
+	 * anything. */
 	if (err == OK && (j->req->framing == H1_CHUNKED || j->req->length > 0) &&
 	    (j->req->method == H1_GET || j->req->method == H1_HEAD))
 		err = ERR_HTTP_BODY;
@@ -220,5 +221,6 @@ judge_facts(struct judged *j, enum err account)
 		return OK;
 	if (account != OK && account != ERR_NOT_FOUND)
 		return account == ERR_UPSTREAM_DOWN ? ERR_UPSTREAM_DOWN : ERR_LOOKUP;
-	return weigh(j, j->service->displayname_rule, rule_displayname(j), S_RULE_LOGGED_DISPLAYNAME);
+	return weigh(
+	    j, j->service->displayname_rule, rule_displayname(j), S_RULE_LOGGED_DISPLAYNAME);
 }

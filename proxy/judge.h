@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * judge - which rules a request is under, and their verdict: the rules in their order, with their modes.
+ * judge - which rules a request is under, and their verdict: the rules in their order, with their
+ * modes.
  *
  * The passage gathers what is needed and asks here.  Nothing here waits or does I/O; a rule in mode
  * `log` is counted and logged here.
@@ -10,8 +11,8 @@
 
 #include "proxy/rules/rules.h"
 
-/* By the head alone: service (Host, confirmed by SNI; n == 0: none named), route, listener.  Fills service,
- * federation, path and route of j. */
+/* By the head alone: service (Host, confirmed by SNI; n == 0: none named), route, listener.  Fills
+ * service, federation, path and route of j. */
 enum err judge_head(struct judged *j, const struct proxy_conf *conf, struct str sni,
     enum listener_kind kind, struct segments *path) MUST_CHECK;
 
@@ -26,7 +27,8 @@ enum err judge_origin(struct judged *j) MUST_CHECK;
 /* What it says: j->body is here, j->keys too if it must be signed. */
 enum err judge_body(struct judged *j) MUST_CHECK;
 
-/* The last word, when every fact is here.  `account`: why the account is not known, if it was asked for. */
+/* The last word, when every fact is here.  `account`: why the account is not known, if it was asked
+ * for. */
 enum err judge_facts(struct judged *j, enum err account) MUST_CHECK;
 
 #endif

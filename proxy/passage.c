@@ -9,8 +9,8 @@
  *   RELAY   forward carries both directions
  *   GONE    over; memory goes at the end of the turn
  *
- * advance() asks what is still needed and enters the state that gets it; when nothing is, the request
- * is forwarded.  Every refusal goes through refuse(), every end through leave().
+ * advance() asks what is still needed and enters the state that gets it; when nothing is, the
+ * request is forwarded.  Every refusal goes through refuse(), every end through leave().
  */
 #include "proxy/passage.h"
 
@@ -36,19 +36,19 @@ static const char *const state_names[] = { "judge", "facts", "body", "dial", "re
 struct passage {
 	struct passage *spare;
 	struct worker *w;
-	struct proxy_conf *conf;      /* one reference: a reload does not change a request under way */
-	struct pools *pools;          /* likewise, and of the same configuration */
+	struct proxy_conf *conf; /* one reference: a reload does not change a request under way */
+	struct pools *pools;     /* likewise, and of the same configuration */
 	struct worker_listener *listener;
 	struct exchange *ex;
 	enum state state;
 	enum err why;
 	int status;
-	clock_ms forwarded;           /* when the request went to the homeserver */
+	clock_ms forwarded; /* when the request went to the homeserver */
 	size_t service;
 	struct judged j;
 	struct fact_wait wait;
 	struct invite_question *question;
-	const struct fact *keys;      /* one reference each, or NULL */
+	const struct fact *keys; /* one reference each, or NULL */
 	const struct fact *account;
 	struct rule_account rule_account;
 	bool *known;
@@ -61,7 +61,7 @@ struct passage {
 	struct pool_wait dial;
 	struct forward forward;
 	struct grave grave;
-	struct segments path;         /* last: not zeroed */
+	struct segments path; /* last: not zeroed */
 };
 
 static void advance(struct passage *p);
@@ -115,11 +115,13 @@ report(struct passage *p)
 	metrics_inc(S_ENDED + p->why);
 	metrics_add(S_REQUEST_BYTES, (int64_t)ex->bytes_in);
 	metrics_add(S_RESPONSE_BYTES, (int64_t)ex->bytes_out);
-	log_info("%016llx %s status=%d reason=%s route=%s ms=%llu upstream_ms=%llu in=%llu out=%llu state=%s",
+	log_info("%016llx %s status=%d reason=%s route=%s ms=%llu upstream_ms=%llu in=%llu "
+		 "out=%llu state=%s",
 	    (unsigned long long)ex->id, series_api(api), p->status, err_name(p->why),
 	    p->j.route != NULL ? p->j.route->path : "-", (unsigned long long)(now - ex->began),
 	    (unsigned long long)(p->forwarded != 0 ? now - p->forwarded : 0),
-	    (unsigned long long)ex->bytes_in, (unsigned long long)ex->bytes_out, state_names[p->state]);
+	    (unsigned long long)ex->bytes_in, (unsigned long long)ex->bytes_out,
+	    state_names[p->state]);
 }
 
 /* The only way out; the exchange itself is ended by the caller, or was by its peer. */
@@ -154,8 +156,10 @@ leave(struct passage *p, enum err why)
 static bool
 is_client_path(struct str target)
 {
-	return str_has_prefix(target, STR("/_matrix/client/")) || str_has_prefix(target, STR("/_matrix/media/")) ||
-	    str_has_prefix(target, STR("/_synapse/")) || str_has_prefix(target, STR("/.well-known/"));
+	return str_has_prefix(target, STR("/_matrix/client/")) ||
+	       str_has_prefix(target, STR("/_matrix/media/")) ||
+	       str_has_prefix(target, STR("/_synapse/")) ||
+	       str_has_prefix(target, STR("/.well-known/"));
 }
 
 static bool
@@ -164,7 +168,8 @@ put_refusal_fields(struct passage *p, struct buf *out, enum err why)
 	unsigned wait = reply_retry_after(why);
 	const struct route *r = p->j.route;
 
-	/* Without CORS a browser client sees only a network error (Matrix client-server API, "Web Browser Clients"). */
+	/* Without CORS a browser client sees only a network error (Matrix client-server API, "Web
+	 * Browser Clients"). */
 	if (is_client_path(p->ex->req.target) && !buf_put(out, STR(CORS)))
 		return false;
 	if (why == ERR_METHOD && r != NULL && !buf_printf(out, "Allow: %s\r\n", r->methods))
@@ -239,8 +244,10 @@ take_account(struct passage *p, const struct fact *f)
 
 	p->account = snapshot_hold((struct snapshot *)(uintptr_t)&f->snap);
 	if (f->err == OK)
-		p->rule_account = (struct rule_account){ .known = true, .is_admin = a->is_admin,
-			.user = str_z(a->user_id), .has_displayname = a->has_displayname,
+		p->rule_account = (struct rule_account){ .known = true,
+			.is_admin = a->is_admin,
+			.user = str_z(a->user_id),
+			.has_displayname = a->has_displayname,
 			.displayname = str_z(a->displayname) };
 	p->j.account = &p->rule_account;
 }
@@ -280,7 +287,8 @@ have_keys(struct passage *p)
 	if (p->keys != NULL && (p->j.keys == NULL || p->keys_renewed || !rule_keys_unknown(&p->j)))
 		return true;
 	if (p->keys != NULL) {
-		/* The origin may have a new key: ask again, but not for every stranger's invention. */
+		/* The origin may have a new key: ask again, but not for every stranger's invention.
+		 */
 		p->keys_renewed = true;
 		in.younger_than = keyring_younger_than(loop_now(p->w->loop));
 		if (p->keys->looked_up >= in.younger_than)
@@ -295,7 +303,8 @@ static bool
 have_account(struct passage *p)
 {
 	struct str token = rule_token(&p->j);
-	struct account_input in = { .server_name = str_z(p->j.service->server_name), .token = token };
+	struct account_input in = { .server_name = str_z(p->j.service->server_name),
+		.token = token };
 	struct account_key key;
 	const struct fact *f;
 
@@ -319,11 +328,13 @@ have_account(struct passage *p)
 static bool
 have_invites(struct passage *p)
 {
-	if (p->j.route->rule != RULE_TRANSACTION || p->j.n_invites == 0 || p->j.invites_known != NULL)
+	if (p->j.route->rule != RULE_TRANSACTION || p->j.n_invites == 0 ||
+	    p->j.invites_known != NULL)
 		return true;
 	p->known = arena_alloc(&p->ex->arena, p->j.n_invites * sizeof(*p->known));
 	if (p->known != NULL)
-		p->question = lookups_ask_invites(p->w, p->j.service, p->j.invites, p->j.n_invites, on_invites, p);
+		p->question = lookups_ask_invites(
+		    p->w, p->j.service, p->j.invites, p->j.n_invites, on_invites, p);
 	if (p->question == NULL) {
 		refuse(p, ERR_MEMORY);
 		return false;
@@ -344,7 +355,8 @@ read_body(struct passage *p)
 		switch (exchange_peek(p->ex, &data, &why)) {
 		case EXCHANGE_DATA:
 			if (!buf_put(&p->body, data)) {
-				refuse(p, buf_len(&p->body) + data.n > p->body.max ? ERR_BODY_SIZE : ERR_MEMORY);
+				refuse(p, buf_len(&p->body) + data.n > p->body.max ? ERR_BODY_SIZE
+										   : ERR_MEMORY);
 				return;
 			}
 			exchange_consume(p->ex, data.n);
@@ -387,16 +399,18 @@ extra_fields(struct passage *p)
 	struct str out = STR_NONE;
 
 	buf_init(&b, 4096);
-	if (buf_printf(&b, "X-Forwarded-For: %s\r\nX-Forwarded-Proto: %s\r\nX-Forwarded-Host: " STR_FMT
-		"\r\nX-Request-ID: %016llx\r\n", p->ex->peer, p->ex->tls ? "https" : "http",
-		STR_ARG(p->ex->req.host), (unsigned long long)p->ex->id))
+	if (buf_printf(&b,
+		"X-Forwarded-For: %s\r\nX-Forwarded-Proto: %s\r\nX-Forwarded-Host: " STR_FMT
+		"\r\nX-Request-ID: %016llx\r\n",
+		p->ex->peer, p->ex->tls ? "https" : "http", STR_ARG(p->ex->req.host),
+		(unsigned long long)p->ex->id))
 		out = arena_dup(&p->ex->arena, buf_str(&b));
 	buf_fini(&b);
 	return out;
 }
 
-/* An invite the homeserver has accepted will come a second time, as an event in a transaction.  Before the sender
- * learns of it, so that the event cannot be faster. */
+/* An invite the homeserver has accepted will come a second time, as an event in a transaction.
+ * Before the sender learns of it, so that the event cannot be faster. */
 static void
 on_head(void *arg, int status)
 {
@@ -405,7 +419,8 @@ on_head(void *arg, int status)
 
 	if (invite && status / 100 == 2 && p->j.n_invites == 1 &&
 	    !lookups_note_invite(p->w, p->j.service, &p->j.invites[0]))
-		log_error("%016llx out of memory: an accepted invite is not remembered; its event will be refused",
+		log_error("%016llx out of memory: an accepted invite is not remembered; its event "
+			  "will be refused",
 		    (unsigned long long)p->ex->id);
 }
 
@@ -419,7 +434,8 @@ relay(struct passage *p, struct upstream *up)
 		.body = p->j.body,
 		.head_max = c->head_max,
 		.fields_max = c->fields_max,
-		.first_byte_timeout = p->j.route->slow ? c->upstream_slow_timeout : c->upstream_timeout,
+		.first_byte_timeout =
+		    p->j.route->slow ? c->upstream_slow_timeout : c->upstream_timeout,
 		.idle_timeout = c->upstream_timeout,
 		.on_head = on_head,
 	};

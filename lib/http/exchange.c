@@ -52,10 +52,15 @@ add_lines(struct h1_head *h, struct str fields)
 }
 
 void
-exchange_answer(struct exchange *ex, int status, const char *content_type, struct str fields, struct str body)
+exchange_answer(
+    struct exchange *ex, int status, const char *content_type, struct str fields, struct str body)
 {
-	struct h1_head h = { .status = status, .reason = str_z(h1_reason(status)), .minor = 1,
-		.framing = H1_LENGTH, .length = body.n, .keep_alive = true };
+	struct h1_head h = { .status = status,
+		.reason = str_z(h1_reason(status)),
+		.minor = 1,
+		.framing = H1_LENGTH,
+		.length = body.n,
+		.keep_alive = true };
 	char length[24];
 	size_t n;
 

@@ -2,11 +2,11 @@
 /*
  * exchange - one request with its response, bodies as streams in both directions.
  *
- * The connection (h1conn; HTTP/2 later) makes an exchange when a request head is complete and hands it
- * to its server's handler.  The handler sets events and arg, pulls the request body when it wants it
- * (nothing is read ahead of that beyond one buffer: that is the back-pressure), and pushes the
- * response.  It ends with exactly one of: exchange_end() by the handler, exchange_abort() by the
- * handler, or the `gone` event from the connection; after that the exchange is no more.
+ * The connection (h1conn; HTTP/2 later) makes an exchange when a request head is complete and hands
+ * it to its server's handler.  The handler sets events and arg, pulls the request body when it
+ * wants it (nothing is read ahead of that beyond one buffer: that is the back-pressure), and pushes
+ * the response.  It ends with exactly one of: exchange_end() by the handler, exchange_abort() by
+ * the handler, or the `gone` event from the connection; after that the exchange is no more.
  *
  * Body bytes are those of the peer, byte for byte.  The arena dies with the exchange.
  */
@@ -23,9 +23,10 @@ enum exchange_body { EXCHANGE_DATA, EXCHANGE_AGAIN, EXCHANGE_END, EXCHANGE_BAD }
 struct exchange;
 
 struct exchange_events {
-	void (*body)(void *arg);                /* the request body goes on (data, end or error) */
-	void (*room)(void *arg);                /* the response can take more */
-	void (*gone)(void *arg, enum err why);  /* the peer is gone; the exchange ends with this call */
+	void (*body)(void *arg); /* the request body goes on (data, end or error) */
+	void (*room)(void *arg); /* the response can take more */
+	void (*gone)(
+	    void *arg, enum err why); /* the peer is gone; the exchange ends with this call */
 };
 
 struct exchange_ops {
@@ -44,14 +45,14 @@ struct exchange_ops {
 struct exchange {
 	struct arena arena;
 	struct h1_head req;
-	uint64_t id;           /* random; in logs and as X-Request-ID */
+	uint64_t id; /* random; in logs and as X-Request-ID */
 	clock_ms began;
-	const char *peer;      /* the client's IP address as text; never logged */
+	const char *peer; /* the client's IP address as text; never logged */
 	bool tls;
-	struct str sni;        /* the host name the client asked TLS for; n == 0: none */
+	struct str sni; /* the host name the client asked TLS for; n == 0: none */
 	bool head_sent;
-	uint64_t bytes_in;     /* request body */
-	uint64_t bytes_out;    /* response body */
+	uint64_t bytes_in;  /* request body */
+	uint64_t bytes_out; /* response body */
 	const struct exchange_ops *ops;
 	const struct exchange_events *events;
 	void *arg;
@@ -59,8 +60,8 @@ struct exchange {
 
 /* --- the request body --- */
 
-/* The next decoded bytes without copying: valid until the next call on this exchange.  AGAIN: the body event follows
- * (if wanted).  BAD: *why tells, the rest is lost. */
+/* The next decoded bytes without copying: valid until the next call on this exchange.  AGAIN: the
+ * body event follows (if wanted).  BAD: *why tells, the rest is lost. */
 static inline enum exchange_body
 exchange_peek(struct exchange *ex, struct str *data, enum err *why)
 {
@@ -80,7 +81,8 @@ exchange_want_body(struct exchange *ex, bool want)
 	ex->ops->want_body(ex, want);
 }
 
-/* Lowers the ceiling of the body: beyond it, peek says BAD with ERR_BODY_SIZE.  Before any of it was read. */
+/* Lowers the ceiling of the body: beyond it, peek says BAD with ERR_BODY_SIZE.  Before any of it
+ * was read. */
 static inline void
 exchange_limit_body(struct exchange *ex, uint64_t max)
 {
@@ -89,8 +91,8 @@ exchange_limit_body(struct exchange *ex, uint64_t max)
 
 /* --- the response --- */
 
-/* Writes a head (buffered).  Interim ones (1xx) may precede.  Hop-by-hop fields are left out, the framing is chosen to fit
- * the client.  false: out of memory. */
+/* Writes a head (buffered).  Interim ones (1xx) may precede.  Hop-by-hop fields are left out, the
+ * framing is chosen to fit the client.  false: out of memory. */
 static inline bool
 exchange_head(struct exchange *ex, const struct h1_head *resp)
 {
@@ -128,13 +130,13 @@ exchange_abort(struct exchange *ex) /* cuts the connection */
 	ex->ops->abort(ex);
 }
 
-/* A number that nobody can guess and no other exchange has: a keyed hash of a count, which unlike drawing one costs no
- * system call. */
+/* A number that nobody can guess and no other exchange has: a keyed hash of a count, which unlike
+ * drawing one costs no system call. */
 uint64_t exchange_new_id(void);
 
-/* A whole small response: head, body, end.  `fields`: complete lines ("Name: value\r\n" each) besides Content-Type,
- * Content-Length and Date. */
-void exchange_answer(struct exchange *ex, int status, const char *content_type, struct str fields,
-    struct str body);
+/* A whole small response: head, body, end.  `fields`: complete lines ("Name: value\r\n" each)
+ * besides Content-Type, Content-Length and Date. */
+void exchange_answer(
+    struct exchange *ex, int status, const char *content_type, struct str fields, struct str body);
 
 #endif

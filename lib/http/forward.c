@@ -5,8 +5,8 @@
  *   upload    exchange body (or the whole body) -> out -> upstream
  *   download  upstream -> up->in -> h1_body -> exchange
  *
- * Each pump runs until its source is empty or its sink is full, and is started again by the event of
- * whichever it waits for.
+ * Each pump runs until its source is empty or its sink is full, and is started again by the event
+ * of whichever it waits for.
  */
 #include "lib/http/forward.h"
 
@@ -22,8 +22,9 @@ static void
 finish(struct forward *f, enum err err)
 {
 	struct upstream *up = f->up;
-	bool reusable = err == OK && f->request_done && !f->upload_failed && buf_len(&f->out) == 0 &&
-	    f->resp.keep_alive && !f->up_eof && f->resp.framing != H1_UNTIL_CLOSE;
+	bool reusable = err == OK && f->request_done && !f->upload_failed &&
+			buf_len(&f->out) == 0 && f->resp.keep_alive && !f->up_eof &&
+			f->resp.framing != H1_UNTIL_CLOSE;
 
 	f->up = NULL;
 	f->ex = NULL;
@@ -48,7 +49,9 @@ on_timer(void *arg)
 {
 	struct forward *f = arg;
 
-	finish(f, f->no_memory ? ERR_MEMORY : f->response_head ? ERR_UPSTREAM_BROKE : ERR_UPSTREAM_SLOW);
+	finish(f, f->no_memory       ? ERR_MEMORY
+		  : f->response_head ? ERR_UPSTREAM_BROKE
+				     : ERR_UPSTREAM_SLOW);
 }
 
 static void
@@ -57,7 +60,8 @@ arm(struct forward *f)
 	if (f->full) /* the client is slow, and its connection's clock runs */
 		timer_clear(&f->timer);
 	else
-		timer_set(f->loop, &f->timer, f->response_head ? f->how.idle_timeout : f->how.first_byte_timeout);
+		timer_set(f->loop, &f->timer,
+		    f->response_head ? f->how.idle_timeout : f->how.first_byte_timeout);
 }
 
 /* --- upload --- */
@@ -118,7 +122,8 @@ put_chunk(struct forward *f, struct str data)
 	char head[20];
 	size_t n = h1_chunk_head(head, data.n);
 
-	return buf_put(&f->out, str_of(head, n)) && buf_put(&f->out, data) && buf_put(&f->out, STR("\r\n"));
+	return buf_put(&f->out, str_of(head, n)) && buf_put(&f->out, data) &&
+	       buf_put(&f->out, STR("\r\n"));
 }
 
 /* false: the upstream does not take any more (now, or for ever). */
@@ -126,7 +131,8 @@ static bool
 push_out(struct forward *f)
 {
 	while (buf_len(&f->out) > 0) {
-		ssize_t n = f->upload_failed ? STREAM_FAILED : stream_write(f->up->stream, buf_str(&f->out));
+		ssize_t n = f->upload_failed ? STREAM_FAILED
+					     : stream_write(f->up->stream, buf_str(&f->out));
 
 		if (n < 0) {
 			/* It may have answered before it closed: the download tells. */
@@ -156,7 +162,8 @@ put_whole_body(struct forward *f)
 	bool chunked = f->ex->req.framing == H1_CHUNKED;
 
 	while (f->body_left.n > 0) {
-		struct str piece = str_of(f->body_left.p, f->body_left.n < OUT_HIGH ? f->body_left.n : OUT_HIGH);
+		struct str piece =
+		    str_of(f->body_left.p, f->body_left.n < OUT_HIGH ? f->body_left.n : OUT_HIGH);
 
 		if (!(chunked ? put_chunk(f, piece) : buf_put(&f->out, piece)))
 			return false;
@@ -237,7 +244,8 @@ upload(struct forward *f)
 static enum err
 begin_response(struct forward *f, size_t len)
 {
-	const struct h1_limits lim = { .head_max = f->how.head_max, .target_max = f->how.head_max,
+	const struct h1_limits lim = { .head_max = f->how.head_max,
+		.target_max = f->how.head_max,
 		.fields_max = f->how.fields_max };
 	struct str head = arena_dup(&f->ex->arena, str_of(buf_str(&f->up->in).p, len));
 	enum err err;
@@ -302,7 +310,8 @@ response_body(struct forward *f)
 
 			f->body = before;
 			if (taken > 0 &&
-			    h1_body_decode(&f->body, str_of(buf_str(&f->up->in).p, upto), &used, &data) != OK)
+			    h1_body_decode(
+				&f->body, str_of(buf_str(&f->up->in).p, upto), &used, &data) != OK)
 				return ERR_UPSTREAM_BROKE;
 			buf_consume(&f->up->in, taken > 0 ? used : 0);
 			f->full = true;
@@ -434,7 +443,8 @@ void
 forward_start(struct forward *f, struct loop *loop, struct exchange *ex, struct upstream *up,
     const struct forward_request *how, void (*fn)(void *arg, enum err err), void *arg)
 {
-	*f = (struct forward){ .ex = ex, .up = up, .how = *how, .loop = loop, .fn = fn, .arg = arg };
+	*f =
+	    (struct forward){ .ex = ex, .up = up, .how = *how, .loop = loop, .fn = fn, .arg = arg };
 	timer_init(&f->timer, on_timer, f);
 	buf_init(&f->out, 4 * OUT_HIGH);
 	upstream_own(up, on_upstream, f);
@@ -452,7 +462,8 @@ forward_start(struct forward *f, struct loop *loop, struct exchange *ex, struct 
 		want(f);
 		return;
 	}
-	stream_want(up->stream, STREAM_READ | STREAM_WRITE); /* the body follows at the end of this turn */
+	stream_want(
+	    up->stream, STREAM_READ | STREAM_WRITE); /* the body follows at the end of this turn */
 }
 
 void
@@ -488,6 +499,7 @@ forward_may_retry(const struct forward *f, const struct exchange *ex)
 {
 	enum h1_method m = ex->req.method;
 
-	return !f->got_byte && !ex->head_sent && (ex->req.framing == H1_NO_BODY || f->how.whole_body) &&
-	    (m == H1_GET || m == H1_HEAD || m == H1_OPTIONS || m == H1_PUT || m == H1_DELETE);
+	return !f->got_byte && !ex->head_sent &&
+	       (ex->req.framing == H1_NO_BODY || f->how.whole_body) &&
+	       (m == H1_GET || m == H1_HEAD || m == H1_OPTIONS || m == H1_PUT || m == H1_DELETE);
 }

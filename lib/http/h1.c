@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * h1 - heads of HTTP/1.1 messages: where they end, their first line, the request target, and how long
- * the body is.
+ * h1 - heads of HTTP/1.1 messages: where they end, their first line, the request target, and how
+ * long the body is.
  */
 #include "lib/http/h1_int.h"
 
 #define METHOD_MAX 32
 
-/* A bare LF ends the head too: what precedes it can only be refused, so nothing is gained by waiting. */
+/* A bare LF ends the head too: what precedes it can only be refused, so nothing is gained by
+ * waiting. */
 size_t
 h1_head_end(struct str in, size_t *scanned)
 {
@@ -137,7 +138,8 @@ host_length(struct str s)
 	size_t n = 0;
 
 	if (s.n > 0 && s.p[0] == '[') {
-		for (n = 1; n < s.n && (str_hex(s.p[n]) >= 0 || s.p[n] == ':' || s.p[n] == '.'); n++)
+		for (n = 1; n < s.n && (str_hex(s.p[n]) >= 0 || s.p[n] == ':' || s.p[n] == '.');
+		     n++)
 			;
 		return n > 1 && n < s.n && s.p[n] == ']' ? n + 1 : 0;
 	}
@@ -165,7 +167,8 @@ scheme_length(struct str target)
 	static const struct str schemes[] = { { "https://", 8 }, { "http://", 7 } };
 
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
-		if (target.n >= schemes[i].n && str_eq_ci(str_of(target.p, schemes[i].n), schemes[i]))
+		if (target.n >= schemes[i].n &&
+		    str_eq_ci(str_of(target.p, schemes[i].n), schemes[i]))
 			return schemes[i].n;
 	return 0;
 }

@@ -3,9 +3,9 @@
  * h1 - HTTP/1.1 messages (RFC 9112): a strict parser and the writer's helpers.  No I/O.
  *
  * The parser refuses whatever two servers could read differently.  A head is parsed when it is
- * complete: h1_head_end() finds its end incrementally, the caller copies the bytes to the exchange's
- * arena, h1_parse_request()/h1_parse_response() then fill slices into that copy.  Bodies are decoded
- * by a small state machine that says which bytes of the input are body.
+ * complete: h1_head_end() finds its end incrementally, the caller copies the bytes to the
+ * exchange's arena, h1_parse_request()/h1_parse_response() then fill slices into that copy.  Bodies
+ * are decoded by a small state machine that says which bytes of the input are body.
  */
 #ifndef SCHLEUSE_HTTP_H1_H
 #define SCHLEUSE_HTTP_H1_H
@@ -15,18 +15,51 @@
 #include "lib/base/str.h"
 
 enum h1_method {
-	H1_OTHER, H1_GET, H1_HEAD, H1_POST, H1_PUT, H1_DELETE, H1_OPTIONS, H1_PATCH, H1_CONNECT, H1_TRACE
+	H1_OTHER,
+	H1_GET,
+	H1_HEAD,
+	H1_POST,
+	H1_PUT,
+	H1_DELETE,
+	H1_OPTIONS,
+	H1_PATCH,
+	H1_CONNECT,
+	H1_TRACE
 };
 
 /* Fields the code asks for by name get a number when parsed, so nobody compares names twice. */
 enum h1_field_id {
-	H1_F_OTHER, H1_F_HOST, H1_F_CONTENT_LENGTH, H1_F_TRANSFER_ENCODING, H1_F_CONNECTION, H1_F_KEEP_ALIVE,
-	H1_F_TE, H1_F_TRAILER, H1_F_UPGRADE, H1_F_EXPECT, H1_F_PROXY_AUTHORIZATION, H1_F_PROXY_AUTHENTICATE,
-	H1_F_PROXY_CONNECTION, H1_F_FORWARDED, H1_F_X_FORWARDED, /* any name beginning with X-Forwarded- */
-	H1_F_X_REAL_IP, H1_F_METHOD_OVERRIDE, /* X-HTTP-Method-Override, X-HTTP-Method, X-Method-Override */
-	H1_F_AUTHORIZATION, H1_F_CONTENT_TYPE, H1_F_DATE, H1_F_SERVER, H1_F_RETRY_AFTER, H1_F_USER_AGENT,
+	H1_F_OTHER,
+	H1_F_HOST,
+	H1_F_CONTENT_LENGTH,
+	H1_F_TRANSFER_ENCODING,
+	H1_F_CONNECTION,
+	H1_F_KEEP_ALIVE,
+	H1_F_TE,
+	H1_F_TRAILER,
+	H1_F_UPGRADE,
+	H1_F_EXPECT,
+	H1_F_PROXY_AUTHORIZATION,
+	H1_F_PROXY_AUTHENTICATE,
+	H1_F_PROXY_CONNECTION,
+	H1_F_FORWARDED,
+	H1_F_X_FORWARDED, /* any name beginning with X-Forwarded- */
+	H1_F_X_REAL_IP,
+	H1_F_METHOD_OVERRIDE, /* X-HTTP-Method-Override, X-HTTP-Method, X-Method-Override */
+	H1_F_AUTHORIZATION,
+	H1_F_CONTENT_TYPE,
+	H1_F_DATE,
+	H1_F_SERVER,
+	H1_F_RETRY_AFTER,
+	H1_F_USER_AGENT,
 	H1_F_ACCESS_CONTROL, /* any name beginning with Access-Control- */
-	H1_F_X_REQUEST_ID, H1_F_ACCEPT, H1_F_ACCEPT_ENCODING, H1_F_COOKIE, H1_F_ORIGIN, H1_F_REFERER, H1_F_ETAG,
+	H1_F_X_REQUEST_ID,
+	H1_F_ACCEPT,
+	H1_F_ACCEPT_ENCODING,
+	H1_F_COOKIE,
+	H1_F_ORIGIN,
+	H1_F_REFERER,
+	H1_F_ETAG,
 	H1_F_CACHE_CONTROL
 };
 
@@ -34,7 +67,8 @@ struct h1_field {
 	struct str name;  /* as received */
 	struct str value; /* without blanks at both ends */
 	enum h1_field_id id;
-	bool hop;         /* hop-by-hop: of that kind, or named in Connection; not forwarded, invisible to rules */
+	bool hop; /* hop-by-hop: of that kind, or named in Connection; not forwarded, invisible to
+		     rules */
 };
 
 enum h1_framing { H1_NO_BODY, H1_LENGTH, H1_CHUNKED, H1_UNTIL_CLOSE };
@@ -43,20 +77,21 @@ struct h1_head {
 	/* request */
 	enum h1_method method;
 	struct str method_text;
-	struct str target;     /* origin-form (path and query) as received, or "*"; for absolute-form the part behind the authority, "/" if empty */
-	struct str authority;  /* of an absolute-form target or of CONNECT; n == 0 otherwise */
-	struct str host;       /* value of Host */
+	struct str target;    /* origin-form (path and query) as received, or "*"; for absolute-form
+				 the part behind the authority, "/" if empty */
+	struct str authority; /* of an absolute-form target or of CONNECT; n == 0 otherwise */
+	struct str host;      /* value of Host */
 	bool expect_continue;
 	/* response */
 	int status;
 	struct str reason;
 	/* both */
-	int minor;             /* HTTP/1.minor: 0 or 1 */
+	int minor; /* HTTP/1.minor: 0 or 1 */
 	struct h1_field *fields;
 	size_t n_fields;
 	enum h1_framing framing;
-	uint64_t length;       /* of H1_LENGTH */
-	bool keep_alive;       /* as far as the message's own version and Connection say */
+	uint64_t length; /* of H1_LENGTH */
+	bool keep_alive; /* as far as the message's own version and Connection say */
 };
 
 #define H1_FIELDS_CEILING 256
@@ -67,23 +102,27 @@ struct h1_limits {
 	size_t fields_max; /* fields; more than H1_FIELDS_CEILING are never taken */
 };
 
-/* Looks for the blank line that ends a head.  *scanned: where the last call stopped, 0 at first.  Returns the length of
- * the head including the blank line, or 0: need more.  Leading empty lines (CRLF) before a request line are part of the head
- * as long as there is at most one. */
+/* Looks for the blank line that ends a head.  *scanned: where the last call stopped, 0 at first.
+ * Returns the length of the head including the blank line, or 0: need more.  Leading empty lines
+ * (CRLF) before a request line are part of the head as long as there is at most one. */
 size_t h1_head_end(struct str in, size_t *scanned);
 
 /* `head` is what h1_head_end() delimited; out->fields come from the arena.  ERR_HTTP_*; ERR_MEMORY.
- * Requests: bare CR/LF, NUL, obs-fold, blank before colon, bad token characters, duplicate or malformed Content-Length,
- * Content-Length with Transfer-Encoding, Transfer-Encoding other than exactly "chunked" (or in HTTP/1.0), missing or
- * repeated Host, absolute-form whose authority is not Host, fragments, non-visible characters in the target, versions. */
-enum err h1_parse_request(struct arena *a, struct str head, const struct h1_limits *lim, struct h1_head *out) MUST_CHECK;
+ * Requests: bare CR/LF, NUL, obs-fold, blank before colon, bad token characters, duplicate or
+ * malformed Content-Length, Content-Length with Transfer-Encoding, Transfer-Encoding other than
+ * exactly "chunked" (or in HTTP/1.0), missing or repeated Host, absolute-form whose authority is
+ * not Host, fragments, non-visible characters in the target, versions. */
+enum err h1_parse_request(
+    struct arena *a, struct str head, const struct h1_limits *lim, struct h1_head *out) MUST_CHECK;
 
-/* `to`: the method of the request this answers (HEAD and CONNECT change the framing).  Errors are ERR_UPSTREAM_BAD. */
-enum err h1_parse_response(struct arena *a, struct str head, const struct h1_limits *lim, enum h1_method to,
-    struct h1_head *out) MUST_CHECK;
+/* `to`: the method of the request this answers (HEAD and CONNECT change the framing).  Errors are
+ * ERR_UPSTREAM_BAD. */
+enum err h1_parse_response(struct arena *a, struct str head, const struct h1_limits *lim,
+    enum h1_method to, struct h1_head *out) MUST_CHECK;
 
-/* Cheap checks while a head is still incomplete: ERR_HTTP_LINE for bytes that can never begin a request (binary, TLS, "PRI"),
- * ERR_HTTP_TARGET_SIZE / ERR_HTTP_HEAD_SIZE when a limit is already passed, else OK. */
+/* Cheap checks while a head is still incomplete: ERR_HTTP_LINE for bytes that can never begin a
+ * request (binary, TLS, "PRI"), ERR_HTTP_TARGET_SIZE / ERR_HTTP_HEAD_SIZE when a limit is already
+ * passed, else OK. */
 enum err h1_head_early(struct str in, const struct h1_limits *lim) MUST_CHECK;
 
 /* First end-to-end field with this id (hop == false), or NULL; h1_next() continues. */
@@ -95,19 +134,21 @@ const struct h1_field *h1_next(const struct h1_head *h, const struct h1_field *f
 struct h1_body {
 	enum h1_framing framing;
 	int state;
-	uint64_t left;       /* bytes left of the body or of the chunk */
-	uint64_t total;      /* body bytes delivered so far */
-	uint64_t max;        /* ERR_BODY_SIZE beyond; UINT64_MAX: none */
-	size_t meta;         /* bytes of chunk extensions, later of trailers, seen; bounded */
-	size_t line;         /* bytes of the size, the extension or the trailer name being read */
-	char name[24];       /* beginning of the trailer name being read */
+	uint64_t left;  /* bytes left of the body or of the chunk */
+	uint64_t total; /* body bytes delivered so far */
+	uint64_t max;   /* ERR_BODY_SIZE beyond; UINT64_MAX: none */
+	size_t meta;    /* bytes of chunk extensions, later of trailers, seen; bounded */
+	size_t line;    /* bytes of the size, the extension or the trailer name being read */
+	char name[24];  /* beginning of the trailer name being read */
 };
 
 void h1_body_init(struct h1_body *b, const struct h1_head *h, uint64_t max);
 
-/* Decodes a prefix of `in`: consumes *used bytes of which `data` (a slice of in, possibly empty) is body.  Call again with the
- * rest while *used > 0.  Trailer fields are checked and dropped.  OK, ERR_HTTP_CHUNK, ERR_BODY_SIZE. */
-enum err h1_body_decode(struct h1_body *b, struct str in, size_t *used, struct str *data) MUST_CHECK;
+/* Decodes a prefix of `in`: consumes *used bytes of which `data` (a slice of in, possibly empty) is
+ * body.  Call again with the rest while *used > 0.  Trailer fields are checked and dropped.  OK,
+ * ERR_HTTP_CHUNK, ERR_BODY_SIZE. */
+enum err h1_body_decode(
+    struct h1_body *b, struct str in, size_t *used, struct str *data) MUST_CHECK;
 bool h1_body_done(const struct h1_body *b);
 /* The stream ended: true if that is a proper end (H1_UNTIL_CLOSE, or done before). */
 bool h1_body_eof(struct h1_body *b);

@@ -13,14 +13,14 @@
 #define TRAILERS_MAX 8192   /* bytes, all trailer fields together */
 
 enum state {
-	DATA,       /* body bytes, b->left of them (chunk or length), or until the stream ends */
-	DATA_CR,    /* what must follow a chunk's data */
+	DATA,    /* body bytes, b->left of them (chunk or length), or until the stream ends */
+	DATA_CR, /* what must follow a chunk's data */
 	DATA_LF,
-	SIZE,       /* hexadecimal digits; b->line of them seen */
-	EXTENSION,  /* b->line bytes of it seen */
+	SIZE,      /* hexadecimal digits; b->line of them seen */
+	EXTENSION, /* b->line bytes of it seen */
 	SIZE_LF,
-	LINE,       /* behind the last chunk: the first byte of a trailer field or of the empty line */
-	NAME,       /* b->line bytes of it seen, the first of them in b->name */
+	LINE, /* behind the last chunk: the first byte of a trailer field or of the empty line */
+	NAME, /* b->line bytes of it seen, the first of them in b->name */
 	VALUE,
 	VALUE_LF,
 	END_LF,

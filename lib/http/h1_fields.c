@@ -75,7 +75,8 @@ static const struct h1_name families[] = {
 	{ "access-control-", H1_F_ACCESS_CONTROL },
 };
 
-/* Among token characters only letters differ from a lower-case letter or '-' in nothing but this bit. */
+/* Among token characters only letters differ from a lower-case letter or '-' in nothing but this
+ * bit. */
 static bool
 same(const char *p, const char *lower, size_t n)
 {
@@ -102,8 +103,8 @@ h1_name_find(struct str name)
 	return NULL;
 }
 
-/* The first byte that no value may have.  Eight bytes are looked at together while none of them is a
- * control character; the exact place, and blanks, are left to the table. */
+/* The first byte that no value may have.  Eight bytes are looked at together while none of them is
+ * a control character; the exact place, and blanks, are left to the table. */
 static const char *
 value_end(const char *p, const char *end)
 {
@@ -179,7 +180,8 @@ take_away(struct str name, struct h1_field *fields, size_t n, struct h1_seen *se
 }
 
 static enum err
-connection(struct str list, struct h1_field *fields, size_t n, struct h1_seen *seen, size_t *options)
+connection(
+    struct str list, struct h1_field *fields, size_t n, struct h1_seen *seen, size_t *options)
 {
 	struct str name;
 	enum err err;

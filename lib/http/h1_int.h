@@ -2,8 +2,9 @@
 /*
  * h1_int - what the files of the HTTP/1.1 parser share; nobody else includes it.
  *
- * Scanning relies on a sentinel: a head ends with an empty line, and CR is in no class of characters,
- * so a scan over one class always stops inside the head and the byte behind a CR can be read.
+ * Scanning relies on a sentinel: a head ends with an empty line, and CR is in no class of
+ * characters, so a scan over one class always stops inside the head and the byte behind a CR can be
+ * read.
  */
 #ifndef SCHLEUSE_HTTP_H1_INT_H
 #define SCHLEUSE_HTTP_H1_INT_H

@@ -39,7 +39,8 @@ h1conn_want(struct h1conn *c)
 
 	if (c->state == HANDSHAKE || c->state == HEAD || c->state == LINGER)
 		what |= STREAM_READ;
-	/* During an exchange we read for the body, and otherwise just enough to notice that the peer left. */
+	/* During an exchange we read for the body, and otherwise just enough to notice that the
+	 * peer left. */
 	if ((c->state == EXCHANGE || c->state == FLUSH) && !c->eof && buf_len(&c->in) < IN_MAX &&
 	    (c->want_body || h1_body_done(&c->body)) &&
 	    (c->want_body || buf_len(&c->in) < BUF_PIECE))
@@ -56,9 +57,15 @@ h1conn_arm(struct h1conn *c)
 	clock_ms after = 0;
 
 	switch (c->state) {
-	case HANDSHAKE: after = l->handshake_timeout; break;
-	case HEAD:      after = buf_len(&c->in) > 0 ? l->head_timeout : l->idle_timeout; break;
-	case LINGER:    after = LINGER_MS; break;
+	case HANDSHAKE:
+		after = l->handshake_timeout;
+		break;
+	case HEAD:
+		after = buf_len(&c->in) > 0 ? l->head_timeout : l->idle_timeout;
+		break;
+	case LINGER:
+		after = LINGER_MS;
+		break;
 	case EXCHANGE:
 	case FLUSH:
 		if (buf_len(&c->out) > 0 || stream_unsent(c->stream) || c->want_room)
@@ -66,7 +73,8 @@ h1conn_arm(struct h1conn *c)
 		else if (c->want_body)
 			after = l->body_timeout;
 		break;
-	case GONE:      break;
+	case GONE:
+		break;
 	}
 	if (after > 0)
 		timer_set(c->server->loop, &c->timer, after);
@@ -202,7 +210,8 @@ begin_exchange(struct h1conn *c, enum err bad)
 	ex->head_sent = false;
 	ex->bytes_in = ex->bytes_out = 0;
 	ex->tls = ssl != NULL;
-	ex->sni = ssl != NULL ? str_z(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) : STR_NONE;
+	ex->sni =
+	    ssl != NULL ? str_z(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) : STR_NONE;
 	h1_body_init(&c->body, &ex->req, c->server->limits.body_max);
 	c->piece_n = 0;
 	c->body_err = OK;
@@ -228,7 +237,9 @@ parse_head(struct h1conn *c, size_t len)
 	ex->req = (struct h1_head){ .minor = 1 };
 	head = arena_dup(&ex->arena, str_of(buf_str(&c->in).p, len));
 	buf_consume(&c->in, len);
-	err = head.p == NULL ? ERR_MEMORY : h1_parse_request(&ex->arena, head, &c->server->limits.head, &ex->req);
+	err = head.p == NULL
+		  ? ERR_MEMORY
+		  : h1_parse_request(&ex->arena, head, &c->server->limits.head, &ex->req);
 	if (err != OK) {
 		ex->req.framing = H1_NO_BODY; /* what follows is not to be understood */
 		ex->req.expect_continue = false;
@@ -298,16 +309,25 @@ linger_read(struct h1conn *c)
 		h1conn_close(c);
 }
 
+static size_t
+in_limit(const struct h1conn *c)
+{
+	if (c->want_body)
+		return IN_MAX;
+	return c->state == HEAD ? c->server->limits.head.head_max + 1 : BUF_PIECE;
+}
+
 /* Reads what fits.  Returns whether anything came; the end is noted in c->eof. */
 static bool
 fill(struct h1conn *c)
 {
-	size_t limit = c->want_body ? IN_MAX : c->state == HEAD ? c->server->limits.head.head_max + 1 : BUF_PIECE;
+	size_t limit = in_limit(c);
 	bool any = false;
 
 	while (!c->eof && buf_len(&c->in) < limit) {
 		char *p = buf_reserve(&c->in, 1);
-		ssize_t n = p != NULL ? stream_read(c->stream, p, buf_space(&c->in)) : STREAM_FAILED;
+		ssize_t n =
+		    p != NULL ? stream_read(c->stream, p, buf_space(&c->in)) : STREAM_FAILED;
 
 		if (n > 0) {
 			buf_commit(&c->in, (size_t)n);
@@ -423,7 +443,8 @@ on_timer(void *arg)
 			h1conn_close(c);
 		break;
 	case EXCHANGE:
-		if (c->want_body && buf_len(&c->out) == 0 && !stream_unsent(c->stream) && !c->want_room) {
+		if (c->want_body && buf_len(&c->out) == 0 && !stream_unsent(c->stream) &&
+		    !c->want_room) {
 			c->body_err = ERR_SLOW_BODY;
 			c->ex.events->body(c->ex.arg);
 		} else {
@@ -479,7 +500,7 @@ void
 http_server_drain(struct http_server *s)
 {
 	s->draining = true;
-	LIST_FOR (node, &s->conns) {
+	LIST_FOR(node, &s->conns) {
 		struct h1conn *c = LIST_ENTRY(node, struct h1conn, node);
 
 		if (c->state == HANDSHAKE || (c->state == HEAD && buf_len(&c->in) == 0))
@@ -491,6 +512,6 @@ void
 http_server_fini(struct http_server *s)
 {
 	s->draining = true;
-	LIST_FOR (node, &s->conns)
+	LIST_FOR(node, &s->conns)
 		h1conn_lose(LIST_ENTRY(node, struct h1conn, node), ERR_DRAINING);
 }

@@ -11,8 +11,8 @@
 #include "lib/base/buf.h"
 #include "lib/http/h1conn.h"
 
-#define IN_MAX (64 * 1024)   /* request bytes held; more stay in the socket */
-#define OUT_MAX (64 * 1024)  /* response bytes held; more are not taken */
+#define IN_MAX (64 * 1024)  /* request bytes held; more stay in the socket */
+#define OUT_MAX (64 * 1024) /* response bytes held; more are not taken */
 
 enum state { HANDSHAKE, HEAD, EXCHANGE, FLUSH, LINGER, GONE };
 
@@ -32,7 +32,7 @@ struct h1conn {
 	struct h1_body body;
 	size_t piece_at, piece_n, piece_raw; /* decoded bytes in `in`, and the raw bytes they end */
 	bool want_body;
-	bool asked_body;  /* the handler has wanted it: what is not yet read is its business */
+	bool asked_body; /* the handler has wanted it: what is not yet read is its business */
 	bool want_room;
 	bool continue_due;
 	bool eof;
@@ -47,11 +47,11 @@ struct h1conn {
 
 extern const struct exchange_ops h1conn_ops;
 
-void h1conn_want(struct h1conn *c);  /* asks the stream for what the state needs */
-void h1conn_arm(struct h1conn *c);   /* sets the deadline of the state */
-bool h1conn_send(struct h1conn *c);  /* sends what is buffered; false: the connection was lost */
+void h1conn_want(struct h1conn *c);    /* asks the stream for what the state needs */
+void h1conn_arm(struct h1conn *c);     /* sets the deadline of the state */
+bool h1conn_send(struct h1conn *c);    /* sends what is buffered; false: the connection was lost */
 void h1conn_flushed(struct h1conn *c); /* in FLUSH: goes on when all is sent */
-void h1conn_close(struct h1conn *c); /* the only way out */
+void h1conn_close(struct h1conn *c);   /* the only way out */
 void h1conn_lose(struct h1conn *c, enum err why); /* ... and tells the handler, if there is one */
 
 #endif

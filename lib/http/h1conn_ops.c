@@ -15,7 +15,6 @@ conn_of(struct exchange *ex)
 
 /* --- the request body --- */
 
-
 static enum exchange_body
 op_peek(struct exchange *ex, struct str *data, enum err *why)
 {
@@ -76,7 +75,8 @@ op_want_body(struct exchange *ex, bool wanted)
 {
 	struct h1conn *c = conn_of(ex);
 
-	/* Sent by the stream's next call: a handler must not lose its exchange while it asks for the body. */
+	/* Sent by the stream's next call: a handler must not lose its exchange while it asks for
+	 * the body. */
 	if (wanted && c->continue_due && buf_len(&c->in) == 0 &&
 	    !buf_put(&c->out, STR("HTTP/1.1 100 Continue\r\n\r\n")))
 		c->close_after = true;
@@ -129,11 +129,12 @@ put_status(struct buf *out, const struct h1_head *resp)
 	line[10] = (char)('0' + resp->status / 10 % 10);
 	line[11] = (char)('0' + resp->status % 10);
 	line[12] = ' ';
-	return buf_put(out, str_of(line, 13)) && buf_put(out, resp->reason) && buf_put(out, STR("\r\n"));
+	return buf_put(out, str_of(line, 13)) && buf_put(out, resp->reason) &&
+	       buf_put(out, STR("\r\n"));
 }
 
-/* The body of the request may be left unread: what is already here is skipped, and if that is not all
- * of it the connection cannot be used again. */
+/* The body of the request may be left unread: what is already here is skipped, and if that is not
+ * all of it the connection cannot be used again. */
 static void
 skip_body(struct h1conn *c)
 {
@@ -148,8 +149,8 @@ skip_body(struct h1conn *c)
 		c->close_after = true;
 }
 
-/* A final head is written.  Whether the connection lives on must be known now; but of a body that the
- * handler is reading, with a pause perhaps, not a byte may be taken away. */
+/* A final head is written.  Whether the connection lives on must be known now; but of a body that
+ * the handler is reading, with a pause perhaps, not a byte may be taken away. */
 static void
 end_body(struct h1conn *c)
 {
@@ -274,7 +275,8 @@ op_flush(struct exchange *ex)
 {
 	struct h1conn *c = conn_of(ex);
 
-	if (c->state == EXCHANGE && h1conn_send(c) && (buf_len(&c->out) > 0 || stream_unsent(c->stream))) {
+	if (c->state == EXCHANGE && h1conn_send(c) &&
+	    (buf_len(&c->out) > 0 || stream_unsent(c->stream))) {
 		h1conn_arm(c);
 		h1conn_want(c);
 	}

@@ -10,9 +10,9 @@
 struct pool {
 	struct loop *loop;
 	struct pool_config cfg;
-	struct list idle;    /* last used first: the rest can time out */
-	struct list busy;    /* connecting or taken */
-	struct list queue;   /* pool_waits without a connection */
+	struct list idle;  /* last used first: the rest can time out */
+	struct list busy;  /* connecting or taken */
+	struct list queue; /* pool_waits without a connection */
 	size_t n_idle, n_all, n_queue;
 	bool freed;
 };
@@ -152,7 +152,8 @@ on_idle_timer(void *arg)
 static int
 dial(const struct pool_config *cfg, bool *connecting)
 {
-	int one = 1, fd = socket(cfg->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int one = 1,
+	    fd = socket(cfg->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;
@@ -338,7 +339,8 @@ serve_queue(struct pool *p)
 {
 	struct list *node;
 
-	while (!p->freed && p->n_all < p->cfg.connections_max && (node = list_first(&p->queue)) != NULL) {
+	while (!p->freed && p->n_all < p->cfg.connections_max &&
+	       (node = list_first(&p->queue)) != NULL) {
 		struct pool_wait *w = LIST_ENTRY(node, struct pool_wait, node);
 
 		list_remove(node);

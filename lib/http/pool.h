@@ -2,8 +2,8 @@
 /*
  * pool - one worker's connections to one upstream: reuse, bounds, a queue with a deadline.
  *
- * A connection taken from the pool belongs to the taker until pool_release().  Idle ones are watched:
- * one that closes or speaks out of turn is dropped.
+ * A connection taken from the pool belongs to the taker until pool_release().  Idle ones are
+ * watched: one that closes or speaks out of turn is dropped.
  */
 #ifndef SCHLEUSE_HTTP_POOL_H
 #define SCHLEUSE_HTTP_POOL_H
@@ -27,9 +27,9 @@ struct upstream {
 	struct list node;
 	struct pool *pool;
 	struct stream *stream;
-	struct buf in;    /* bytes received and not yet understood */
-	bool reused;      /* has carried a request before */
-	stream_fn *fn;    /* the taker's; NULL while idle or connecting */
+	struct buf in; /* bytes received and not yet understood */
+	bool reused;   /* has carried a request before */
+	stream_fn *fn; /* the taker's; NULL while idle or connecting */
 	void *arg;
 	struct timer timer;
 	struct pool_wait *wait; /* who the connect is for */
@@ -49,14 +49,16 @@ struct pool_wait {
 };
 
 struct pool *pool_new(struct loop *loop, const struct pool_config *cfg) MUST_CHECK;
-void pool_free(struct pool *p); /* closes idle connections; those in use close when released; who is queued is refused */
+void pool_free(struct pool *p); /* closes idle connections; those in use close when released; who is
+				   queued is refused */
 void pool_set_limits(struct pool *p, const struct pool_config *cfg); /* the address stays */
 
 /* An idle connection at once, or NULL. */
 struct upstream *pool_take(struct pool *p, stream_fn *fn, void *arg);
 
-/* A connection later: a new one, or, at the bound, the next one released.  `fresh`: never a reused one.  fn is called once, not before
- * this returns, with ERR_UPSTREAM_DOWN, ERR_UPSTREAM_SLOW (connecting), ERR_UPSTREAM_BUSY (queue full or waited too long). */
+/* A connection later: a new one, or, at the bound, the next one released.  `fresh`: never a reused
+ * one.  fn is called once, not before this returns, with ERR_UPSTREAM_DOWN, ERR_UPSTREAM_SLOW
+ * (connecting), ERR_UPSTREAM_BUSY (queue full or waited too long). */
 void pool_wait_init(struct pool_wait *w);
 void pool_acquire(struct pool *p, bool fresh, struct pool_wait *w,
     void (*fn)(void *arg, struct upstream *up, enum err why), void *arg);

@@ -53,7 +53,8 @@ no_passphrase(char *out, int size, int writing, void *arg)
 	return -1;
 }
 
-static STACK_OF(X509) * read_chain(struct judge *j)
+static STACK_OF(X509) *
+read_chain(struct judge *j)
 {
 	STACK_OF(X509) *chain = sk_X509_new_null();
 	BIO *bio = bio_of(j->c->chain_pem);
@@ -207,7 +208,7 @@ check_self_signed(struct judge *j, X509 *leaf)
 }
 
 static void
-check_order(struct judge *j, STACK_OF(X509) * chain)
+check_order(struct judge *j, STACK_OF(X509) *chain)
 {
 	for (int i = 0; i + 1 < sk_X509_num(chain); i++)
 		if (X509_check_issued(sk_X509_value(chain, i + 1), sk_X509_value(chain, i)) !=
@@ -253,7 +254,7 @@ check_leaf(struct judge *j, X509 *leaf)
 
 /* Every certificate is looked at, whatever the others are like. */
 static void
-check_chain(struct judge *j, STACK_OF(X509) * chain, int64_t *not_after)
+check_chain(struct judge *j, STACK_OF(X509) *chain, int64_t *not_after)
 {
 	X509 *leaf = sk_X509_value(chain, 0);
 
@@ -271,7 +272,7 @@ bool
 certcheck_judge(const struct certcheck *c, certcheck_say *say, void *arg, int64_t *not_after)
 {
 	struct judge j = { .c = c, .say = say, .arg = arg, .good = true };
-	STACK_OF(X509) * chain;
+	STACK_OF(X509) *chain;
 
 	*not_after = 0;
 	ERR_clear_error();

@@ -14,7 +14,7 @@
 
 #include "lib/base/str.h"
 
-#define CERTCHECK_LIFETIME_DAYS                                                                    \
+#define CERTCHECK_LIFETIME_DAYS \
 	398                    /* twelve months, a leap year and some days of renewal in advance */
 #define CERTCHECK_WARN_DAYS 30 /* before the end */
 #define CERTCHECK_CHAIN_MAX 10 /* certificates in the file */

@@ -167,7 +167,8 @@ on_accept(evutil_socket_t lfd, short what, void *arg)
 			if (errno == EAGAIN || errno == EWOULDBLOCK)
 				return;
 			if (!l->told)
-				log_warn("listener: cannot accept: %s; pausing %d ms (raise LimitNOFILE or lower limits.connections_max)",
+				log_warn("listener: cannot accept: %s; pausing %d ms (raise "
+					 "LimitNOFILE or lower limits.connections_max)",
 				    strerror(errno), LISTENER_PAUSE_MS);
 			l->told = true;
 			event_del(l->ev);

@@ -3,7 +3,8 @@
  * listener - a listening socket on a loop: accepts, pauses when there is no room, never spins.
  *
  * Sockets are bound by listener_bind() on the control thread, one per worker with SO_REUSEPORT, and
- * handed to the workers.  Out of descriptors the listener pauses for LISTENER_PAUSE_MS and says so once.
+ * handed to the workers.  Out of descriptors the listener pauses for LISTENER_PAUSE_MS and says so
+ * once.
  */
 #ifndef SCHLEUSE_NET_LISTENER_H
 #define SCHLEUSE_NET_LISTENER_H
@@ -16,11 +17,13 @@
 
 struct listener;
 
-/* A bound, listening, non-blocking socket or -1 with errno.  Exactly one of unix_path and host is given; port 0 means any.
- * A stale unix socket file is replaced.  Sockets of one address share it by SO_REUSEPORT (not unix ones). */
+/* A bound, listening, non-blocking socket or -1 with errno.  Exactly one of unix_path and host is
+ * given; port 0 means any. A stale unix socket file is replaced.  Sockets of one address share it
+ * by SO_REUSEPORT (not unix ones). */
 int listener_bind(const char *unix_path, const char *host, uint16_t port) MUST_CHECK;
 
-/* Whether another socket already listens there.  Sharing by SO_REUSEPORT would hide it, and connections would go astray. */
+/* Whether another socket already listens there.  Sharing by SO_REUSEPORT would hide it, and
+ * connections would go astray. */
 bool listener_taken(const char *host, uint16_t port);
 
 /* Text of the address a socket is bound to, "127.0.0.1:8448" or "unix:/path"; returns out. */
@@ -32,7 +35,7 @@ typedef void listener_fn(void *arg, int fd, const struct sockaddr *peer, socklen
 struct listener *listener_new(struct loop *loop, int fd, listener_fn *fn, void *arg) MUST_CHECK;
 void listener_free(struct listener *l);
 
-void listener_pause(struct listener *l);  /* accepts nothing until listener_resume() */
+void listener_pause(struct listener *l); /* accepts nothing until listener_resume() */
 void listener_resume(struct listener *l);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * loop - libevent underneath, one turn at a time: events, then deferred calls, then timers, then the
- * dead are freed and the log is written.
+ * loop - libevent underneath, one turn at a time: events, then deferred calls, then timers, then
+ * the dead are freed and the log is written.
  *
  * The wheel has WHEEL slots of LOOP_TICK_MS.  A timer lies in the slot of the time it was last put
  * in; when that slot comes round and its due time has moved on, it is put in again.
@@ -63,7 +63,8 @@ loop_new(void *owner)
 	l->mailbox = mailbox_new();
 	if (l->base == NULL || l->mailbox == NULL)
 		goto fail;
-	l->letters = event_new(l->base, mailbox_fd(l->mailbox), EV_READ | EV_PERSIST, on_letters, l);
+	l->letters =
+	    event_new(l->base, mailbox_fd(l->mailbox), EV_READ | EV_PERSIST, on_letters, l);
 	l->tick = event_new(l->base, -1, EV_PERSIST, on_tick, l);
 	if (l->letters == NULL || l->tick == NULL || event_add(l->letters, NULL) != 0 ||
 	    event_add(l->tick, &tick) != 0)
@@ -111,8 +112,8 @@ loop_free(struct loop *l)
 	free(l);
 }
 
-/* One batch: what is deferred meanwhile waits for the next turn, so that no task can keep the loop from
- * its descriptors. */
+/* One batch: what is deferred meanwhile waits for the next turn, so that no task can keep the loop
+ * from its descriptors. */
 static void
 run_tasks(struct loop *l)
 {

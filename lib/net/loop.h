@@ -3,8 +3,8 @@
  * loop - one thread's event loop: readiness of descriptors, timers, deferred calls, deferred free.
  *
  * A loop belongs to the thread that runs it; only loop_post() and loop_stop() may be called from
- * others.  Timers sit on a wheel with a resolution of LOOP_TICK_MS: moving a deadline forward costs a
- * store.  Memory given to loop_bury() is freed when the current turn is over, so any callback may
+ * others.  Timers sit on a wheel with a resolution of LOOP_TICK_MS: moving a deadline forward costs
+ * a store.  Memory given to loop_bury() is freed when the current turn is over, so any callback may
  * close anything.
  */
 #ifndef SCHLEUSE_NET_LOOP_H
@@ -22,15 +22,17 @@
 struct loop;
 struct event_base;
 
-struct loop *loop_new(void *owner) MUST_CHECK; /* NULL: out of memory or descriptors; owner: for letters */
+/* `owner` is handed to letters.  NULL: out of memory or descriptors. */
+struct loop *loop_new(void *owner) MUST_CHECK;
 void loop_free(struct loop *l);
-void loop_run(struct loop *l);                /* until loop_stop(); then pending deferred calls are done */
-void loop_turn(struct loop *l);               /* one turn that waits for nothing */
-void loop_stop(struct loop *l);               /* any thread */
-void loop_post(struct loop *l, struct letter *letter); /* any thread; opened on the loop with `owner` */
+void loop_run(struct loop *l);  /* until loop_stop(); then pending deferred calls are done */
+void loop_turn(struct loop *l); /* one turn that waits for nothing */
+void loop_stop(struct loop *l); /* any thread */
+/* Any thread; the letter is opened on the loop with `owner`. */
+void loop_post(struct loop *l, struct letter *letter);
 struct event_base *loop_base(struct loop *l); /* for libraries that bring their own descriptors */
 void *loop_owner(const struct loop *l);
-clock_ms loop_now(const struct loop *l);      /* the time this turn began */
+clock_ms loop_now(const struct loop *l); /* the time this turn began */
 
 /* --- timers --- */
 
@@ -43,8 +45,9 @@ struct timer {
 };
 
 void timer_init(struct timer *t, void (*fn)(void *arg), void *arg);
-void timer_set(struct loop *l, struct timer *t, clock_ms after_ms); /* from now; replaces an earlier setting */
-void timer_clear(struct timer *t);                                  /* may be called any time */
+/* From now; replaces an earlier setting. */
+void timer_set(struct loop *l, struct timer *t, clock_ms after_ms);
+void timer_clear(struct timer *t); /* may be called any time */
 
 /* --- calls at the end of this turn --- */
 
@@ -55,7 +58,8 @@ struct task {
 };
 
 void task_init(struct task *t, void (*fn)(void *arg), void *arg);
-void task_defer(struct loop *l, struct task *t); /* once, however often asked for; from a task: in the next turn */
+/* Once, however often asked for; from within a task: in the next turn. */
+void task_defer(struct loop *l, struct task *t);
 void task_cancel(struct task *t);
 
 /* --- deferred free --- */

@@ -100,8 +100,7 @@ watch_of(struct resolver *r, ares_socket_t fd)
 {
 	struct watch *w;
 
-	LIST_FOR(node, &r->watches)
-	{
+	LIST_FOR(node, &r->watches) {
 		w = LIST_ENTRY(node, struct watch, node);
 		if (w->fd == fd)
 			return w;

@@ -19,7 +19,8 @@
 
 #include "lib/base/buf.h"
 
-#define RECORDS_MAX (STREAM_WRITE_MAX + 16 * 1024) /* 64 KiB of plaintext as records, and alerts */
+#define RECORDS_MAX (STREAM_WRITE_MAX + 16 * 1024) /* 64 KiB of plaintext as records, and alerts \
+						    */
 #define UNSENT_MAX (4 * RECORDS_MAX)
 
 enum state { CONNECTING, HANDSHAKE, OPEN, FAILED };
@@ -30,15 +31,15 @@ struct stream {
 	SSL *ssl;
 	int fd;
 	enum state state;
-	unsigned want;   /* directions the owner waits for */
-	bool readable;   /* the socket may have bytes */
-	bool assumed;    /* not readable: concluded from a short read */
-	bool writable;   /* the socket may have room */
-	bool hung_up;    /* the kernel announced the end: a short read does not mean empty */
-	bool starved;    /* what OpenSSL holds is part of a record: it needs more from the socket */
-	bool eof;        /* the end was read */
+	unsigned want; /* directions the owner waits for */
+	bool readable; /* the socket may have bytes */
+	bool assumed;  /* not readable: concluded from a short read */
+	bool writable; /* the socket may have room */
+	bool hung_up;  /* the kernel announced the end: a short read does not mean empty */
+	bool starved;  /* what OpenSSL holds is part of a record: it needs more from the socket */
+	bool eof;      /* the end was read */
 	bool shut;
-	bool broken;     /* plain: the peer takes no more, but what it sent before can be read */
+	bool broken; /* plain: the peer takes no more, but what it sent before can be read */
 	bool closed;
 	struct buf unsent; /* ciphertext */
 	stream_fn *fn;
@@ -128,7 +129,8 @@ bio_write(BIO *b, const char *p, size_t n, size_t *put)
 
 	BIO_clear_retry_flags(b);
 	if (n > sizeof(records) - recorded) {
-		if (!buf_put(&s->unsent, str_of(records, recorded)) || !buf_put(&s->unsent, str_of(p, n)))
+		if (!buf_put(&s->unsent, str_of(records, recorded)) ||
+		    !buf_put(&s->unsent, str_of(p, n)))
 			return 0;
 		recorded = 0;
 	} else {
@@ -191,7 +193,7 @@ flush(struct stream *s)
 		return true;
 	n = socket_write(s, records, recorded);
 	if (n < 0 || ((size_t)n < recorded &&
-	    !buf_put(&s->unsent, str_of(records + n, recorded - (size_t)n))))
+			 !buf_put(&s->unsent, str_of(records + n, recorded - (size_t)n))))
 		goto failed;
 	recorded = 0;
 	return true;
@@ -330,8 +332,8 @@ stream_new(struct loop *loop, int fd, SSL *ssl, bool connecting, stream_fn *fn, 
 	s->readable = s->writable = !connecting;
 	buf_init(&s->unsent, UNSENT_MAX);
 	task_init(&s->again, on_again, s);
-	s->ev = event_new(loop_base(loop), fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
-	    on_event, s);
+	s->ev = event_new(
+	    loop_base(loop), fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, on_event, s);
 	if (s->ev == NULL || (ssl != NULL && !attach_tls(s, ssl)) || event_add(s->ev, NULL) != 0) {
 		if (s->ev != NULL)
 			event_free(s->ev);
@@ -454,7 +456,8 @@ stream_write(struct stream *s, struct str data)
 	if (s->ssl == NULL) {
 		n = socket_write(s, data.p, data.n);
 		if (n == STREAM_FAILED)
-			s->broken = s->readable = s->hung_up = true; /* an early answer may wait; if not, reading tells */
+			s->broken = s->readable = s->hung_up =
+			    true; /* an early answer may wait; if not, reading tells */
 		return n;
 	}
 	if (buf_len(&s->unsent) > 0 || !s->writable)

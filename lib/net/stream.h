@@ -6,8 +6,8 @@
  * done now ends in STREAM_AGAIN (or 0 bytes accepted) and the owner's callback is called once the
  * stream can go on in a direction the owner wants.  Registration with the kernel happens once
  * (edge-triggered); wanting and not wanting cost nothing.  The handshake runs by itself; the first
- * callback comes when it is over.  A stream holds no buffer while idle: ciphertext the socket did not
- * take is the only thing kept, at most one write's worth.
+ * callback comes when it is over.  A stream holds no buffer while idle: ciphertext the socket did
+ * not take is the only thing kept, at most one write's worth.
  */
 #ifndef SCHLEUSE_NET_STREAM_H
 #define SCHLEUSE_NET_STREAM_H
@@ -31,11 +31,11 @@ struct stream;
 /* `what`: directions in which the owner should try again.  May close the stream. */
 typedef void stream_fn(void *arg, unsigned what);
 
-/* Takes over fd (non-blocking) and ssl (NULL: plain; already told to accept or connect).  `connecting`: fd is a socket
- * whose connect() is in progress; the first callback, STREAM_WRITE, tells its end.  NULL: out of memory; the caller
- * still owns both. */
-struct stream *stream_new(struct loop *loop, int fd, SSL *ssl, bool connecting, stream_fn *fn,
-    void *arg) MUST_CHECK;
+/* Takes over fd (non-blocking) and ssl (NULL: plain; already told to accept or connect).
+ * `connecting`: fd is a socket whose connect() is in progress; the first callback, STREAM_WRITE,
+ * tells its end.  NULL: out of memory; the caller still owns both. */
+struct stream *stream_new(
+    struct loop *loop, int fd, SSL *ssl, bool connecting, stream_fn *fn, void *arg) MUST_CHECK;
 
 /* Closes at once (a TLS close_notify is attempted); the memory goes at the end of the turn. */
 void stream_close(struct stream *s);
@@ -43,26 +43,30 @@ void stream_close(struct stream *s);
 /* Sends FIN (and close_notify) but goes on reading. */
 void stream_shut(struct stream *s);
 
-/* Directions in which the callback is wanted; a direction that is ready already leads to a call at the end of this turn. */
+/* Directions in which the callback is wanted; a direction that is ready already leads to a call at
+ * the end of this turn. */
 void stream_want(struct stream *s, unsigned what);
 
-/* The next stream_read() asks the socket even though the last bytes seemed to be all.  A reset that was announced
- * together with those bytes is not announced again: who is about to wait for the rest of something looks once more. */
+/* The next stream_read() asks the socket even though the last bytes seemed to be all.  A reset that
+ * was announced together with those bytes is not announced again: who is about to wait for the rest
+ * of something looks once more. */
 void stream_doubt(struct stream *s);
 
 /* Bytes read (> 0), STREAM_EOF, STREAM_AGAIN or STREAM_FAILED. */
 ssize_t stream_read(struct stream *s, char *p, size_t n);
 
-/* Bytes taken, 0: try again when STREAM_WRITE is signalled; STREAM_FAILED.  On a plain stream what the peer sent before it
- * closed can still be read then: an HTTP server may answer and close before it has read all of a request. */
+/* Bytes taken, 0: try again when STREAM_WRITE is signalled; STREAM_FAILED.  On a plain stream what
+ * the peer sent before it closed can still be read then: an HTTP server may answer and close before
+ * it has read all of a request. */
 ssize_t stream_write(struct stream *s, struct str data);
 
 /* Whether ciphertext waits for the socket. */
 bool stream_unsent(const struct stream *s);
 
-bool stream_open(const struct stream *s);   /* connected and, with TLS, the handshake is over */
-bool stream_failed(const struct stream *s); /* for good, in both directions or (plain) in that of writing */
-SSL *stream_ssl(const struct stream *s);    /* NULL: plain */
+bool stream_open(const struct stream *s); /* connected and, with TLS, the handshake is over */
+bool stream_failed(
+    const struct stream *s); /* for good, in both directions or (plain) in that of writing */
+SSL *stream_ssl(const struct stream *s); /* NULL: plain */
 int stream_fd(const struct stream *s);
 
 #endif

@@ -21,8 +21,8 @@
 /* Not const: OpenSSL's macros cast that away, which clang refuses with -Wcast-qual. */
 static char groups[] = "P-256:P-384:P-521:brainpoolP256r1:brainpoolP384r1:brainpoolP512r1";
 static char sigalgs[] =
-	"ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:"
-	"RSA+SHA256:RSA+SHA384:RSA+SHA512";
+    "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:"
+    "RSA+SHA256:RSA+SHA384:RSA+SHA512";
 
 struct identity {
 	SSL_CTX *ctx;
@@ -38,7 +38,7 @@ struct tls_server {
 	struct identity *ids;
 	size_t n;
 	size_t fallback;
-	struct strmap by_host;         /* index of the identity */
+	struct strmap by_host; /* index of the identity */
 	struct strmap_entry *entries;
 	struct tls_tickets *tickets;
 };
@@ -98,17 +98,18 @@ use_key(const struct tls_ticket_key *k, unsigned char *iv, EVP_CIPHER_CTX *ciphe
 {
 	OSSL_PARAM params[3];
 
-	params[0] = OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY,
-	    (void *)(uintptr_t)k->mac, sizeof(k->mac));
-	params[1] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)(uintptr_t) "SHA256", 0);
+	params[0] = OSSL_PARAM_construct_octet_string(
+	    OSSL_MAC_PARAM_KEY, (void *)(uintptr_t)k->mac, sizeof(k->mac));
+	params[1] = OSSL_PARAM_construct_utf8_string(
+	    OSSL_MAC_PARAM_DIGEST, (char *)(uintptr_t) "SHA256", 0);
 	params[2] = OSSL_PARAM_construct_end();
 	return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, k->aes, iv, encrypt) == 1 &&
-	    EVP_MAC_CTX_set_params(mac, params) == 1;
+	       EVP_MAC_CTX_set_params(mac, params) == 1;
 }
 
 static int
-on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
-    int encrypt)
+on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+    EVP_MAC_CTX *mac, int encrypt)
 {
 	struct tls_server *server = SSL_get_ex_data(ssl, server_index);
 	struct tls_tickets *t = server->tickets;
@@ -124,7 +125,8 @@ on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *ciph
 			continue;
 		if (!use_key(&t->keys[i], iv, cipher, mac, 0))
 			return -1;
-		/* TLS 1.3 gets a new ticket after each resumption anyway; 1.2 when the key is no longer the newest. */
+		/* TLS 1.3 gets a new ticket after each resumption anyway; 1.2 when the key is no
+		 * longer the newest. */
 		return i == 0 && SSL_version(ssl) < TLS1_3_VERSION ? 1 : 2;
 	}
 	return 0;
@@ -163,7 +165,8 @@ raw_sni(SSL *ssl, struct str *out)
 	return true;
 }
 
-/* Before anything else is read, tickets included: so that a ticket opens only the service it was issued for. */
+/* Before anything else is read, tickets included: so that a ticket opens only the service it was
+ * issued for. */
 static int
 on_hello(SSL *ssl, int *alert, void *arg)
 {
@@ -178,7 +181,8 @@ on_hello(SSL *ssl, int *alert, void *arg)
 	}
 	SSL_set_ex_data(ssl, choice_index, (void *)(uintptr_t)(i + 1));
 	SSL_set_SSL_CTX(ssl, t->ids[i].ctx);
-	SSL_set_session_id_context(ssl, t->ids[i].session_context, sizeof(t->ids[i].session_context));
+	SSL_set_session_id_context(
+	    ssl, t->ids[i].session_context, sizeof(t->ids[i].session_context));
 	return SSL_CLIENT_HELLO_SUCCESS;
 }
 
@@ -199,8 +203,8 @@ on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsig
 
 	(void)ssl;
 	(void)arg;
-	if (SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_len, ours, sizeof(ours) - 1, in,
-		in_len) != OPENSSL_NPN_NEGOTIATED)
+	if (SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_len, ours, sizeof(ours) - 1,
+		in, in_len) != OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	return SSL_TLSEXT_ERR_OK;
 }
@@ -233,7 +237,7 @@ use_certificate(SSL_CTX *ctx, const struct tls_identity *id)
 	EVP_PKEY *key = keys != NULL ? PEM_read_bio_PrivateKey(keys, NULL, NULL, NULL) : NULL;
 	X509 *cert = certs != NULL ? PEM_read_bio_X509(certs, NULL, NULL, NULL) : NULL;
 	bool ok = cert != NULL && key != NULL && SSL_CTX_use_certificate(ctx, cert) == 1 &&
-	    SSL_CTX_use_PrivateKey(ctx, key) == 1 && SSL_CTX_check_private_key(ctx) == 1;
+		  SSL_CTX_use_PrivateKey(ctx, key) == 1 && SSL_CTX_check_private_key(ctx) == 1;
 
 	X509_free(cert);
 	while (ok && (cert = PEM_read_bio_X509(certs, NULL, NULL, NULL)) != NULL)
@@ -255,7 +259,8 @@ make_context(const struct tls_identity *id, const struct tls_server_config *cfg)
 
 	if (ctx == NULL)
 		return NULL;
-	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_options(
+	    ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_timeout(ctx, cfg->ticket_lifetime_s);
@@ -266,9 +271,10 @@ make_context(const struct tls_identity *id, const struct tls_server_config *cfg)
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
 	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
 	    SSL_CTX_set_max_proto_version(ctx, cfg->tls13 ? TLS1_3_VERSION : TLS1_2_VERSION) != 1 ||
-	    SSL_CTX_set_cipher_list(ctx, SUITES12) != 1 || SSL_CTX_set_ciphersuites(ctx, SUITES13) != 1 ||
-	    SSL_CTX_set1_groups_list(ctx, groups) != 1 || SSL_CTX_set1_sigalgs_list(ctx, sigalgs) != 1 ||
-	    !use_certificate(ctx, id)) {
+	    SSL_CTX_set_cipher_list(ctx, SUITES12) != 1 ||
+	    SSL_CTX_set_ciphersuites(ctx, SUITES13) != 1 ||
+	    SSL_CTX_set1_groups_list(ctx, groups) != 1 ||
+	    SSL_CTX_set1_sigalgs_list(ctx, sigalgs) != 1 || !use_certificate(ctx, id)) {
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
@@ -276,11 +282,12 @@ make_context(const struct tls_identity *id, const struct tls_server_config *cfg)
 }
 
 static bool
-make_identity(struct identity *out, const struct tls_identity *id, const struct tls_server_config *cfg)
+make_identity(
+    struct identity *out, const struct tls_identity *id, const struct tls_server_config *cfg)
 {
 	out->ctx = make_context(id, cfg);
-	crypto_generichash(out->session_context, sizeof(out->session_context), (const unsigned char *)id->name,
-	    strlen(id->name), NULL, 0);
+	crypto_generichash(out->session_context, sizeof(out->session_context),
+	    (const unsigned char *)id->name, strlen(id->name), NULL, 0);
 	out->hosts = calloc(id->n_hosts + 1, sizeof(*out->hosts));
 	if (out->ctx == NULL || out->hosts == NULL)
 		return false;
@@ -335,7 +342,8 @@ map_hosts(struct tls_server *t)
 }
 
 struct tls_server *
-tls_server_new(const struct tls_server_config *cfg, struct tls_tickets *tickets, char *why, size_t why_size)
+tls_server_new(
+    const struct tls_server_config *cfg, struct tls_tickets *tickets, char *why, size_t why_size)
 {
 	struct tls_server *t = calloc(1, sizeof(*t));
 	char detail[256] = "out of memory";

@@ -2,9 +2,9 @@
 /*
  * tls - server contexts: one per identity, chosen by SNI, with stateless resumption.
  *
- * Versions 1.2 and 1.3, suites and groups of BSI TR-02102-2 (CP-1.2.1-2/-4/-5).  A tls_server belongs to
- * one worker, so handshakes contend for nothing; ticket keys are a snapshot the control thread rotates and
- * hands to all workers, so a session resumes on any of them.
+ * Versions 1.2 and 1.3, suites and groups of BSI TR-02102-2 (CP-1.2.1-2/-4/-5).  A tls_server
+ * belongs to one worker, so handshakes contend for nothing; ticket keys are a snapshot the control
+ * thread rotates and hands to all workers, so a session resumes on any of them.
  */
 #ifndef SCHLEUSE_NET_TLS_H
 #define SCHLEUSE_NET_TLS_H
@@ -44,7 +44,7 @@ struct tls_identity {
 struct tls_server_config {
 	const struct tls_identity *identities; /* only used during tls_server_new() */
 	size_t n;
-	size_t fallback;             /* identity for clients without SNI; n: none, they are refused */
+	size_t fallback; /* identity for clients without SNI; n: none, they are refused */
 	bool tls13;
 	long ticket_lifetime_s;
 };
@@ -55,7 +55,8 @@ struct tls_server;
 struct tls_server *tls_server_new(const struct tls_server_config *cfg, struct tls_tickets *tickets,
     char *why, size_t why_size) MUST_CHECK;
 void tls_server_free(struct tls_server *t); /* connections of it may live on */
-void tls_server_set_tickets(struct tls_server *t, struct tls_tickets *tickets); /* takes a reference */
+void tls_server_set_tickets(
+    struct tls_server *t, struct tls_tickets *tickets); /* takes a reference */
 
 /* A server-side SSL, ready for stream_new(); NULL: out of memory. */
 SSL *tls_server_accept(struct tls_server *t) MUST_CHECK;

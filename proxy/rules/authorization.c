@@ -18,7 +18,7 @@ add_header(struct judged *j, struct str value)
 		return err;
 	/* One header per signing key, but one request has one origin and one destination. */
 	if (j->n_auth > 0 && (!str_eq(x->origin, j->auth[0].origin) ||
-	    !str_eq(x->destination, j->auth[0].destination)))
+				 !str_eq(x->destination, j->auth[0].destination)))
 		return ERR_XMATRIX_SYNTAX;
 	j->n_auth++;
 	return OK;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * displayname - users do not change their own display name, by whatever route (FD-5.2.1.2-19/-20, O-10).
+ * displayname - users do not change their own display name, by whatever route (FD-5.2.1.2-19/-20,
+ * O-10).
  */
 #include "lib/matrix/canonical.h"
 #include "lib/matrix/name.h"
@@ -40,7 +41,9 @@ state_key(const struct judged *j)
 {
 	size_t last = j->path->n - 1;
 
-	return j->path->text[last].n == 0 && str_eq(j->path->text[last - 3], STR("state")) ? last - 1 : last;
+	return j->path->text[last].n == 0 && str_eq(j->path->text[last - 3], STR("state"))
+		   ? last - 1
+		   : last;
 }
 
 static bool
@@ -123,7 +126,8 @@ rule_displayname(struct judged *j)
 	struct json_iter it;
 	struct str event, key;
 
-	/* Whose token we cannot tell, the homeserver may: from the body, say, where Synapse looks for parameters of a form. */
+	/* Whose token we cannot tell, the homeserver may: from the body, say, where Synapse looks
+	 * for parameters of a form. */
 	if (!j->account->known)
 		return rule_token(j).n > 0 ? OK : ERR_DISPLAYNAME;
 	if (is_org_admin(j))
@@ -135,7 +139,9 @@ rule_displayname(struct judged *j)
 		return ERR_DISPLAYNAME;
 	case RULE_MEMBER_STATE:
 		key = j->path->text[state_key(j)];
-		return is_self(j, key) && differs(j, json_get(j->content, STR("displayname"))) ? ERR_DISPLAYNAME : OK;
+		return is_self(j, key) && differs(j, json_get(j->content, STR("displayname")))
+			   ? ERR_DISPLAYNAME
+			   : OK;
 	case RULE_JOIN:
 		return differs(j, json_get(j->content, STR("displayname"))) ? ERR_DISPLAYNAME : OK;
 	case RULE_CREATE_ROOM:
@@ -143,7 +149,8 @@ rule_displayname(struct judged *j)
 		while (creates_member(j, &it, &event)) {
 			key = json_text(j->arena, json_get(event, STR("state_key")));
 			if ((key.p == NULL || is_self(j, key)) &&
-			    differs(j, json_get(json_get(event, STR("content")), STR("displayname"))))
+			    differs(
+				j, json_get(json_get(event, STR("content")), STR("displayname"))))
 				return ERR_DISPLAYNAME;
 		}
 		return OK;

@@ -24,7 +24,8 @@ lives_on(struct str mxid, struct str server)
 static enum err
 read_event(struct judged *j, struct str event, struct invite *out)
 {
-	if (json_type(event) != JSON_OBJECT || !json_is(json_get(event, STR("type")), STR("m.room.member")) ||
+	if (json_type(event) != JSON_OBJECT ||
+	    !json_is(json_get(event, STR("type")), STR("m.room.member")) ||
 	    !json_is(json_get(json_get(event, STR("content")), STR("membership")), STR("invite")))
 		return ERR_JSON_SHAPE;
 	out->room = json_text(j->arena, json_get(event, STR("room_id")));
@@ -32,7 +33,8 @@ read_event(struct judged *j, struct str event, struct invite *out)
 	out->invitee = json_text(j->arena, json_get(event, STR("state_key")));
 	if (out->room.n == 0 || out->sender.n == 0 || out->invitee.n == 0)
 		return ERR_JSON_SHAPE;
-	/* The homeserver ignores the path's room; a sender that means another one is up to something. */
+	/* The homeserver ignores the path's room; a sender that means another one is up to
+	 * something. */
 	return str_eq(out->room, j->path->text[4]) ? OK : ERR_JSON_SHAPE;
 }
 
@@ -50,8 +52,9 @@ check_sides(const struct judged *j, const struct invite *in)
 	return OK;
 }
 
-/* The state key says whose PASSporT an event holds: it is the user's ID or, because no room version of
- * the specification lets anybody set state under another user's ID, the ID behind an underscore. */
+/* The state key says whose PASSporT an event holds: it is the user's ID or, because no room version
+ * of the specification lets anybody set state under another user's ID, the ID behind an underscore.
+ */
 static bool
 is_for(struct arena *a, struct str key, struct str user)
 {
@@ -63,10 +66,11 @@ is_for(struct arena *a, struct str key, struct str user)
 	return text.n == user.n + 1 && text.p[0] == '_' && str_eq(str_from(text, 1), user);
 }
 
-/* Verifies the matching entries of one invite_room_state; *err is OK once one of them is good.  Each costs a
- * signature check, so there are only so many `trials` for one request. */
+/* Verifies the matching entries of one invite_room_state; *err is OK once one of them is good. Each
+ * costs a signature check, so there are only so many `trials` for one request. */
 static void
-check_state(struct judged *j, const struct invite *in, struct str state, unsigned *trials, enum err *err)
+check_state(
+    struct judged *j, const struct invite *in, struct str state, unsigned *trials, enum err *err)
 {
 	const struct passport_demands demands = {
 		.orig = in->sender,
@@ -80,7 +84,8 @@ check_state(struct judged *j, const struct invite *in, struct str state, unsigne
 	struct str entry;
 
 	json_begin(&it, state);
-	while (*err != OK && *trials > 0 && json_type(state) == JSON_ARRAY && json_next(&it, NULL, &entry)) {
+	while (*err != OK && *trials > 0 && json_type(state) == JSON_ARRAY &&
+	       json_next(&it, NULL, &entry)) {
 		struct str token;
 
 		if (!json_is(json_get(entry, STR("type")), PASSPORT_EVENT) ||
@@ -88,10 +93,12 @@ check_state(struct judged *j, const struct invite *in, struct str state, unsigne
 		    !json_is(json_get(entry, STR("sender")), in->sender))
 			continue;
 		(*trials)--;
-		token = json_text(j->arena, json_get(json_get(entry, STR("content")), STR("token")));
+		token =
+		    json_text(j->arena, json_get(json_get(entry, STR("content")), STR("token")));
 		*err = token.n == 0 ? ERR_PASSPORT_SYNTAX
-		    : j->federation->passports == NULL ? ERR_PASSPORT_CERTIFICATE
-		    : passport_verify(j->arena, j->federation->passports, token, &demands);
+		       : j->federation->passports == NULL
+			   ? ERR_PASSPORT_CERTIFICATE
+			   : passport_verify(j->arena, j->federation->passports, token, &demands);
 	}
 }
 
@@ -112,6 +119,7 @@ rule_invite(struct judged *j)
 	err = ERR_PASSPORT_MISSING;
 	if (v2)
 		check_state(j, in, json_get(j->content, STR("invite_room_state")), &trials, &err);
-	check_state(j, in, json_get(json_get(event, STR("unsigned")), STR("invite_room_state")), &trials, &err);
+	check_state(j, in, json_get(json_get(event, STR("unsigned")), STR("invite_room_state")),
+	    &trials, &err);
 	return err;
 }

@@ -7,7 +7,8 @@
 enum err
 rule_membership(struct judged *j)
 {
-	enum fedlist_ports ports = j->federation->ports_any ? FEDLIST_PORTS_ANY : FEDLIST_PORTS_EXACT;
+	enum fedlist_ports ports =
+	    j->federation->ports_any ? FEDLIST_PORTS_ANY : FEDLIST_PORTS_EXACT;
 
 	if (j->list == NULL)
 		return ERR_FEDLIST_MISSING;

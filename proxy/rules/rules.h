@@ -2,9 +2,9 @@
 /*
  * rules - the decisions: pure functions of a request, the facts about it, and the configuration.
  *
- * Each rule lives in a file of its own and does no I/O.  The passage calls them in the order of their
- * preconditions; the first refusal wins.  What a rule needs beyond its return value (the list of
- * invites in a transaction) it leaves in the struct.
+ * Each rule lives in a file of its own and does no I/O.  The passage calls them in the order of
+ * their preconditions; the first refusal wins.  What a rule needs beyond its return value (the list
+ * of invites in a transaction) it leaves in the struct.
  */
 #ifndef SCHLEUSE_PROXY_RULES_H
 #define SCHLEUSE_PROXY_RULES_H
@@ -28,45 +28,47 @@ struct invite { /* one of our users is invited */
 
 /* Who a client token belongs to, as far as the rules need it. */
 struct rule_account {
-	bool known;       /* false: the homeserver does not accept the token, and will say so itself */
-	bool is_admin;    /* by the homeserver's flag */
-	struct str user;  /* MXID */
+	bool known;    /* false: the homeserver does not accept the token, and will say so itself */
+	bool is_admin; /* by the homeserver's flag */
+	struct str user; /* MXID */
 	bool has_displayname;
 	struct str displayname;
 };
 
 struct judged {
 	/* the request */
-	uint64_t id;              /* for the log */
+	uint64_t id; /* for the log */
 	const struct h1_head *req;
 	const struct segments *path;
 	const struct route *route;
-	struct str body;          /* as received; n == 0: none */
-	struct str content;       /* its canonical form */
+	struct str body;    /* as received; n == 0: none */
+	struct str content; /* its canonical form */
 	struct arena *arena;
 	/* configuration and snapshots */
 	const struct service_conf *service;
 	const struct federation_conf *federation;
 	const struct fedlist *list; /* NULL: none */
 	bool list_stale;
-	int64_t now_ms;           /* wall clock */
+	int64_t now_ms; /* wall clock */
 	/* found by the rules */
-	struct xmatrix *auth;     /* in the arena */
+	struct xmatrix *auth; /* in the arena */
 	size_t n_auth;
 	struct str origin;
-	bool destination_absent;  /* counted: older senders leave it out */
-	struct invite *invites;   /* in the arena */
+	bool destination_absent; /* counted: older senders leave it out */
+	struct invite *invites;  /* in the arena */
 	size_t n_invites;
 	/* facts */
 	const struct serverkeys *keys;
-	const bool *invites_known; /* n_invites long; NULL: not asked yet */
+	const bool *invites_known;          /* n_invites long; NULL: not asked yet */
 	const struct rule_account *account; /* NULL: not asked yet */
 };
 
-/* FD-5.2.1.2-10: parses the X-Matrix headers into auth/origin; one origin and destination, the destination is this service. */
+/* FD-5.2.1.2-10: parses the X-Matrix headers into auth/origin; one origin and destination, the
+ * destination is this service. */
 enum err rule_authorization(struct judged *j) MUST_CHECK;
 
-/* FD-5.2.1.2-11/-12: a valid list is at hand, and both ends are on it.  Before any key is fetched (O-12). */
+/* FD-5.2.1.2-11/-12: a valid list is at hand, and both ends are on it.  Before any key is fetched
+ * (O-12). */
 enum err rule_membership(struct judged *j) MUST_CHECK;
 
 /* Whether the keys at hand know none of the key IDs used: worth asking the origin again. */
@@ -75,7 +77,8 @@ bool rule_keys_unknown(const struct judged *j);
 /* FD-5.2.1.2-10: every signature by a known, valid key verifies, and there is one. */
 enum err rule_signature(struct judged *j) MUST_CHECK;
 
-/* FD-5.2.1.2-15: the invite in a body carries a PASSporT for it; leaves the invite in invites[0]. */
+/* FD-5.2.1.2-15: the invite in a body carries a PASSporT for it; leaves the invite in invites[0].
+ */
 enum err rule_invite(struct judged *j) MUST_CHECK;
 
 /* Lists the invites of our users in a transaction that need to be known. */
@@ -83,17 +86,21 @@ enum err rule_transaction_list(struct judged *j) MUST_CHECK;
 /* ... and refuses the transaction unless all are (O-9). */
 enum err rule_transaction(struct judged *j) MUST_CHECK;
 
-/* FD-5.2.1.2-19/-20: whether the request touches a display name at all, so that the account must be known. */
+/* FD-5.2.1.2-19/-20: whether the request touches a display name at all, so that the account must be
+ * known. */
 bool rule_displayname_applies(struct judged *j);
 enum err rule_displayname(struct judged *j) MUST_CHECK;
 
-/* FD-5.2.1.2-15: a federation path outside of the catalogue is none that a lenient server takes for one with invites. */
+/* FD-5.2.1.2-15: a federation path outside of the catalogue is none that a lenient server takes for
+ * one with invites. */
 enum err rule_unknown(const struct judged *j) MUST_CHECK;
 
-/* Whether a path segment could be read as `name`: in any case, with path parameters, beside an escaped slash. */
+/* Whether a path segment could be read as `name`: in any case, with path parameters, beside an
+ * escaped slash. */
 bool rule_resembles(struct str segment, struct str name);
 
-/* The access token of a client request: header or query.  n == 0: none, or in more than one place. */
+/* The access token of a client request: header or query.  n == 0: none, or in more than one place.
+ */
 struct str rule_token(const struct judged *j);
 
 /* How often a query parameter occurs; *value is decoded, the first if it is repeated. */

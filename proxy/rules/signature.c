@@ -17,8 +17,8 @@ rule_keys_unknown(const struct judged *j)
 enum err
 rule_signature(struct judged *j)
 {
-	struct str bytes = xmatrix_signed_bytes(j->arena, j->req->method_text, j->req->target, j->origin,
-	    str_z(j->service->server_name), j->content);
+	struct str bytes = xmatrix_signed_bytes(j->arena, j->req->method_text, j->req->target,
+	    j->origin, str_z(j->service->server_name), j->content);
 	bool verified = false;
 
 	if (bytes.n == 0)

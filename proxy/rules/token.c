@@ -21,7 +21,8 @@ decode(struct arena *a, struct str s)
 	if (p == NULL)
 		return STR_NONE;
 	for (size_t i = 0; i < s.n; i++) {
-		bool escape = s.p[i] == '%' && i + 2 < s.n && str_hex(s.p[i + 1]) >= 0 && str_hex(s.p[i + 2]) >= 0;
+		bool escape = s.p[i] == '%' && i + 2 < s.n && str_hex(s.p[i + 1]) >= 0 &&
+			      str_hex(s.p[i + 2]) >= 0;
 
 		if (escape) {
 			p[n++] = (char)(str_hex(s.p[i + 1]) << 4 | str_hex(s.p[i + 2]));

@@ -2,8 +2,9 @@
 /*
  * transaction - invites that come as ordinary events inside PUT /send (O-9).
  *
- * Such an event has no invite_room_state, so it can only be recognised as one that was accepted through
- * the invite endpoint.  A transaction is signed as a whole: it passes or is refused as a whole.
+ * Such an event has no invite_room_state, so it can only be recognised as one that was accepted
+ * through the invite endpoint.  A transaction is signed as a whole: it passes or is refused as a
+ * whole.
  */
 #include "lib/matrix/canonical.h"
 #include "lib/matrix/name.h"
@@ -39,7 +40,8 @@ look_at(struct judged *j, struct str pdu)
 	if (!json_is(json_get(pdu, STR("type")), STR("m.room.member")) ||
 	    !json_is(json_get(json_get(pdu, STR("content")), STR("membership")), STR("invite")))
 		return OK;
-	if (!get_text(j, pdu, STR("state_key"), &in->invitee) || !get_text(j, pdu, STR("sender"), &in->sender) ||
+	if (!get_text(j, pdu, STR("state_key"), &in->invitee) ||
+	    !get_text(j, pdu, STR("sender"), &in->sender) ||
 	    !get_text(j, pdu, STR("room_id"), &in->room))
 		return ERR_MEMORY;
 	/* Invites among our own users need no PASSporT, wherever the event comes from. */
@@ -67,7 +69,8 @@ rule_transaction_list(struct judged *j)
 		return ERR_JSON_SHAPE;
 	json_begin(&it, pdus);
 	while (err == OK && json_next(&it, NULL, &pdu))
-		err = n++ < INVITES_MAX && json_type(pdu) == JSON_OBJECT ? look_at(j, pdu) : ERR_JSON_SHAPE;
+		err = n++ < INVITES_MAX && json_type(pdu) == JSON_OBJECT ? look_at(j, pdu)
+									 : ERR_JSON_SHAPE;
 	return err;
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * unknown - paths we do not know, but a lenient homeserver could take for one whose rule we enforce.
+ * unknown - paths we do not know, but a lenient homeserver could take for one whose rule we
+ * enforce.
  *
- * Version prefixes, trailing slashes, letter case, path parameters, escaped slashes: what the routes do not
- * match is compared loosely here, so that a rule cannot be avoided by spelling.
+ * Version prefixes, trailing slashes, letter case, path parameters, escaped slashes: what the
+ * routes do not match is compared loosely here, so that a rule cannot be avoided by spelling.
  */
 #include "proxy/rules/rules.h"
 
@@ -24,7 +25,8 @@ rule_resembles(struct str segment, struct str name)
 enum err
 rule_unknown(const struct judged *j)
 {
-	static const struct str names[] = { { "invite", 6 }, { "exchange_third_party_invite", 27 }, { "send", 4 } };
+	static const struct str names[] = { { "invite", 6 }, { "exchange_third_party_invite", 27 },
+		{ "send", 4 } };
 
 	for (size_t i = 0; i < j->path->n; i++)
 		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
