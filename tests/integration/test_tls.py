@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS at the listener (CP-1.2.1-2, -4, -5; FD-5.2.1.2-2, -3; ML-123615-4)."""
+import contextlib
 import ssl
 import subprocess
 from typing import Iterator
@@ -76,7 +77,8 @@ def test_refuses_other_suites(world: World, suite: str, name: str) -> None:
 @pytest.mark.parametrize("group, good", [("P-256", True), ("P-384", True), ("P-224", False)])
 def test_groups(world: World, group: str, good: bool) -> None:
     rsa = ("-servername", "matrix.bravo.test")  # an EC certificate would need its own curve too
-    assert ("Server Temp Key" in s_client(world, "-tls1_2", "-curves", group, *rsa)) is good
+    said = s_client(world, "-tls1_2", "-curves", group, *rsa)
+    assert ("Temp Key" in said) is good  # "Server Temp Key", since OpenSSL 3.5 "Peer Temp Key"
 
 
 def test_no_sni_gets_the_default_service(world: World) -> None:
@@ -150,5 +152,6 @@ def test_tls_1_3_can_be_switched_off(make_world) -> None:
 def test_plain_http_is_no_way_in(world: World) -> None:
     with wire.Connection(world.address) as c:
         c.send(wire.request("GET", "/_matrix/client/versions", {"Host": "matrix.alpha.test"}))
-        assert b"200 OK" not in c.sock.recv(4096)
+        with contextlib.suppress(ConnectionResetError):  # instead of an alert
+            assert b"200 OK" not in c.sock.recv(4096)
     world.not_forwarded()

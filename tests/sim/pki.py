@@ -10,12 +10,15 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
+import subprocess
+import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Iterable
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509 import ocsp
@@ -178,7 +181,26 @@ class Authority:
             b = b.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)
         if role:
             b = b.add_extension(x509.UnrecognizedExtension(ADMISSION, admission(role)), False)
-        return Issued(b.sign(self.issued.key, HASHES[digest]()), key, self.path)
+        try:
+            cert = b.sign(self.issued.key, HASHES[digest]())
+        except UnsupportedAlgorithm:  # newer versions of the module do not sign with SHA-1
+            sound = Issued(b.sign(self.issued.key, hashes.SHA256()), key)
+            cert = self._sign_again(sound, digest)
+        return Issued(cert, key, self.path)
+
+    def _sign_again(self, issued: Issued, digest: str) -> x509.Certificate:
+        """The same certificate with another signature, by OpenSSL's own program."""
+        with tempfile.TemporaryDirectory() as folder:
+            ours, theirs = Path(folder) / "ca", Path(folder) / "cert"
+            self.issued.write(ours)
+            issued.write(theirs)
+            done = subprocess.run(
+                ["openssl", "x509", "-in", f"{theirs}.pem", "-CA", f"{ours}.pem"]
+                + ["-CAkey", f"{ours}.key", f"-{digest}", "-preserve_dates", "-CAcreateserial"],
+                capture_output=True,
+                check=True,
+            )
+        return x509.load_pem_x509_certificate(done.stdout)
 
     def server(self, *names: str, **how: Any) -> Issued:
         """A TLS server certificate for DNS names and IP addresses."""
