@@ -19,12 +19,12 @@
 #include "lib/base/log.h"
 #include "lib/http/forward.h"
 #include "lib/matrix/keyring.h"
-#include "lib/matrix/reply.h"
 #include "lib/matrix/serverkeys.h"
 #include "proxy/homeserver.h"
 #include "proxy/inbound.h"
 #include "proxy/judge.h"
 #include "proxy/lookups.h"
+#include "proxy/refusal.h"
 #include "proxy/series.h"
 
 #define SPARE_MAX 64
@@ -148,60 +148,25 @@ leave(struct passage *p, enum err why)
 
 /* --- refusing --- */
 
-#define CORS \
-	"Access-Control-Allow-Origin: *\r\n" \
-	"Access-Control-Allow-Methods: GET, HEAD, POST, PUT, DELETE, OPTIONS\r\n" \
-	"Access-Control-Allow-Headers: X-Requested-With, Content-Type, Authorization, Date\r\n"
-
-static bool
-is_client_path(struct str target)
-{
-	return str_has_prefix(target, STR("/_matrix/client/")) ||
-	       str_has_prefix(target, STR("/_matrix/media/")) ||
-	       str_has_prefix(target, STR("/_synapse/")) ||
-	       str_has_prefix(target, STR("/.well-known/"));
-}
-
-static bool
-put_refusal_fields(struct passage *p, struct buf *out, enum err why)
-{
-	unsigned wait = reply_retry_after(why);
-	const struct route *r = p->j.route;
-
-	/* Without CORS a browser client sees only a network error (Matrix client-server API, "Web
-	 * Browser Clients"). */
-	if (is_client_path(p->ex->req.target) && !buf_put(out, STR(CORS)))
-		return false;
-	if (why == ERR_METHOD && r != NULL && !buf_printf(out, "Allow: %s\r\n", r->methods))
-		return false;
-	return wait == 0 || buf_printf(out, "Retry-After: %u\r\n", wait);
-}
-
 static void
 refuse(struct passage *p, enum err why)
 {
 	struct exchange *ex = p->ex;
-	struct buf fields, body;
+	const struct route *route = p->j.route;
 
-	if (ex->head_sent || err_rows[why].status == 0) {
-		leave(p, why);
-		exchange_abort(ex);
-		return;
-	}
-	p->status = err_rows[why].status;
-	buf_init(&fields, 2048);
-	buf_init(&body, 2048);
-	if (!put_refusal_fields(p, &fields, why) || !reply_body(&body, why)) {
-		leave(p, ERR_MEMORY);
-		exchange_abort(ex);
-	} else {
-		struct str f = buf_str(&fields), b = buf_str(&body);
+	if (!ex->head_sent)
+		p->status = refusal_status(ex, why);
+	leave(p, why);
+	refusal_answer(ex, route, why);
+}
 
-		leave(p, why);
-		exchange_answer(ex, err_rows[why].status, "application/json", f, b);
-	}
-	buf_fini(&fields);
-	buf_fini(&body);
+/* Only this and leave() write the state. */
+static void
+enter(struct passage *p, enum state next)
+{
+	log_debug("%016llx %s -> %s", (unsigned long long)p->ex->id, state_names[p->state],
+	    state_names[next]);
+	p->state = next;
 }
 
 /* --- facts --- */
@@ -215,7 +180,7 @@ on_fact_timer(void *arg)
 static void
 enter_facts(struct passage *p)
 {
-	p->state = FACTS;
+	enter(p, FACTS);
 	timer_set(p->w->loop, &p->timer, p->conf->fact_timeout);
 }
 
@@ -382,7 +347,7 @@ have_body(struct passage *p)
 	if (p->body_read || p->ex->req.framing == H1_NO_BODY ||
 	    (p->ex->req.framing == H1_LENGTH && p->ex->req.length == 0))
 		return true;
-	p->state = BODY;
+	enter(p, BODY);
 	buf_init(&p->body, judge_body_max(&p->j, p->conf));
 	exchange_want_body(p->ex, true);
 	if (p->state == BODY) /* else the client left when it was told to continue */
@@ -392,21 +357,33 @@ have_body(struct passage *p)
 
 /* --- forwarding --- */
 
+static char *
+put_hex(char *out, uint64_t v)
+{
+	for (int shift = 60; shift >= 0; shift -= 4)
+		*out++ = "0123456789abcdef"[v >> shift & 15];
+	return out;
+}
+
+/* What the homeserver is told of the peer.  For every request, so without printf. */
 static struct str
 extra_fields(struct passage *p)
 {
-	struct buf b;
-	struct str out = STR_NONE;
+	struct exchange *ex = p->ex;
+	struct str peer = str_z(ex->peer);
+	char *begin = arena_bytes(&ex->arena, 128 + peer.n + ex->req.host.n), *at = begin;
 
-	buf_init(&b, 4096);
-	if (buf_printf(&b,
-		"X-Forwarded-For: %s\r\nX-Forwarded-Proto: %s\r\nX-Forwarded-Host: " STR_FMT
-		"\r\nX-Request-ID: %016llx\r\n",
-		p->ex->peer, p->ex->tls ? "https" : "http", STR_ARG(p->ex->req.host),
-		(unsigned long long)p->ex->id))
-		out = arena_dup(&p->ex->arena, buf_str(&b));
-	buf_fini(&b);
-	return out;
+	if (begin == NULL)
+		return STR_NONE;
+	at = str_put(at, STR("X-Forwarded-For: "));
+	at = str_put(at, peer);
+	at = str_put(at, ex->tls ? STR("\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: ")
+				 : STR("\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: "));
+	at = str_put(at, ex->req.host);
+	at = str_put(at, STR("\r\nX-Request-ID: "));
+	at = put_hex(at, ex->id);
+	at = str_put(at, STR("\r\n"));
+	return str_of(begin, (size_t)(at - begin));
 }
 
 /* An invite the homeserver has accepted will come a second time, as an event in a transaction.
@@ -440,7 +417,7 @@ relay(struct passage *p, struct upstream *up)
 		.on_head = on_head,
 	};
 
-	p->state = RELAY;
+	enter(p, RELAY);
 	if (p->forwarded == 0)
 		p->forwarded = clock_now();
 	if (how.extra.n == 0) {
@@ -471,7 +448,7 @@ dial(struct passage *p)
 		relay(p, up);
 		return;
 	}
-	p->state = DIAL;
+	enter(p, DIAL);
 	pool_acquire(p->pools->of[p->service], p->retried, &p->dial, on_dialled, p);
 }
 

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/refusal.h"
+
+#include "lib/base/buf.h"
+#include "lib/matrix/reply.h"
+
+#define PART_MAX 2048
+
+#define CORS \
+	"Access-Control-Allow-Origin: *\r\n" \
+	"Access-Control-Allow-Methods: GET, HEAD, POST, PUT, DELETE, OPTIONS\r\n" \
+	"Access-Control-Allow-Headers: X-Requested-With, Content-Type, Authorization, Date\r\n"
+
+static bool
+is_client_path(struct str target)
+{
+	return str_has_prefix(target, STR("/_matrix/client/")) ||
+	       str_has_prefix(target, STR("/_matrix/media/")) ||
+	       str_has_prefix(target, STR("/_synapse/")) ||
+	       str_has_prefix(target, STR("/.well-known/"));
+}
+
+static bool
+put_fields(struct buf *out, const struct exchange *ex, const struct route *route, enum err why)
+{
+	unsigned wait = reply_retry_after(why);
+
+	/* Without CORS a browser client sees only a network error (Matrix client-server API, "Web
+	 * Browser Clients"). */
+	if (is_client_path(ex->req.target) && !buf_put(out, STR(CORS)))
+		return false;
+	if (why == ERR_METHOD && route != NULL && route->methods[0] != '*' &&
+	    !buf_printf(out, "Allow: %s\r\n", route->methods))
+		return false;
+	return wait == 0 || buf_printf(out, "Retry-After: %u\r\n", wait);
+}
+
+int
+refusal_status(const struct exchange *ex, enum err why)
+{
+	return ex->head_sent ? 0 : err_rows[why].status;
+}
+
+void
+refusal_answer(struct exchange *ex, const struct route *route, enum err why)
+{
+	int status = refusal_status(ex, why);
+	struct buf fields, body;
+
+	if (status == 0) {
+		exchange_abort(ex);
+		return;
+	}
+	buf_init(&fields, PART_MAX);
+	buf_init(&body, PART_MAX);
+	if (put_fields(&fields, ex, route, why) && reply_body(&body, why))
+		exchange_answer(ex, status, "application/json", buf_str(&fields), buf_str(&body));
+	else
+		exchange_abort(ex);
+	buf_fini(&fields);
+	buf_fini(&body);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * refusal - the answer to a request that is not let through.
+ */
+#ifndef SCHLEUSE_PROXY_REFUSAL_H
+#define SCHLEUSE_PROXY_REFUSAL_H
+
+#include "lib/http/exchange.h"
+#include "proxy/routes.h"
+
+/* Answers with the Matrix error of `why` and ends the exchange; cuts it where an answer is begun
+ * already, `why` has none, or memory is short.  `route`: NULL where none was found. */
+void refusal_answer(struct exchange *ex, const struct route *route, enum err why);
+
+/* The status that will be sent, 0: none. */
+int refusal_status(const struct exchange *ex, enum err why);
+
+#endif
