@@ -7,6 +7,7 @@
 
 #include "lib/base/fsutil.h"
 #include "lib/base/log.h"
+#include "proxy/series.h"
 
 struct fedsource {
 	struct loop *loop;
@@ -67,6 +68,8 @@ note(struct fedsource *s, enum err err, int status)
 	bool news = s->state.error != err || s->state.http_status != status;
 
 	s->state.looked = clock_wall_s();
+	if (err != OK)
+		metrics_inc(S_LIST_REFUSED);
 	if (err != OK && (news || s->url != NULL))
 		log_error(
 		    "federation list refused: federation=%s source=%s reason=%s status=%d: %s; %s",

@@ -161,6 +161,7 @@ look_up_account(void *arg, struct fact_cache *c, struct str key, const void *inp
 	const struct account_input *in = input;
 
 	(void)c;
+	metrics_inc(S_ACCOUNTS_MISS);
 	ask(arg, ACCOUNT, key, 0, in->server_name, in->token);
 }
 

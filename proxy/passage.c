@@ -247,8 +247,10 @@ have_keys(struct passage *p)
 	struct keys_input in = { 0 };
 	const struct fact *f;
 
-	if (p->keys == NULL && (f = fact_peek(p->w->keys, p->j.origin, &in)) != NULL)
+	if (p->keys == NULL && (f = fact_peek(p->w->keys, p->j.origin, &in)) != NULL) {
+		metrics_inc(S_KEYS_HIT);
 		take_keys(p, f);
+	}
 	if (p->keys != NULL && (p->j.keys == NULL || p->keys_renewed || !rule_keys_unknown(&p->j)))
 		return true;
 	if (p->keys != NULL) {
@@ -282,6 +284,7 @@ have_account(struct passage *p)
 	key = account_key(in.server_name, token);
 	f = fact_peek(p->w->accounts, account_key_str(&key), &in);
 	if (f != NULL) {
+		metrics_inc(S_ACCOUNTS_HIT);
 		take_account(p, f);
 		return true;
 	}

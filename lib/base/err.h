@@ -31,7 +31,6 @@
 	X(ERR_HTTP_CONNECTION,       "http_connection",        400, "M_UNKNOWN",       "Connection names a header field that must not be removed") \
 	X(ERR_HTTP_EXPECT,           "http_expect",            417, "M_UNKNOWN",       "Unsupported expectation") \
 	X(ERR_HTTP_BODY,             "http_body",              400, "M_UNKNOWN",       "This method must not carry a body here") \
-	X(ERR_HTTP_STATUS,           "http_status",              0, "",                "Malformed status line") \
 	X(ERR_BODY_SIZE,             "body_size",              413, "M_TOO_LARGE",     "Request body too large") \
 	X(ERR_SLOW_HEAD,             "slow_head",              408, "M_UNKNOWN",       "Request head did not arrive in time") \
 	X(ERR_SLOW_BODY,             "slow_body",              408, "M_UNKNOWN",       "Request body did not arrive in time") \
@@ -41,7 +40,6 @@
 	X(ERR_UNRECOGNIZED,          "unrecognized",           404, "M_UNRECOGNIZED",  "Unrecognized request") \
 	X(ERR_METHOD,                "method",                 405, "M_UNRECOGNIZED",  "Method not allowed on this path") \
 	X(ERR_ADMIN_PATH,            "admin_path",             403, "M_FORBIDDEN",     "Administrative paths are not served here") \
-	X(ERR_ENDPOINT_OFF,          "endpoint_off",           403, "M_FORBIDDEN",     "This endpoint is switched off here") \
 	/* X-Matrix (Matrix server-server API, request authentication; FD-5.2.1.2-10/-11) */ \
 	X(ERR_XMATRIX_MISSING,       "xmatrix_missing",        401, "M_UNAUTHORIZED",  "Missing X-Matrix authorization") \
 	X(ERR_XMATRIX_SYNTAX,        "xmatrix_syntax",         400, "M_UNAUTHORIZED",  "Malformed X-Matrix authorization") \
@@ -88,7 +86,6 @@
 	X(ERR_CLIENT_GONE,           "client_gone",              0, "",                "Peer closed the connection") \
 	X(ERR_CLIENT_SLOW,           "client_slow",              0, "",                "Peer did not read in time") \
 	X(ERR_UPSTREAM_BROKE,        "upstream_broke",           0, "",                "The homeserver broke off in mid answer") \
-	X(ERR_IDLE,                  "idle",                     0, "",                "Idle connection closed") \
 	/* look-ups and downloads */ \
 	X(ERR_DNS,                   "dns",                      0, "",                "Name cannot be resolved") \
 	X(ERR_ADDRESS,               "address",                  0, "",                "Name resolves to an address that is not public") \

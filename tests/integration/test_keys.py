@@ -60,8 +60,12 @@ def test_keys_are_fetched_once(world: World, remote: KeyServer) -> None:
     for t in asks:
         t.join()
     assert got == [200] * 8
-    assert peer.ask("GET", URI).status == 200
+    before = world.daemon.metric("schleuse_fact_lookups_total", fact="keys", outcome="hit")
+    for _ in range(4):  # more than there are workers
+        assert peer.ask("GET", URI).status == 200
     assert remote.fetches == 1
+    hits = world.daemon.metric("schleuse_fact_lookups_total", fact="keys", outcome="hit")
+    assert hits > before
 
 
 def test_expired_keys_do_not_count(world: World, remote: KeyServer) -> None:
