@@ -39,24 +39,26 @@ advice(enum err err)
 	case ERR_X5C_CHAIN:
 	case ERR_X5C_USAGE:
 	case ERR_X5C_ROLE:
-		return "check list_anchors and the signer settings; do not trust this list";
+		return "check list.anchors, list.signer_role and list.signer_cn; do not trust this list";
 	case ERR_X5C_VALIDITY:
 		return "check this machine's clock and the signer's certificate";
+	case ERR_FEDLIST_DATES:
+		return "check this machine's clock; else the source must give a current list";
 	case ERR_FEDLIST_LOWER:
 		return "the source gives an older list than the one held; it must catch up";
 	case ERR_FEDLIST_SIZE:
 	case ERR_TOO_LARGE:
-		return "raise list_max_bytes or list_max_entries if the list is genuine";
+		return "raise list.max_bytes or list.max_entries if the list is genuine";
 	case ERR_TLS:
-		return "check list_ca_file and the server's certificate";
+		return "check list.ca_file and the server's certificate";
 	case ERR_ADDRESS:
-		return "set private_addresses if the server is meant to be inside your network";
+		return "set lookups.private_addresses if the server is meant to be inside your network";
 	case ERR_DNS:
 	case ERR_CONNECT:
 	case ERR_TIMEOUT:
 		return "check name, network and firewall";
 	default:
-		return "see the documentation of federations";
+		return "see the reason in the table of doc/operations.md";
 	}
 }
 

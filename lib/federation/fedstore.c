@@ -304,7 +304,7 @@ fedstore_offer(struct fedstore *s, struct str jws, int64_t as_of)
 	enum err err = take(s, &o, now, &is_new);
 
 	if (err != OK) {
-		log_warn("fedstore list=%s refused: %s", s->cfg.name, err_name(err));
+		log_debug("fedstore list=%s refused: %s", s->cfg.name, err_name(err));
 		return err;
 	}
 	if (!is_new) {
@@ -354,6 +354,6 @@ fedstore_restore(struct fedstore *s)
 	}
 	buf_fini(&text);
 	if (err != OK && err != ERR_NOT_FOUND)
-		log_warn("fedstore list=%s kept copy refused: %s", s->cfg.name, err_name(err));
+		log_debug("fedstore list=%s kept copy refused: %s", s->cfg.name, err_name(err));
 	return err;
 }
