@@ -146,7 +146,7 @@ need_packages()
 # shellcheck disable=SC2034
 {
 	packages_build="gcc make libc6-dev autoconf automake pkg-config libevent-dev libssl-dev libsodium-dev
-		libcurl4-openssl-dev libc-ares-dev libjansson-dev libyaml-dev"
+		libcurl4-openssl-dev libc-ares-dev libjansson-dev libyaml-dev libnghttp2-dev libhiredis-dev"
 	packages_demo="python3 python3-cryptography python3-signedjson python3-aiohttp
 		python3-yaml openssl curl ca-certificates"
 	packages_synapse="debootstrap debian-archive-keyring"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * inbound - how a worker is set up for inbound traffic: TLS contexts, upstream pools, listeners,
- * limits.
+ * inbound - how a worker is set up for inbound traffic: TLS contexts, upstream pools, limits.
  */
 #ifndef SCHLEUSE_PROXY_INBOUND_H
 #define SCHLEUSE_PROXY_INBOUND_H
@@ -13,9 +12,6 @@
 bool inbound_adopt(
     struct worker *w, struct proxy_conf *conf, char *why, size_t why_size) MUST_CHECK;
 
-/* Starts accepting on the sockets, one for each configured listener; takes them over. */
-bool inbound_listen(struct worker *w, const int *sockets, size_t n) MUST_CHECK;
-void inbound_stop(struct worker *w);  /* accepts no more */
 void inbound_close(struct worker *w); /* closes and frees everything; no connection may be left */
 
 /* TLS contexts of a configuration; also used to try one out. */

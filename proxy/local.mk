@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+libproxy_a_SOURCES += proxy/accept.c
+libproxy_a_SOURCES += proxy/accept.h
 libproxy_a_SOURCES += proxy/config.c
 libproxy_a_SOURCES += proxy/config.h
 libproxy_a_SOURCES += proxy/config_check.c

@@ -8,6 +8,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/base/log.h"
+#include "proxy/accept.h"
 #include "proxy/control.h"
 #include "proxy/inbound.h"
 #include "proxy/lookups.h"
@@ -38,10 +39,11 @@ on_drain_timer(void *arg)
 }
 
 static void
-on_conn_closed(struct http_server *s)
+on_conn_closed(struct http_server *s, const struct http_conn *c)
 {
 	struct worker *w = s->owner;
 
+	(void)c;
 	if (w->draining && s->n_conns == 0)
 		finish_drain(w);
 }
@@ -52,7 +54,7 @@ begin_drain(struct worker *w)
 	if (w->draining)
 		return;
 	w->draining = true;
-	inbound_stop(w);
+	accept_stop(w);
 	http_server_drain(&w->http);
 	if (w->http.n_conns == 0)
 		finish_drain(w);
@@ -132,7 +134,7 @@ worker_start(struct control *control, unsigned number, struct proxy_conf *conf,
 	w->http.closed = on_conn_closed;
 	timer_init(&w->drain_timer, on_drain_timer, w);
 	if (!inbound_adopt(w, conf, why, why_size) || !lookups_open(w) ||
-	    !inbound_listen(w, sockets, n_sockets))
+	    !accept_listen(w, sockets, n_sockets))
 		goto fail;
 	if (pthread_create(&t->id, NULL, worker_main, w) != 0) {
 		snprintf(why, why_size, "cannot start a thread");

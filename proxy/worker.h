@@ -10,7 +10,7 @@
 
 #include "lib/fact/fact.h"
 #include "lib/federation/fedlist.h"
-#include "lib/http/h1conn.h"
+#include "lib/http/server.h"
 #include "lib/http/pool.h"
 #include "lib/net/listener.h"
 #include "lib/net/tls.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "lib/http/h1conn.h"
+#include "lib/http/server.h"
 #include "lib/net/listener.h"
 #include "lib/ops/metrics.h"
 
@@ -87,7 +87,7 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
 	if (a->http.n_conns >= CONNECTIONS_MAX)
 		close(fd);
 	else
-		h1conn_open(&a->http, fd, NULL, "", a);
+		http_server_open(&a->http, fd, NULL, "", a);
 }
 
 struct admin *

@@ -2,7 +2,6 @@
 /*
  * h1conn - one connection, in one of these states:
  *
- *   HANDSHAKE  TLS is being set up
  *   HEAD       idle, or a request head is arriving
  *   EXCHANGE   a handler owns the exchange; body in, response out
  *   FLUSH      the response is complete but not yet sent
@@ -11,24 +10,13 @@
  */
 #include "lib/http/h1conn_int.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-#include "lib/base/log.h"
 
 #define LINGER_MS 2000
 #define LINGER_BYTES (1024 * 1024)
 
 static void serve(struct h1conn *c);
 static void on_stream(void *arg, unsigned what);
-
-static void
-count(struct h1conn *c, enum http_count what)
-{
-	if (c->server->count != NULL)
-		c->server->count(c->server, what);
-}
 
 /* --- what the connection waits for --- */
 
@@ -37,7 +25,7 @@ h1conn_want(struct h1conn *c)
 {
 	unsigned what = 0;
 
-	if (c->state == HANDSHAKE || c->state == HEAD || c->state == LINGER)
+	if (c->state == HEAD || c->state == LINGER)
 		what |= STREAM_READ;
 	/* During an exchange we read for the body, and otherwise just enough to notice that the
 	 * peer left. */
@@ -45,21 +33,18 @@ h1conn_want(struct h1conn *c)
 	    (c->want_body || h1_body_done(&c->body)) &&
 	    (c->want_body || buf_len(&c->in) < BUF_PIECE))
 		what |= STREAM_READ;
-	if (buf_len(&c->out) > 0 || stream_unsent(c->stream) || c->want_room)
+	if (buf_len(&c->out) > 0 || stream_unsent(c->conn.stream) || c->want_room)
 		what |= STREAM_WRITE;
-	stream_want(c->stream, what);
+	stream_want(c->conn.stream, what);
 }
 
 void
 h1conn_arm(struct h1conn *c)
 {
-	const struct http_limits *l = &c->server->limits;
+	const struct http_limits *l = &c->conn.server->limits;
 	clock_ms after = 0;
 
 	switch (c->state) {
-	case HANDSHAKE:
-		after = l->handshake_timeout;
-		break;
 	case HEAD:
 		after = buf_len(&c->in) > 0 ? l->head_timeout : l->idle_timeout;
 		break;
@@ -68,7 +53,7 @@ h1conn_arm(struct h1conn *c)
 		break;
 	case EXCHANGE:
 	case FLUSH:
-		if (buf_len(&c->out) > 0 || stream_unsent(c->stream) || c->want_room)
+		if (buf_len(&c->out) > 0 || stream_unsent(c->conn.stream) || c->want_room)
 			after = l->write_timeout;
 		else if (c->want_body)
 			after = l->body_timeout;
@@ -77,9 +62,9 @@ h1conn_arm(struct h1conn *c)
 		break;
 	}
 	if (after > 0)
-		timer_set(c->server->loop, &c->timer, after);
+		timer_set(c->conn.server->loop, &c->conn.timer, after);
 	else
-		timer_clear(&c->timer);
+		timer_clear(&c->conn.timer);
 }
 
 static void
@@ -110,15 +95,8 @@ h1conn_close(struct h1conn *c)
 	if (c->state == GONE)
 		return;
 	c->state = GONE;
-	timer_clear(&c->timer);
 	task_cancel(&c->next);
-	list_remove(&c->node);
-	c->server->n_conns--;
-	stream_close(c->stream);
-	count(c, HTTP_CLOSED);
-	if (c->server->closed != NULL)
-		c->server->closed(c->server);
-	loop_bury(c->server->loop, &c->grave, conn_free, c);
+	http_conn_close(&c->conn, conn_free, c);
 }
 
 /* The peer or the clock ends an exchange. */
@@ -142,7 +120,7 @@ h1conn_send(struct h1conn *c) /* false: the connection was lost */
 	bool moved = false;
 
 	while (buf_len(&c->out) > 0) {
-		ssize_t n = stream_write(c->stream, buf_str(&c->out));
+		ssize_t n = stream_write(c->conn.stream, buf_str(&c->out));
 
 		if (n < 0) {
 			h1conn_lose(c, ERR_CLIENT_GONE);
@@ -162,7 +140,7 @@ h1conn_send(struct h1conn *c) /* false: the connection was lost */
 static void
 begin_linger(struct h1conn *c)
 {
-	stream_shut(c->stream);
+	stream_shut(c->conn.stream);
 	enter(c, LINGER);
 }
 
@@ -170,7 +148,7 @@ static void
 next_request(struct h1conn *c)
 {
 	arena_fini(&c->ex.arena);
-	if (c->close_after || c->server->draining) {
+	if (c->close_after || c->conn.server->draining) {
 		if (c->eof)
 			h1conn_close(c);
 		else
@@ -182,13 +160,14 @@ next_request(struct h1conn *c)
 	buf_release(&c->in);
 	enter(c, HEAD);
 	if (buf_len(&c->in) > 0)
-		task_defer(c->server->loop, &c->next); /* pipelined: not deeper into the stack */
+		task_defer(
+		    c->conn.server->loop, &c->next); /* pipelined: not deeper into the stack */
 }
 
 void
 h1conn_flushed(struct h1conn *c) /* in FLUSH: go on when all is sent */
 {
-	if (buf_len(&c->out) == 0 && !stream_unsent(c->stream))
+	if (buf_len(&c->out) == 0 && !stream_unsent(c->conn.stream))
 		next_request(c);
 	else
 		enter(c, FLUSH);
@@ -200,7 +179,7 @@ static void
 begin_exchange(struct h1conn *c, enum err bad)
 {
 	struct exchange *ex = &c->ex;
-	SSL *ssl = stream_ssl(c->stream);
+	SSL *ssl = stream_ssl(c->conn.stream);
 
 	ex->id = exchange_new_id();
 	ex->began = clock_now();
@@ -212,7 +191,7 @@ begin_exchange(struct h1conn *c, enum err bad)
 	ex->tls = ssl != NULL;
 	ex->sni =
 	    ssl != NULL ? str_z(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) : STR_NONE;
-	h1_body_init(&c->body, &ex->req, c->server->limits.body_max);
+	h1_body_init(&c->body, &ex->req, c->conn.server->limits.body_max);
 	c->piece_n = 0;
 	c->body_err = OK;
 	c->want_body = c->asked_body = c->want_room = false;
@@ -221,7 +200,7 @@ begin_exchange(struct h1conn *c, enum err bad)
 	c->close_after = bad != OK || !ex->req.keep_alive;
 	c->state = EXCHANGE;
 	h1conn_arm(c);
-	c->server->request(c->listener, ex, bad);
+	c->conn.server->request(c->conn.listener, ex, bad);
 	if (c->state == EXCHANGE)
 		h1conn_want(c);
 }
@@ -233,13 +212,13 @@ parse_head(struct h1conn *c, size_t len)
 	struct str head;
 	enum err err;
 
-	arena_init(&ex->arena, c->server->limits.request_memory);
+	arena_init(&ex->arena, c->conn.server->limits.request_memory);
 	ex->req = (struct h1_head){ .minor = 1 };
 	head = arena_dup(&ex->arena, str_of(buf_str(&c->in).p, len));
 	buf_consume(&c->in, len);
 	err = head.p == NULL
 		  ? ERR_MEMORY
-		  : h1_parse_request(&ex->arena, head, &c->server->limits.head, &ex->req);
+		  : h1_parse_request(&ex->arena, head, &c->conn.server->limits.head, &ex->req);
 	if (err != OK) {
 		ex->req.framing = H1_NO_BODY; /* what follows is not to be understood */
 		ex->req.expect_continue = false;
@@ -250,7 +229,7 @@ parse_head(struct h1conn *c, size_t len)
 static void
 refuse_head(struct h1conn *c, enum err why)
 {
-	arena_init(&c->ex.arena, c->server->limits.request_memory);
+	arena_init(&c->ex.arena, c->conn.server->limits.request_memory);
 	c->ex.req = (struct h1_head){ .minor = 1 };
 	begin_exchange(c, why);
 }
@@ -269,11 +248,11 @@ serve(struct h1conn *c)
 		parse_head(c, len);
 		return;
 	}
-	err = h1_head_early(buf_str(&c->in), &c->server->limits.head);
+	err = h1_head_early(buf_str(&c->in), &c->conn.server->limits.head);
 	if (err != OK)
 		refuse_head(c, err);
 	else
-		stream_doubt(c->stream);
+		stream_doubt(c->conn.stream);
 }
 
 /* The end of the stream counts when all that was asked before it is answered. */
@@ -300,7 +279,7 @@ linger_read(struct h1conn *c)
 	char waste[8192];
 	ssize_t n;
 
-	while ((n = stream_read(c->stream, waste, sizeof(waste))) > 0) {
+	while ((n = stream_read(c->conn.stream, waste, sizeof(waste))) > 0) {
 		c->lingered += (size_t)n;
 		if (c->lingered > LINGER_BYTES)
 			break;
@@ -314,7 +293,7 @@ in_limit(const struct h1conn *c)
 {
 	if (c->want_body)
 		return IN_MAX;
-	return c->state == HEAD ? c->server->limits.head.head_max + 1 : BUF_PIECE;
+	return c->state == HEAD ? c->conn.server->limits.head.head_max + 1 : BUF_PIECE;
 }
 
 /* Reads what fits.  Returns whether anything came; the end is noted in c->eof. */
@@ -327,7 +306,7 @@ fill(struct h1conn *c)
 	while (!c->eof && buf_len(&c->in) < limit) {
 		char *p = buf_reserve(&c->in, 1);
 		ssize_t n =
-		    p != NULL ? stream_read(c->stream, p, buf_space(&c->in)) : STREAM_FAILED;
+		    p != NULL ? stream_read(c->conn.stream, p, buf_space(&c->in)) : STREAM_FAILED;
 
 		if (n > 0) {
 			buf_commit(&c->in, (size_t)n);
@@ -380,7 +359,7 @@ write_more(struct h1conn *c)
 		h1conn_flushed(c);
 		return;
 	}
-	if (c->state != EXCHANGE || buf_len(&c->out) > 0 || stream_unsent(c->stream))
+	if (c->state != EXCHANGE || buf_len(&c->out) > 0 || stream_unsent(c->conn.stream))
 		return;
 	room = c->want_room;
 	c->want_room = false;
@@ -390,24 +369,11 @@ write_more(struct h1conn *c)
 }
 
 static void
-handshake_done(struct h1conn *c)
-{
-	if (stream_failed(c->stream)) {
-		count(c, HTTP_HANDSHAKE_FAILED);
-		h1conn_close(c);
-		return;
-	}
-	enter(c, HEAD);
-}
-
-static void
 on_stream(void *arg, unsigned what)
 {
 	struct h1conn *c = arg;
 
-	if (c->state == HANDSHAKE)
-		handshake_done(c);
-	else if (stream_failed(c->stream) && c->state != GONE) {
+	if (stream_failed(c->conn.stream) && c->state != GONE) {
 		h1conn_lose(c, ERR_CLIENT_GONE);
 		return;
 	}
@@ -431,19 +397,15 @@ on_timer(void *arg)
 	struct h1conn *c = arg;
 
 	switch (c->state) {
-	case HANDSHAKE:
-		count(c, HTTP_HANDSHAKE_SLOW);
-		h1conn_close(c);
-		break;
 	case HEAD:
-		count(c, buf_len(&c->in) > 0 ? HTTP_HEAD_SLOW : HTTP_IDLE);
+		http_conn_count(&c->conn, buf_len(&c->in) > 0 ? HTTP_HEAD_SLOW : HTTP_IDLE);
 		if (buf_len(&c->in) > 0)
 			refuse_head(c, ERR_SLOW_HEAD);
 		else
 			h1conn_close(c);
 		break;
 	case EXCHANGE:
-		if (c->want_body && buf_len(&c->out) == 0 && !stream_unsent(c->stream) &&
+		if (c->want_body && buf_len(&c->out) == 0 && !stream_unsent(c->conn.stream) &&
 		    !c->want_room) {
 			c->body_err = ERR_SLOW_BODY;
 			c->ex.events->body(c->ex.arg);
@@ -460,58 +422,46 @@ on_timer(void *arg)
 	}
 }
 
-/* --- public --- */
+/* --- the server's side --- */
 
-void
-h1conn_open(struct http_server *s, int fd, SSL *ssl, const char *peer, void *listener)
+static struct h1conn *
+conn_of(struct http_conn *c)
+{
+	return LIST_ENTRY(c, struct h1conn, conn);
+}
+
+static void
+drain(struct http_conn *conn)
+{
+	struct h1conn *c = conn_of(conn);
+
+	if (c->state == HEAD && buf_len(&c->in) == 0)
+		h1conn_close(c);
+}
+
+static void
+cut(struct http_conn *conn)
+{
+	h1conn_lose(conn_of(conn), ERR_DRAINING);
+}
+
+static const struct http_conn_ops conn_ops = { .drain = drain, .cut = cut };
+
+bool
+h1conn_begin(struct http_conn *from)
 {
 	struct h1conn *c = calloc(1, sizeof(*c));
 
-	if (c != NULL)
-		c->stream = stream_new(s->loop, fd, ssl, false, on_stream, c);
-	if (c == NULL || c->stream == NULL) {
-		SSL_free(ssl);
-		close(fd);
-		free(c);
-		return;
-	}
-	c->server = s;
-	c->listener = listener;
-	snprintf(c->peer, sizeof(c->peer), "%s", peer);
-	c->ex.peer = c->peer;
+	if (c == NULL)
+		return false;
+	c->conn.ops = &conn_ops;
+	http_conn_move(&c->conn, from);
+	stream_own(c->conn.stream, on_stream, c);
+	c->ex.peer = c->conn.peer;
 	buf_init(&c->in, IN_MAX + BUF_PIECE);
-	buf_init(&c->out, 2 * OUT_MAX + s->limits.head.head_max);
-	timer_init(&c->timer, on_timer, c);
+	buf_init(&c->out, 2 * OUT_MAX + c->conn.server->limits.head.head_max);
+	timer_init(&c->conn.timer, on_timer, c);
 	task_init(&c->next, on_next, c);
-	list_append(&s->conns, &c->node);
-	s->n_conns++;
-	count(c, HTTP_OPENED);
-	enter(c, ssl != NULL ? HANDSHAKE : HEAD);
-}
-
-void
-http_server_init(struct http_server *s, struct loop *loop)
-{
-	*s = (struct http_server){ .loop = loop };
-	list_init(&s->conns);
-}
-
-void
-http_server_drain(struct http_server *s)
-{
-	s->draining = true;
-	LIST_FOR(node, &s->conns) {
-		struct h1conn *c = LIST_ENTRY(node, struct h1conn, node);
-
-		if (c->state == HANDSHAKE || (c->state == HEAD && buf_len(&c->in) == 0))
-			h1conn_close(c);
-	}
-}
-
-void
-http_server_fini(struct http_server *s)
-{
-	s->draining = true;
-	LIST_FOR(node, &s->conns)
-		h1conn_lose(LIST_ENTRY(node, struct h1conn, node), ERR_DRAINING);
+	enter(c, HEAD);
+	return true;
 }

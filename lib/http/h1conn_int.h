@@ -6,26 +6,19 @@
 #ifndef SCHLEUSE_HTTP_H1CONN_INT_H
 #define SCHLEUSE_HTTP_H1CONN_INT_H
 
-#include <netinet/in.h>
-
 #include "lib/base/buf.h"
 #include "lib/http/h1conn.h"
 
 #define IN_MAX (64 * 1024)  /* request bytes held; more stay in the socket */
 #define OUT_MAX (64 * 1024) /* response bytes held; more are not taken */
 
-enum state { HANDSHAKE, HEAD, EXCHANGE, FLUSH, LINGER, GONE };
+enum state { HEAD, EXCHANGE, FLUSH, LINGER, GONE };
 
 struct h1conn {
 	struct exchange ex;
-	struct http_server *server;
-	void *listener;
-	struct stream *stream;
+	struct http_conn conn;
 	enum state state;
-	struct list node;
-	struct timer timer;
 	struct task next;
-	struct grave grave;
 	/* request */
 	struct buf in;
 	size_t scanned;
@@ -42,7 +35,6 @@ struct h1conn {
 	enum h1_framing out_framing;
 	bool close_after;
 	size_t lingered;
-	char peer[INET6_ADDRSTRLEN];
 };
 
 extern const struct exchange_ops h1conn_ops;

@@ -38,7 +38,7 @@ op_peek(struct exchange *ex, struct str *data, enum err *why)
 			return EXCHANGE_BAD;
 		}
 		if (used == 0) {
-			stream_doubt(c->stream);
+			stream_doubt(c->conn.stream);
 			if (c->want_body)
 				h1conn_want(c);
 			return EXCHANGE_AGAIN;
@@ -192,7 +192,7 @@ op_head(struct exchange *ex, const struct h1_head *resp)
 			ok = ok && buf_put(&c->out, STR("Transfer-Encoding: chunked\r\n"));
 	}
 	end_body(c);
-	if (c->close_after || c->server->draining)
+	if (c->close_after || c->conn.server->draining)
 		ok = ok && buf_put(&c->out, STR("Connection: close\r\n"));
 	else if (old)
 		ok = ok && buf_put(&c->out, STR("Connection: keep-alive\r\n"));
@@ -229,7 +229,7 @@ write_plain(struct h1conn *c, struct str data)
 	if (buf_len(&c->out) > 0 && data.n >= DIRECT_MIN && !h1conn_send(c))
 		return data.n; /* lost: nobody will miss it */
 	while (buf_len(&c->out) == 0 && data.n - done >= DIRECT_MIN) {
-		ssize_t n = stream_write(c->stream, str_from(data, done));
+		ssize_t n = stream_write(c->conn.stream, str_from(data, done));
 
 		if (n <= 0)
 			break;
@@ -276,7 +276,7 @@ op_flush(struct exchange *ex)
 	struct h1conn *c = conn_of(ex);
 
 	if (c->state == EXCHANGE && h1conn_send(c) &&
-	    (buf_len(&c->out) > 0 || stream_unsent(c->stream))) {
+	    (buf_len(&c->out) > 0 || stream_unsent(c->conn.stream))) {
 		h1conn_arm(c);
 		h1conn_want(c);
 	}
@@ -287,7 +287,7 @@ op_idle(const struct exchange *ex)
 {
 	const struct h1conn *c = (const struct h1conn *)ex;
 
-	return buf_len(&c->out) == 0 && !stream_unsent(c->stream);
+	return buf_len(&c->out) == 0 && !stream_unsent(c->conn.stream);
 }
 
 static void

@@ -21,3 +21,5 @@ libschleuse_a_SOURCES += lib/http/h1conn_int.h
 libschleuse_a_SOURCES += lib/http/h1conn_ops.c
 libschleuse_a_SOURCES += lib/http/pool.c
 libschleuse_a_SOURCES += lib/http/pool.h
+libschleuse_a_SOURCES += lib/http/server.c
+libschleuse_a_SOURCES += lib/http/server.h

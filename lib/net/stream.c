@@ -383,6 +383,13 @@ stream_close(struct stream *s)
 }
 
 void
+stream_own(struct stream *s, stream_fn *fn, void *arg)
+{
+	s->fn = fn;
+	s->arg = arg;
+}
+
+void
 stream_want(struct stream *s, unsigned what)
 {
 	s->want = what;

@@ -43,6 +43,9 @@ void stream_close(struct stream *s);
 /* Sends FIN (and close_notify) but goes on reading. */
 void stream_shut(struct stream *s);
 
+/* Sets whom the callbacks go to from now on. */
+void stream_own(struct stream *s, stream_fn *fn, void *arg);
+
 /* Directions in which the callback is wanted; a direction that is ready already leads to a call at
  * the end of this turn. */
 void stream_want(struct stream *s, unsigned what);

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "lib/http/forward.h"
-#include "lib/http/h1conn.h"
+#include "lib/http/server.h"
 #include "tests/unit/lab.h"
 
 static struct gate { /* what the proxy does, without judging */
@@ -151,7 +151,7 @@ on_request(void *arg, struct exchange *ex, enum err bad)
 static void
 open_client(void)
 {
-	h1conn_open(&g.server, lab_pair(&client), NULL, "192.0.2.1", NULL);
+	http_server_open(&g.server, lab_pair(&client), NULL, "192.0.2.1", NULL);
 }
 
 static void

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * server - the list of connections, and the beginning of each: the greeting, which lasts until the
+ * TLS handshake is over and its ALPN says what will be spoken.
+ */
+#include "lib/http/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lib/http/h1conn.h"
+
+struct greeting {
+	struct http_conn conn;
+};
+
+static void
+greeting_close(struct http_conn *c)
+{
+	http_conn_close(c, free, c);
+}
+
+static const struct http_conn_ops greeting_ops = { .drain = greeting_close, .cut = greeting_close };
+
+/* The connection lives on as one of the agreed protocol. */
+static void
+speak(struct http_conn *c)
+{
+	timer_clear(&c->timer);
+	if (h1conn_begin(c))
+		loop_bury(c->server->loop, &c->grave, free, c);
+	else
+		greeting_close(c);
+}
+
+static void
+on_stream(void *arg, unsigned what)
+{
+	struct http_conn *c = arg;
+
+	(void)what;
+	if (stream_failed(c->stream)) {
+		http_conn_count(c, HTTP_HANDSHAKE_FAILED);
+		greeting_close(c);
+	} else {
+		speak(c);
+	}
+}
+
+static void
+on_timer(void *arg)
+{
+	struct http_conn *c = arg;
+
+	http_conn_count(c, HTTP_HANDSHAKE_SLOW);
+	greeting_close(c);
+}
+
+void
+http_server_open(struct http_server *s, int fd, SSL *ssl, const char *peer, void *listener)
+{
+	struct greeting *g = calloc(1, sizeof(*g));
+	struct http_conn *c = &g->conn;
+
+	if (g != NULL)
+		c->stream = stream_new(s->loop, fd, ssl, false, on_stream, c);
+	if (g == NULL || c->stream == NULL) {
+		SSL_free(ssl);
+		close(fd);
+		free(g);
+		return;
+	}
+	c->server = s;
+	c->ops = &greeting_ops;
+	c->listener = listener;
+	snprintf(c->peer, sizeof(c->peer), "%s", peer);
+	timer_init(&c->timer, on_timer, c);
+	list_append(&s->conns, &c->node);
+	s->n_conns++;
+	http_conn_count(c, HTTP_OPENED);
+	if (ssl == NULL) {
+		speak(c);
+		return;
+	}
+	timer_set(s->loop, &c->timer, s->limits.handshake_timeout);
+	stream_want(c->stream, STREAM_READ);
+}
+
+void
+http_conn_move(struct http_conn *to, struct http_conn *from)
+{
+	to->server = from->server;
+	to->stream = from->stream;
+	to->listener = from->listener;
+	memcpy(to->peer, from->peer, sizeof(to->peer));
+	list_prepend(&from->node, &to->node);
+	list_remove(&from->node);
+}
+
+void
+http_conn_close(struct http_conn *c, void (*free_fn)(void *arg), void *arg)
+{
+	struct http_server *s = c->server;
+
+	timer_clear(&c->timer);
+	list_remove(&c->node);
+	s->n_conns--;
+	stream_close(c->stream);
+	http_conn_count(c, HTTP_CLOSED);
+	if (s->closed != NULL)
+		s->closed(s, c);
+	loop_bury(s->loop, &c->grave, free_fn, arg);
+}
+
+void
+http_server_init(struct http_server *s, struct loop *loop)
+{
+	*s = (struct http_server){ .loop = loop };
+	list_init(&s->conns);
+}
+
+void
+http_server_drain(struct http_server *s)
+{
+	s->draining = true;
+	LIST_FOR(node, &s->conns) {
+		struct http_conn *c = LIST_ENTRY(node, struct http_conn, node);
+
+		c->ops->drain(c);
+	}
+}
+
+void
+http_server_fini(struct http_server *s)
+{
+	s->draining = true;
+	LIST_FOR(node, &s->conns) {
+		struct http_conn *c = LIST_ENTRY(node, struct http_conn, node);
+
+		c->ops->cut(c);
+	}
+}
