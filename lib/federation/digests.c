@@ -9,7 +9,7 @@
 
 #define FIRST_ENTRIES 64 /* room made for the first entry */
 #define FEW 24           /* as many are sorted by insertion */
-#define PER_BUCKET 4     /* entries the index leaves to choose from, on average */
+#define PER_BUCKET 1     /* entries the index leaves to choose from; on average up to twice that */
 #define BITS_MAX 24
 
 _Static_assert(DIGEST_BYTES == SHA256_DIGEST_LENGTH, "SHA-256");

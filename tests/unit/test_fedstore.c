@@ -454,3 +454,26 @@ Test(fedstore, adopts_even_if_it_cannot_write)
 	cr_assert_eq(offer(1, "a.org", 100), OK);
 	cr_assert(lists("a.org"));
 }
+
+Test(fedstore, goes_on_with_a_list_judged_under_the_same_demands)
+{
+	X509_STORE *same = pki_store(ca), *other = pki_store(bp), *mine = anchors;
+	struct fedstore *next;
+
+	cr_assert_eq(offer(4, "a.example.org", 1700000000), OK);
+	cr_assert_eq(unlink(jws_file), 0); /* so that nothing can come from there */
+	anchors = same;
+	next = open_store();
+	cr_assert(fedstore_inherit(next, store));
+	cr_assert_eq(fedstore_list(next), fedstore_list(store));
+	cr_assert_eq(fedstore_as_of(next), 1700000000);
+	fedstore_free(next);
+	anchors = other;
+	next = open_store();
+	cr_assert_not(fedstore_inherit(next, store), "another anchor: it must be verified anew");
+	cr_assert_null(fedstore_list(next));
+	fedstore_free(next);
+	anchors = mine;
+	X509_STORE_free(same);
+	X509_STORE_free(other);
+}
