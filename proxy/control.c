@@ -204,7 +204,7 @@ reload(struct control *c)
 		log_lines(LOG_ERROR, "reload: ", buf_str(&errors));
 	else if (trial == NULL)
 		log_error("reload: %s", why);
-	if (trial != NULL && outside_open(&out, c->loop, conf, on_list, c)) {
+	if (trial != NULL && outside_open(&out, &c->out, c->loop, conf, on_list, c)) {
 		adopt(c, conf, &out);
 		metrics_inc(S_RELOADS);
 		log_info("reload: the new configuration is in force");
@@ -445,6 +445,7 @@ start(struct control *c)
 	const struct invites_config ic = {
 		.state_dir = conf->state_dir, .max = conf->invites_max, .ttl = conf->invites_ttl
 	};
+	const struct outside none = { 0 };
 	struct admin_config ac = { .missing = missing, .refresh = refresh, .arg = c };
 
 	raise_descriptor_limit();
@@ -461,7 +462,7 @@ start(struct control *c)
 		    conf->state_dir);
 		return false;
 	}
-	if (!outside_open(&c->out, c->loop, c->conf, on_list, c))
+	if (!outside_open(&c->out, &none, c->loop, c->conf, on_list, c))
 		return false;
 	ac.socket = bind_address(&conf->admin, "admin");
 	if (ac.socket < 0)

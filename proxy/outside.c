@@ -31,9 +31,24 @@ list_close(struct outside_list *l)
 		fedstore_free(l->store);
 }
 
+/* What is held already, or else kept on disk. */
+static void
+list_restore(struct outside_list *l, const struct outside *old, const struct proxy_conf *conf)
+{
+	enum err err;
+
+	for (size_t i = 0; i < old->n_lists; i++)
+		if (fedstore_inherit(l->store, old->lists[i].store))
+			return;
+	err = fedstore_restore(l->store);
+	if (err != OK && err != ERR_NOT_FOUND)
+		log_warn("federation %s: the list kept in %s is not used: %s",
+		    conf->federations[l->federation].name, conf->state_dir, err_text(err));
+}
+
 static bool
-list_open(struct outside_list *l, struct loop *loop, struct fetcher *fetcher,
-    const struct proxy_conf *conf)
+list_open(struct outside_list *l, const struct outside *old, struct loop *loop,
+    struct fetcher *fetcher, const struct proxy_conf *conf)
 {
 	const struct federation_conf *fc = &conf->federations[l->federation];
 	char stem[128];
@@ -57,16 +72,12 @@ list_open(struct outside_list *l, struct loop *loop, struct fetcher *fetcher,
 		.on_change = on_list,
 		.arg = l,
 	};
-	enum err err;
 
 	snprintf(stem, sizeof(stem), "federation-%s", fc->name);
 	l->store = fedstore_new(&sc);
 	if (l->store == NULL)
 		return false;
-	err = fedstore_restore(l->store);
-	if (err != OK && err != ERR_NOT_FOUND)
-		log_warn("federation %s: the list kept in %s is not used: %s", fc->name,
-		    conf->state_dir, err_text(err));
+	list_restore(l, old, conf);
 	if (fc->list_ca_file != NULL) {
 		src.anchors = fetch_anchors(fc->list_ca_file, true);
 		if (src.anchors == NULL)
@@ -151,8 +162,8 @@ open_lookups(struct outside *o, struct loop *loop, struct proxy_conf *conf)
 }
 
 bool
-outside_open(
-    struct outside *o, struct loop *loop, struct proxy_conf *conf, outside_fn *fn, void *arg)
+outside_open(struct outside *o, const struct outside *old, struct loop *loop,
+    struct proxy_conf *conf, outside_fn *fn, void *arg)
 {
 	bool ok = open_lookups(o, loop, conf);
 
@@ -162,7 +173,7 @@ outside_open(
 		struct outside_list *l = &o->lists[o->n_lists++];
 
 		*l = (struct outside_list){ .federation = i, .fn = fn, .arg = arg };
-		ok = list_open(l, loop, o->fetcher, conf);
+		ok = list_open(l, old, loop, o->fetcher, conf);
 	}
 	if (!ok) {
 		log_error("look-ups and federation lists cannot be set up; see the lines above, or "

@@ -33,9 +33,10 @@ struct outside {
 	size_t n_lists;
 };
 
-/* false: everything is closed again and the reason logged. */
-bool outside_open(struct outside *o, struct loop *loop, struct proxy_conf *conf, outside_fn *fn,
-    void *arg) MUST_CHECK;
+/* `old`: what is in force until now, or a zeroed one; lists that still count under the new
+ * configuration are held on to.  false: everything is closed again and the reason logged. */
+bool outside_open(struct outside *o, const struct outside *old, struct loop *loop,
+    struct proxy_conf *conf, outside_fn *fn, void *arg) MUST_CHECK;
 void outside_close(struct outside *o);            /* a zeroed one is allowed */
 void outside_tell_lists(const struct outside *o); /* calls fn for each as it is now */
 

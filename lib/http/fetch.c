@@ -198,6 +198,13 @@ free_fetch(struct fetch *x)
 	free(x);
 }
 
+void
+fetch_take_body(const struct fetch_result *r, struct buf *out)
+{
+	*out = *r->body_buf;
+	buf_init(r->body_buf, out->max);
+}
+
 static void
 tell(struct fetch *x)
 {
@@ -206,7 +213,8 @@ tell(struct fetch *x)
 		.body = x->err == OK ? buf_str(&x->body) : STR_NONE,
 		.cache_control = x->headers[FETCH_CACHE_CONTROL],
 		.expires = x->headers[FETCH_EXPIRES],
-		.etag = x->headers[FETCH_ETAG] };
+		.etag = x->headers[FETCH_ETAG],
+		.body_buf = &x->body };
 
 	/* Nothing of the fetcher is touched after the call: it may be gone. */
 	fetch_attempt_end(x);

@@ -11,6 +11,7 @@
 
 #include <openssl/x509.h>
 
+#include "lib/base/buf.h"
 #include "lib/net/loop.h"
 #include "lib/net/resolver.h"
 
@@ -63,6 +64,7 @@ struct fetch_result {
 	int status;
 	struct str body;
 	const char *cache_control, *expires, *etag; /* "" if absent */
+	struct buf *body_buf;                       /* for fetch_take_body() */
 };
 
 /* fn is called later exactly once unless cancelled; the result is valid during the call.  NULL: out
@@ -70,5 +72,9 @@ struct fetch_result {
 struct fetch *fetch_start(struct fetcher *f, const struct fetch_request *req,
     void (*fn)(void *arg, const struct fetch_result *r), void *arg) MUST_CHECK;
 void fetch_cancel(struct fetch *x); /* NULL is allowed */
+
+/* During the call: moves the body, which may be large, out of the result into an uninitialised
+ * buffer. */
+void fetch_take_body(const struct fetch_result *r, struct buf *out);
 
 #endif

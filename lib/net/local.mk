@@ -13,3 +13,5 @@ libschleuse_a_SOURCES += lib/net/stream.c
 libschleuse_a_SOURCES += lib/net/stream.h
 libschleuse_a_SOURCES += lib/net/tls.c
 libschleuse_a_SOURCES += lib/net/tls.h
+libschleuse_a_SOURCES += lib/net/errand.c
+libschleuse_a_SOURCES += lib/net/errand.h
