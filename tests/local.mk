@@ -6,3 +6,4 @@ EXTRA_DIST += tests/tally.py tests/lsan.supp
 EXTRA_DIST += tests/integration/test_docs.py tests/integration/test_tally.py tests/integration/test_scripts.py \
 	tests/integration/test_bench.py
 include tests/interop/local.mk
+include tests/soak/local.mk
