@@ -457,13 +457,9 @@ forward_start(struct forward *f, struct loop *loop, struct exchange *ex, struct 
 		return;
 	}
 	arm(f);
-	if (f->request_done || (how->whole_body && put_whole_body(f))) {
-		(void)push_out(f);
-		want(f);
-		return;
-	}
-	stream_want(
-	    up->stream, STREAM_READ | STREAM_WRITE); /* the body follows at the end of this turn */
+	/* Sent at the end of this turn: requests that arrived together leave one behind the other,
+	 * and the upstream is woken once, not for each of them. */
+	stream_want(up->stream, STREAM_READ | STREAM_WRITE);
 }
 
 void

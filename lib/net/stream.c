@@ -19,8 +19,9 @@
 
 #include "lib/base/buf.h"
 
-#define RECORDS_MAX (STREAM_WRITE_MAX + 16 * 1024) /* 64 KiB of plaintext as records, and alerts \
-						    */
+#define RECORDS_MAX \
+	(STREAM_WRITE_MAX + 16 * 1024) /* 64 KiB of plaintext as records, and alerts \
+					*/
 #define UNSENT_MAX (4 * RECORDS_MAX)
 
 enum state { CONNECTING, HANDSHAKE, OPEN, FAILED };
@@ -51,6 +52,15 @@ struct stream {
 /* Ciphertext of the operation in progress; empty between operations. */
 static _Thread_local char records[RECORDS_MAX];
 static _Thread_local size_t recorded;
+
+/* What SSL_get_error() looks at must be empty before an operation.  It nearly always is, and asking
+ * is much cheaper than clearing, which visits every place of the queue. */
+static void
+clear_errors(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+}
 
 static void
 fail(struct stream *s)
@@ -216,7 +226,7 @@ handshake(struct stream *s)
 {
 	int r, e;
 
-	ERR_clear_error();
+	clear_errors();
 	r = SSL_do_handshake(s->ssl);
 	e = SSL_get_error(s->ssl, r);
 	if (!flush(s))
@@ -360,7 +370,7 @@ stream_shut(struct stream *s)
 		return;
 	s->shut = true;
 	if (s->ssl != NULL && s->state == OPEN) {
-		ERR_clear_error();
+		clear_errors();
 		SSL_shutdown(s->ssl);
 		(void)flush(s); /* best effort */
 	}
@@ -411,7 +421,10 @@ tls_read(struct stream *s, char *p, size_t n)
 	size_t got = 0;
 	int r, e;
 
-	ERR_clear_error();
+	/* Nothing here and nothing to come: OpenSSL would take a buffer to find out. */
+	if (!s->readable && (s->starved || !SSL_has_pending(s->ssl)))
+		return STREAM_AGAIN;
+	clear_errors();
 	r = SSL_read_ex(s->ssl, p, n, &got);
 	if (recorded > 0 && !flush(s))
 		return STREAM_FAILED;
@@ -471,7 +484,7 @@ stream_write(struct stream *s, struct str data)
 		return 0;
 	if (data.n > STREAM_WRITE_MAX)
 		data.n = STREAM_WRITE_MAX;
-	ERR_clear_error();
+	clear_errors();
 	while (put < data.n) {
 		size_t piece = 0;
 
