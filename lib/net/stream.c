@@ -19,8 +19,9 @@
 
 #include "lib/base/buf.h"
 
-#define RECORDS_MAX (STREAM_WRITE_MAX + 16 * 1024) /* 64 KiB of plaintext as records, and alerts \
-						    */
+#define RECORDS_MAX \
+	(STREAM_WRITE_MAX + 16 * 1024) /* 64 KiB of plaintext as records, and alerts \
+					*/
 #define UNSENT_MAX (4 * RECORDS_MAX)
 
 enum state { CONNECTING, HANDSHAKE, OPEN, FAILED };
@@ -365,6 +366,12 @@ stream_shut(struct stream *s)
 		(void)flush(s); /* best effort */
 	}
 	send_fin(s); /* or when the last of it has left */
+}
+
+void
+stream_cut(struct stream *s)
+{
+	s->shut = true;
 }
 
 void
