@@ -6,9 +6,10 @@
 
 #define PART_MAX 2048
 
+#define METHODS "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 #define CORS \
 	"Access-Control-Allow-Origin: *\r\n" \
-	"Access-Control-Allow-Methods: GET, HEAD, POST, PUT, DELETE, OPTIONS\r\n" \
+	"Access-Control-Allow-Methods: " METHODS "\r\n" \
 	"Access-Control-Allow-Headers: X-Requested-With, Content-Type, Authorization, Date\r\n"
 
 static bool
@@ -20,6 +21,13 @@ is_client_path(struct str target)
 	       str_has_prefix(target, STR("/.well-known/"));
 }
 
+/* Where any method is the homeserver's to judge, only those were refused that nobody serves. */
+static const char *
+allowed(const struct route *route)
+{
+	return route != NULL && route->methods[0] != '*' ? route->methods : METHODS;
+}
+
 static bool
 put_fields(struct buf *out, const struct exchange *ex, const struct route *route, enum err why)
 {
@@ -29,8 +37,7 @@ put_fields(struct buf *out, const struct exchange *ex, const struct route *route
 	 * Browser Clients"). */
 	if (is_client_path(ex->req.target) && !buf_put(out, STR(CORS)))
 		return false;
-	if (why == ERR_METHOD && route != NULL && route->methods[0] != '*' &&
-	    !buf_printf(out, "Allow: %s\r\n", route->methods))
+	if (why == ERR_METHOD && !buf_printf(out, "Allow: %s\r\n", allowed(route)))
 		return false;
 	return wait == 0 || buf_printf(out, "Retry-After: %u\r\n", wait);
 }

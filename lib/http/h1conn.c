@@ -94,6 +94,8 @@ h1conn_close(struct h1conn *c)
 {
 	if (c->state == GONE)
 		return;
+	if ((c->state == EXCHANGE && c->ex.head_sent) || buf_len(&c->out) > 0)
+		stream_cut(c->conn.stream);
 	c->state = GONE;
 	task_cancel(&c->next);
 	http_conn_close(&c->conn, conn_free, c);
@@ -195,7 +197,7 @@ begin_exchange(struct h1conn *c, enum err bad)
 	c->piece_n = 0;
 	c->body_err = OK;
 	c->want_body = c->asked_body = c->want_room = false;
-	c->continue_due = ex->req.expect_continue && ex->req.framing != H1_NO_BODY;
+	c->continue_due = ex->req.expect_continue && !h1_body_done(&c->body);
 	c->out_framing = H1_NO_BODY;
 	c->close_after = bad != OK || !ex->req.keep_alive;
 	c->state = EXCHANGE;

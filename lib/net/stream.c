@@ -378,6 +378,12 @@ stream_shut(struct stream *s)
 }
 
 void
+stream_cut(struct stream *s)
+{
+	s->shut = true;
+}
+
+void
 stream_close(struct stream *s)
 {
 	if (s == NULL || s->closed)

@@ -43,6 +43,10 @@ void stream_close(struct stream *s);
 /* Sends FIN (and close_notify) but goes on reading. */
 void stream_shut(struct stream *s);
 
+/* What was written is not all there should be: nothing more is, and closing will say no
+ * close_notify, so that the peer takes nothing cut off for whole. */
+void stream_cut(struct stream *s);
+
 /* Sets whom the callbacks go to from now on. */
 void stream_own(struct stream *s, stream_fn *fn, void *arg);
 
