@@ -51,6 +51,7 @@ tests_unit_unit_SOURCES += tests/unit/test_metrics.c
 tests_unit_unit_SOURCES += tests/unit/test_name.c
 tests_unit_unit_SOURCES += tests/unit/test_passport.c
 tests_unit_unit_SOURCES += tests/unit/test_pool.c
+tests_unit_unit_SOURCES += tests/unit/test_proxyproto.c
 tests_unit_unit_SOURCES += tests/unit/test_reply.c
 tests_unit_unit_SOURCES += tests/unit/test_resolver.c
 tests_unit_unit_SOURCES += tests/unit/test_routes.c
