@@ -19,15 +19,6 @@ settle(struct pace *p, clock_ms now)
 }
 
 void
-pace_wait(struct pace *p, clock_ms now, bool waiting)
-{
-	if (waiting == (p->since != 0))
-		return;
-	settle(p, now);
-	p->since = waiting ? now : 0;
-}
-
-void
 pace_earn(struct pace *p, const struct pace_rule *r, clock_ms now, uint64_t bytes)
 {
 	uint64_t window_us = r->window * 1000;

@@ -28,7 +28,15 @@ struct pace_rule {
 void pace_init(struct pace *p, const struct pace_rule *r);
 
 /* Starts or stops the clock. */
-void pace_wait(struct pace *p, clock_ms now, bool waiting);
+static inline void
+pace_wait(struct pace *p, clock_ms now, bool waiting)
+{
+	if (waiting == (p->since != 0))
+		return;
+	if (p->since != 0)
+		p->credit_us -= (int64_t)(now - p->since) * 1000;
+	p->since = waiting ? now : 0;
+}
 
 /* `bytes` have come (or gone) since the last call. */
 void pace_earn(struct pace *p, const struct pace_rule *r, clock_ms now, uint64_t bytes);
