@@ -19,6 +19,7 @@
 #include "lib/base/strmap.h"
 #include "lib/conf/address.h"
 #include "lib/conf/option.h"
+#include "lib/net/address.h"
 
 struct passport_trust;
 
@@ -79,6 +80,24 @@ enum listener_kind { LISTEN_CLIENTS = 1, LISTEN_FEDERATION = 2, LISTEN_BOTH = 3 
 struct listener_conf {
 	struct conf_address address; /* port 0: any */
 	enum listener_kind kind;     /* a path of the other kind is 404 here */
+	bool proxied;                /* connections begin with a PROXY header */
+	struct conf_list proxies_from;
+	struct networks proxies; /* the same, made while loading */
+};
+
+/* What is counted for itself by the limits of rates. */
+enum rate_limit {
+	RATE_LOGIN,
+	RATE_REGISTER,
+	RATE_PASSWORD,
+	RATE_CLIENT,
+	RATE_FEDERATION,
+	RATE_FEDERATION_ADDRESS,
+	RATE_LIMITS
+};
+
+struct rate_conf {
+	uint64_t per_minute, burst; /* per_minute 0: no limit */
 };
 
 struct host_conf {
@@ -111,17 +130,24 @@ struct proxy_conf {
 	/* limits; bytes */
 	uint64_t head_max, target_max; /* target_max < head_max */
 	uint64_t fields_max;
-	uint64_t client_body_max;     /* streamed client bodies */
-	uint64_t federation_body_max; /* inspected federation bodies, held in memory */
-	uint64_t inspect_body_max;    /* inspected client bodies */
-	uint64_t relay_buffer;        /* held per direction while the other side is slow */
-	uint64_t request_memory;      /* arena of one request */
-	uint64_t connections_max;     /* per worker, clients */
+	uint64_t client_body_max;         /* streamed client bodies */
+	uint64_t federation_body_max;     /* inspected federation bodies, held in memory */
+	uint64_t inspect_body_max;        /* inspected client bodies */
+	uint64_t relay_buffer;            /* held per direction while the other side is slow */
+	uint64_t request_memory;          /* arena of one request */
+	uint64_t connections_max;         /* of clients, in the whole process */
+	uint64_t connections_per_address; /* 0: any number */
+	struct conf_list exempt_from;     /* networks whose addresses stand for many clients */
+	struct networks exempt;           /* the same, made while loading */
+	uint64_t body_rate_min, write_rate_min; /* bytes a second; 0: any */
+	struct rate_conf rates[RATE_LIMITS];
+	uint64_t rate_names_max; /* clients and servers whose rate is remembered */
 	/* per worker and service */
 	uint64_t upstream_connections_max, upstream_idle_max, upstream_queue_max;
 	/* limits; times */
 	clock_ms handshake_timeout, head_timeout, idle_timeout;
 	clock_ms body_timeout, write_timeout; /* without progress */
+	clock_ms rate_window; /* over which body_rate_min and write_rate_min count */
 	clock_ms upstream_connect_timeout, upstream_idle_timeout, upstream_queue_timeout;
 	clock_ms upstream_timeout;      /* to the first byte, ordinary */
 	clock_ms upstream_slow_timeout; /* the same for long polls, state, join */

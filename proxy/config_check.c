@@ -41,6 +41,40 @@ is_ip_with_port(struct arena *a, const char *s)
 	       ad.port != 0;
 }
 
+/* Texts to networks; `what` names the setting. */
+static void
+make_networks(struct load *l, const char *what, const struct conf_list *from, struct networks *to)
+{
+	to->v = arena_alloc(l->ctx.arena, from->n * sizeof(*to->v) + 1);
+	for (size_t i = 0; to->v != NULL && i < from->n; i++) {
+		if (from->v[i] == NULL)
+			continue;
+		if (network_parse(str_z(from->v[i]), &to->v[to->n]))
+			to->n++;
+		else
+			load_fault(l, &from->v[i],
+			    "%s: '%s' is not a network; write 192.0.2.7, 192.0.2.0/24 or "
+			    "2001:db8::/32, with no bits set behind the prefix",
+			    what, from->v[i]);
+	}
+	if (to->v == NULL)
+		load_fault(l, from, "%s: out of memory", what);
+}
+
+static void
+check_proxies(struct load *l, struct listener_conf *c)
+{
+	make_networks(l, "proxy_protocol_from", &c->proxies_from, &c->proxies);
+	if (c->proxied && c->proxies_from.n == 0)
+		load_fault(l, &c->proxied,
+		    "proxy_protocol: required, but proxy_protocol_from names no load balancer; add "
+		    "their networks");
+	else if (!c->proxied && c->proxies_from.n > 0)
+		load_fault(l, &c->proxies_from,
+		    "proxy_protocol_from: has no meaning while proxy_protocol is off; set it to "
+		    "required or remove the list");
+}
+
 static void
 check_listeners(struct load *l, struct proxy_conf *c)
 {
@@ -50,6 +84,7 @@ check_listeners(struct load *l, struct proxy_conf *c)
 		struct conf_address *ad = &c->listeners[i].address;
 
 		served |= c->listeners[i].kind;
+		check_proxies(l, &c->listeners[i]);
 		if (ad->text == NULL)
 			continue;
 		if (!conf_address_is_ip(ad))
@@ -416,6 +451,7 @@ config_check(struct load *l, struct proxy_conf *c)
 	check_federations(l, c);
 	check_services(l, c);
 	check_lookups(l, c);
+	make_networks(l, "exempt", &c->exempt_from, &c->exempt);
 	if (complete)
 		check_order(l, c);
 }

@@ -31,6 +31,7 @@ static const struct conf_word modes[] = {
 static const struct conf_word ports[] = { { "exact", false }, { "any", true }, { NULL, 0 } };
 static const struct conf_word demands[] = { { "required", false }, { "optional", true }, { NULL, 0 } };
 static const struct conf_word doors[] = { { "authenticated", false }, { "open", true }, { NULL, 0 } };
+static const struct conf_word off_required[] = { { "off", false }, { "required", true }, { NULL, 0 } };
 static const struct conf_word admin_doors[] = { { "refuse", false }, { "forward", true }, { NULL, 0 } };
 
 static const struct conf_option listener_rows[] = {
@@ -38,6 +39,10 @@ static const struct conf_option listener_rows[] = {
 	  "address to accept connections at; port 0 takes any free one" },
 	{ "serves", CONF_FLAGS, LISTENER(kind), "clients, federation", 1, 2, CONF_RESTART,
 	  "which of the APIs answer here; paths of the other one are 404", .words = kinds },
+	{ "proxy_protocol", CONF_ENUM, LISTENER(proxied), "off", 0, 0, CONF_RESTART,
+	  "whether connections begin with a PROXY header that names the client", .words = off_required },
+	{ "proxy_protocol_from", CONF_STRINGS, LISTENER(proxies_from), "", 0, 1000, CONF_RESTART,
+	  "networks of the load balancers whose PROXY headers are believed" },
 	CONF_END
 };
 
@@ -152,6 +157,36 @@ static const struct conf_option tls_rows[] = {
 	CONF_END
 };
 
+#define RATE(name, limit, preset, help) \
+	static const struct conf_option name##_rate_rows[] = { \
+		{ "per_minute", CONF_COUNT, PROXY(rates[limit].per_minute), "0", 0, 1000000, CONF_RELOAD, \
+		  help " a minute; 0: any number" }, \
+		{ "burst", CONF_COUNT, PROXY(rates[limit].burst), preset, 1, 1000000, CONF_RELOAD, \
+		  "so many at once" }, \
+		CONF_END }
+RATE(login, RATE_LOGIN, "10", "logins from one address");
+RATE(register, RATE_REGISTER, "5", "registrations from one address");
+RATE(password, RATE_PASSWORD, "5", "password changes and e-mails for them, from one address");
+RATE(client, RATE_CLIENT, "600", "requests with one access token");
+RATE(federation, RATE_FEDERATION, "600", "verified requests of one server");
+RATE(address, RATE_FEDERATION_ADDRESS, "600", "federation requests from one address");
+
+#define RATE_SECTION(name, help) \
+	{ #name, CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, help, .rows = name##_rate_rows }
+static const struct conf_option rate_rows[] = {
+	RATE_SECTION(login, "POST to login"),
+	RATE_SECTION(register, "POST to register and what belongs to it, asking for a free name included"),
+	RATE_SECTION(password, "POST to account/password and to the requests for tokens by e-mail or SMS"),
+	RATE_SECTION(client, "every client request that carries an access token"),
+	RATE_SECTION(federation, "federation requests, by the origin whose signature was verified"),
+	{ "federation_address", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD,
+	  "federation requests and requests for keys, by address, before anything is verified",
+	  .rows = address_rate_rows },
+	{ "names_max", CONF_COUNT, PROXY(rate_names_max), "65536", 1024, 16777216, CONF_RESTART,
+	  "clients and servers whose rate is remembered" },
+	CONF_END
+};
+
 #define LIMIT(name, type, preset, min, max, help) \
 	{ #name, type, PROXY(name), preset, min, max, CONF_RELOAD, help }
 static const struct conf_option limit_rows[] = {
@@ -163,7 +198,14 @@ static const struct conf_option limit_rows[] = {
 	LIMIT(inspect_body_max, CONF_SIZE, "1M", 1 * KIB, 64 * MIB, "body of a client's request that is inspected"),
 	LIMIT(relay_buffer, CONF_SIZE, "256k", 16 * KIB, 16 * MIB, "bytes held per direction while the other side is slow"),
 	LIMIT(request_memory, CONF_SIZE, "64M", 64 * KIB, 1 * GIB, "memory for judging one request"),
-	LIMIT(connections_max, CONF_COUNT, "20000", 1, 1000000, "connections of clients per worker"),
+	LIMIT(connections_max, CONF_COUNT, "20000", 1, 1000000, "connections of clients, all workers together"),
+	LIMIT(connections_per_address, CONF_COUNT, "200", 0, 1000000, "connections from one address; 0: any number"),
+	{ "exempt", CONF_STRINGS, PROXY(exempt_from), "", 0, 1000, CONF_RELOAD,
+	  "networks to which no limit by address applies" },
+	LIMIT(body_rate_min, CONF_SIZE, "500", 0, 1 * GIB, "bytes a second a client must send of a body; 0: any"),
+	LIMIT(write_rate_min, CONF_SIZE, "500", 0, 1 * GIB, "bytes a second a client must read of an answer; 0: any"),
+	{ "rates", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "how often something may be asked for",
+	  .rows = rate_rows },
 	LIMIT(upstream_connections_max, CONF_COUNT, "512", 1, 65535, "connections per worker to one homeserver"),
 	LIMIT(upstream_idle_max, CONF_COUNT, "128", 0, 65535, "idle connections kept per worker to one homeserver"),
 	LIMIT(upstream_queue_max, CONF_COUNT, "1024", 0, 1000000, "requests per worker waiting for a connection to one homeserver"),
@@ -178,6 +220,7 @@ static const struct conf_option timeout_rows[] = {
 	TIMEOUT("body", body_timeout, "30s", 100, 1 * HOUR, "body of a request, without progress"),
 	TIMEOUT("idle", idle_timeout, "75s", 100, 1 * HOUR, "connection between two requests"),
 	TIMEOUT("write", write_timeout, "30s", 100, 1 * HOUR, "answer to a client, without progress"),
+	TIMEOUT("rate_window", rate_window, "60s", 1 * SECOND, 1 * HOUR, "time over which minimum rates are measured"),
 	TIMEOUT("upstream_connect", upstream_connect_timeout, "5s", 100, 1 * HOUR, "connecting to the homeserver"),
 	TIMEOUT("upstream", upstream_timeout, "120s", 100, 24 * HOUR, "first byte of the homeserver's answer"),
 	TIMEOUT("upstream_slow", upstream_slow_timeout, "10m", 100, 24 * HOUR,

@@ -22,6 +22,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/fsutil.h"
 #include "lib/daemon/admin.h"
+#include "lib/net/connlimit.h"
 #include "proxy/inbound.h"
 #include "proxy/lookups.h"
 #include "proxy/outside.h"
@@ -34,6 +35,7 @@ struct control {
 	struct outside out;
 	struct invites *invites;
 	struct tls_tickets *tickets;
+	struct connlimit *connections;
 	struct worker **workers;
 	unsigned n_workers, n_ended;
 	struct list questions;
@@ -65,6 +67,12 @@ struct loop *
 control_loop(struct control *c)
 {
 	return c->loop;
+}
+
+struct connlimit *
+control_connections(struct control *c)
+{
+	return c->connections;
 }
 
 struct fact_cache *
@@ -427,15 +435,31 @@ start_workers(struct control *c, int admin_socket)
 	return ok;
 }
 
-static void
+static uint64_t
 raise_descriptor_limit(void)
 {
 	struct rlimit r;
 
-	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+		return UINT64_MAX;
+	if (r.rlim_cur < r.rlim_max) {
 		r.rlim_cur = r.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &r);
 	}
+	return r.rlim_cur;
+}
+
+/* A quarter of the descriptors is kept from clients: for homeservers, look-ups, files. */
+static struct connlimit *
+count_connections(const struct proxy_conf *conf)
+{
+	uint64_t descriptors = raise_descriptor_limit(), ceiling = descriptors / 4 * 3;
+
+	if (ceiling < conf->connections_max)
+		log_warn("limits.connections_max: %llu descriptors allow %llu connections; raise "
+			 "LimitNOFILE",
+		    (unsigned long long)descriptors, (unsigned long long)ceiling);
+	return connlimit_new(ceiling);
 }
 
 static bool
@@ -448,9 +472,9 @@ start(struct control *c)
 	const struct outside none = { 0 };
 	struct admin_config ac = { .missing = missing, .refresh = refresh, .arg = c };
 
-	raise_descriptor_limit();
+	c->connections = count_connections(conf);
 	c->loop = loop_new(c);
-	if (c->loop == NULL || !watch_signals(c)) {
+	if (c->connections == NULL || c->loop == NULL || !watch_signals(c)) {
 		log_error("cannot start: out of memory or descriptors");
 		return false;
 	}
@@ -497,6 +521,7 @@ stop(struct control *c)
 		event_free(c->signals);
 	if (c->signal_fd >= 0)
 		close(c->signal_fd);
+	connlimit_free(c->connections);
 	snapshot_drop((struct snapshot *)c->tickets);
 	loop_free(c->loop);
 	snapshot_drop(&c->conf->snap);

@@ -144,6 +144,8 @@ set_limits(struct http_server *s, const struct proxy_conf *c)
 		.idle_timeout = c->idle_timeout,
 		.body_timeout = c->body_timeout,
 		.write_timeout = c->write_timeout,
+		.body_pace = { c->body_rate_min, c->rate_window },
+		.write_pace = { c->write_rate_min, c->rate_window },
 	};
 }
 

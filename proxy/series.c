@@ -6,27 +6,53 @@
 static const char *const apis[] = { "client", "federation", "key", "admin", "internal", "none" };
 static const char *const classes[] = { "none", "1xx", "2xx", "3xx", "4xx", "5xx" };
 
+#define RATE_ROW(limit, name) \
+	[S_RATE_LIMITED + (limit)] = { "schleuse_rate_limited_total", "limit=\"" name "\"", \
+		METRIC_COUNTER, "Requests refused by limits.rates" }
+#define REFUSED_HELP "Connections closed before anything of them was read as TLS"
+#define PAUSES_HELP "How often a worker stopped accepting, by what was used up"
+
 static struct metric_row rows[S_COUNT] = {
 	[S_CONNECTIONS_OPENED] = { "schleuse_connections_opened_total", "", METRIC_COUNTER,
 	    "Connections accepted" },
 	[S_CONNECTIONS_CLOSED] = { "schleuse_connections_closed_total", "", METRIC_COUNTER,
 	    "Connections closed" },
-	[S_CONNECTIONS_REFUSED] = { "schleuse_connections_refused_total", "", METRIC_COUNTER,
-	    "Connections closed at once because limits.connections_max was reached" },
+	[S_REFUSED_PER_ADDRESS] = { "schleuse_connections_refused_total", "reason=\"per_address\"",
+	    METRIC_COUNTER, REFUSED_HELP },
+	[S_REFUSED_PROXY_SOURCE] = { "schleuse_connections_refused_total",
+	    "reason=\"proxy_source\"", METRIC_COUNTER, REFUSED_HELP },
+	[S_REFUSED_PROXY_HEADER] = { "schleuse_connections_refused_total",
+	    "reason=\"proxy_header\"", METRIC_COUNTER, REFUSED_HELP },
+	[S_REFUSED_PROXY_SLOW] = { "schleuse_connections_refused_total", "reason=\"proxy_slow\"",
+	    METRIC_COUNTER, REFUSED_HELP },
+	[S_PAUSES_CONNECTIONS] = { "schleuse_accept_pauses_total", "reason=\"connections\"",
+	    METRIC_COUNTER, PAUSES_HELP },
+	[S_PAUSES_DESCRIPTORS] = { "schleuse_accept_pauses_total", "reason=\"descriptors\"",
+	    METRIC_COUNTER, PAUSES_HELP },
 	[S_HANDSHAKES_FAILED] = { "schleuse_tls_handshakes_failed_total", "", METRIC_COUNTER,
 	    "TLS handshakes that failed" },
 	[S_HANDSHAKES_SLOW] = { "schleuse_tls_handshakes_slow_total", "", METRIC_COUNTER,
 	    "TLS handshakes cut by timeouts.handshake" },
 	[S_HEADS_SLOW] = { "schleuse_heads_slow_total", "", METRIC_COUNTER,
 	    "Request heads cut by timeouts.head" },
+	[S_WRITES_SLOW] = { "schleuse_writes_slow_total", "", METRIC_COUNTER,
+	    "Connections cut because the end of an answer was not read" },
 	[S_IDLE_CLOSED] = { "schleuse_connections_idle_closed_total", "", METRIC_COUNTER,
 	    "Connections closed by timeouts.idle" },
+	[S_IDLE_REAPED] = { "schleuse_connections_reaped_total", "", METRIC_COUNTER,
+	    "Idle connections closed to make room at limits.connections_max" },
 	[S_REQUEST_BYTES] = { "schleuse_request_body_bytes_total", "", METRIC_COUNTER,
 	    "Request body bytes received" },
 	[S_RESPONSE_BYTES] = { "schleuse_response_body_bytes_total", "", METRIC_COUNTER,
 	    "Response body bytes sent" },
 	[S_DESTINATION_ABSENT] = { "schleuse_xmatrix_destination_absent_total", "", METRIC_COUNTER,
 	    "Federation requests whose X-Matrix header names no destination" },
+	RATE_ROW(RATE_LOGIN, "login"),
+	RATE_ROW(RATE_REGISTER, "register"),
+	RATE_ROW(RATE_PASSWORD, "password"),
+	RATE_ROW(RATE_CLIENT, "client"),
+	RATE_ROW(RATE_FEDERATION, "federation"),
+	RATE_ROW(RATE_FEDERATION_ADDRESS, "federation_address"),
 	[S_RULE_LOGGED_INVITE] = { "schleuse_rule_logged_total", "rule=\"invite\"", METRIC_COUNTER,
 	    "Requests let through although a rule in mode log would refuse them" },
 	[S_RULE_LOGGED_DISPLAYNAME] = { "schleuse_rule_logged_total", "rule=\"displayname\"",

@@ -43,7 +43,7 @@ on_conn_closed(struct http_server *s, const struct http_conn *c)
 {
 	struct worker *w = s->owner;
 
-	(void)c;
+	accept_closed(w, c);
 	if (w->draining && s->n_conns == 0)
 		finish_drain(w);
 }

@@ -10,21 +10,25 @@
 
 #include "lib/fact/fact.h"
 #include "lib/federation/fedlist.h"
-#include "lib/http/server.h"
 #include "lib/http/pool.h"
+#include "lib/http/server.h"
 #include "lib/net/listener.h"
+#include "lib/net/preface.h"
 #include "lib/net/tls.h"
 #include "proxy/config.h"
 
 #define INVITE_KEY_BYTES 32
 
 struct control;
+struct connlimit;
 struct passage;
 
 struct worker_listener {
 	struct worker *worker;
 	struct listener *listener;
 	enum listener_kind kind;
+	const struct listener_conf *conf;
+	struct proxy_conf *conf_of; /* one reference: `conf` is in it */
 };
 
 struct federation_view {      /* what is in force, as the control thread last said */
@@ -51,6 +55,10 @@ struct worker {
 	struct http_server http;
 	struct worker_listener *listeners;
 	size_t n_listeners;
+	struct prefaces prefaces;
+	struct connlimit *connections; /* the process's */
+	bool crowded;                  /* the listeners pause for limits.connections_max */
+	struct timer room_timer;
 	struct pools *pools;                 /* one reference */
 	struct federation_view *federations; /* by federation */
 	struct fact_cache *keys;             /* struct serverkeys by origin */

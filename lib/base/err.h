@@ -34,6 +34,8 @@
 	X(ERR_BODY_SIZE,             "body_size",              413, "M_TOO_LARGE",     "Request body too large") \
 	X(ERR_SLOW_HEAD,             "slow_head",              408, "M_UNKNOWN",       "Request head did not arrive in time") \
 	X(ERR_SLOW_BODY,             "slow_body",              408, "M_UNKNOWN",       "Request body did not arrive in time") \
+	X(ERR_BODY_RATE,             "body_rate",              408, "M_UNKNOWN",       "Request body arrives too slowly") \
+	X(ERR_RATE,                  "rate_limited",           429, "M_LIMIT_EXCEEDED", "Too many requests; try again later") \
 	X(ERR_MISDIRECTED,           "misdirected",            421, "M_UNKNOWN",       "This connection does not serve the requested host") \
 	/* routing */ \
 	X(ERR_PATH,                  "path",                   400, "M_UNRECOGNIZED",  "Request path is not in its plain form") \
@@ -85,6 +87,7 @@
 	/* ends without an answer */ \
 	X(ERR_CLIENT_GONE,           "client_gone",              0, "",                "Peer closed the connection") \
 	X(ERR_CLIENT_SLOW,           "client_slow",              0, "",                "Peer did not read in time") \
+	X(ERR_CLIENT_RATE,           "client_rate",              0, "",                "Peer reads too slowly") \
 	X(ERR_UPSTREAM_BROKE,        "upstream_broke",           0, "",                "The homeserver broke off in mid answer") \
 	/* look-ups and downloads */ \
 	X(ERR_DNS,                   "dns",                      0, "",                "Name cannot be resolved") \

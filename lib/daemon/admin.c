@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/base/log.h"
 #include "lib/http/server.h"
 #include "lib/net/listener.h"
 #include "lib/ops/metrics.h"
@@ -86,8 +87,8 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
 	(void)peer_len;
 	if (a->http.n_conns >= CONNECTIONS_MAX)
 		close(fd);
-	else
-		http_server_open(&a->http, fd, NULL, "", a);
+	else if (!http_server_open(&a->http, fd, NULL, "", a, NULL))
+		log_error("admin: no memory for a connection; closed it");
 }
 
 struct admin *

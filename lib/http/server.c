@@ -11,6 +11,8 @@
 
 #include "lib/http/h1conn.h"
 
+#define REAP_LOOKS 256 /* connections looked at in one search for an idle one */
+
 struct greeting {
 	struct http_conn conn;
 };
@@ -57,8 +59,9 @@ on_timer(void *arg)
 	greeting_close(c);
 }
 
-void
-http_server_open(struct http_server *s, int fd, SSL *ssl, const char *peer, void *listener)
+bool
+http_server_open(
+    struct http_server *s, int fd, SSL *ssl, const char *peer, void *listener, void *ticket)
 {
 	struct greeting *g = calloc(1, sizeof(*g));
 	struct http_conn *c = &g->conn;
@@ -69,11 +72,12 @@ http_server_open(struct http_server *s, int fd, SSL *ssl, const char *peer, void
 		SSL_free(ssl);
 		close(fd);
 		free(g);
-		return;
+		return false;
 	}
 	c->server = s;
 	c->ops = &greeting_ops;
 	c->listener = listener;
+	c->ticket = ticket;
 	snprintf(c->peer, sizeof(c->peer), "%s", peer);
 	timer_init(&c->timer, on_timer, c);
 	list_append(&s->conns, &c->node);
@@ -81,10 +85,11 @@ http_server_open(struct http_server *s, int fd, SSL *ssl, const char *peer, void
 	http_conn_count(c, HTTP_OPENED);
 	if (ssl == NULL) {
 		speak(c);
-		return;
+		return true;
 	}
 	timer_set(s->loop, &c->timer, s->limits.handshake_timeout);
 	stream_want(c->stream, STREAM_READ);
+	return true;
 }
 
 void
@@ -93,6 +98,7 @@ http_conn_move(struct http_conn *to, struct http_conn *from)
 	to->server = from->server;
 	to->stream = from->stream;
 	to->listener = from->listener;
+	to->ticket = from->ticket;
 	memcpy(to->peer, from->peer, sizeof(to->peer));
 	list_prepend(&from->node, &to->node);
 	list_remove(&from->node);
@@ -111,6 +117,28 @@ http_conn_close(struct http_conn *c, void (*free_fn)(void *arg), void *arg)
 	if (s->closed != NULL)
 		s->closed(s, c);
 	loop_bury(s->loop, &c->grave, free_fn, arg);
+}
+
+void
+http_conn_rest(struct http_conn *c)
+{
+	list_remove(&c->node);
+	list_append(&c->server->conns, &c->node);
+}
+
+/* Those that rest are in the order in which they began to; the others are between them anywhere,
+ * and are moved out of the way of the next search. */
+bool
+http_server_reap(struct http_server *s)
+{
+	for (size_t i = 0; i < REAP_LOOKS && i < s->n_conns; i++) {
+		struct http_conn *c = LIST_ENTRY(list_first(&s->conns), struct http_conn, node);
+
+		if (c->ops->reap != NULL && c->ops->reap(c))
+			return true;
+		http_conn_rest(c);
+	}
+	return false;
 }
 
 void

@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 
 #include "lib/http/exchange.h"
+#include "lib/http/pace.h"
 #include "lib/net/stream.h"
 
 struct http_limits {
@@ -19,6 +20,7 @@ struct http_limits {
 	uint64_t body_max;     /* hard ceiling of any request body */
 	size_t request_memory; /* arena of one exchange */
 	clock_ms handshake_timeout, head_timeout, idle_timeout, body_timeout, write_timeout;
+	struct pace_rule body_pace, write_pace;
 };
 
 /* What the server counts; the embedder turns it into metrics. */
@@ -28,7 +30,9 @@ enum http_count {
 	HTTP_HANDSHAKE_FAILED,
 	HTTP_HANDSHAKE_SLOW,
 	HTTP_HEAD_SLOW,
-	HTTP_IDLE
+	HTTP_WRITE_SLOW, /* a complete answer was not read in time */
+	HTTP_IDLE,
+	HTTP_REAPED
 };
 
 struct http_conn;
@@ -55,15 +59,20 @@ void http_server_drain(struct http_server *s);
 void http_server_fini(struct http_server *s); /* closes every connection */
 
 /* Takes over fd and ssl (NULL: plain).  peer: text of the client's address (copied).  `listener` is
- * handed to request(). */
-void http_server_open(struct http_server *s, int fd, SSL *ssl, const char *peer, void *listener);
+ * handed to request(), `ticket` is kept for closed().  false: out of memory; both are closed. */
+bool http_server_open(struct http_server *s, int fd, SSL *ssl, const char *peer, void *listener,
+    void *ticket) MUST_CHECK;
+
+/* Closes the connection that has been idle for longest, if one is found. */
+bool http_server_reap(struct http_server *s);
 
 /* --- for h1conn and h2conn --- */
 
 struct http_conn_ops {
 	void (*drain)(
-	    struct http_conn *c);         /* closes when it is idle, otherwise after its answers */
-	void (*cut)(struct http_conn *c); /* closes now; handlers are told ERR_DRAINING */
+	    struct http_conn *c);          /* closes when it is idle, otherwise after its answers */
+	void (*cut)(struct http_conn *c);  /* closes now; handlers are told ERR_DRAINING */
+	bool (*reap)(struct http_conn *c); /* closes if it is idle; NULL: it never is */
 };
 
 struct http_conn {
@@ -74,11 +83,15 @@ struct http_conn {
 	struct timer timer;
 	struct grave grave;
 	void *listener;
+	void *ticket; /* the embedder's */
 	char peer[INET6_ADDRSTRLEN];
 };
 
 /* `to` replaces `from` in the server's list and has its stream; `from` is not touched again. */
 void http_conn_move(struct http_conn *to, struct http_conn *from);
+
+/* It is idle from now on: later than every other one. */
+void http_conn_rest(struct http_conn *c);
 
 /* Closes the stream, tells the embedder, and buries the memory; once. */
 void http_conn_close(struct http_conn *c, void (*free_fn)(void *arg), void *arg);

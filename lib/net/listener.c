@@ -23,6 +23,7 @@ struct listener {
 	bool paused; /* by the owner */
 	bool told;   /* that accepting fails; until it succeeds again */
 	listener_fn *fn;
+	void (*failed)(void *arg); /* may be NULL */
 	void *arg;
 	struct timer wake;
 };
@@ -173,6 +174,8 @@ on_accept(evutil_socket_t lfd, short what, void *arg)
 			l->told = true;
 			event_del(l->ev);
 			timer_set(l->loop, &l->wake, LISTENER_PAUSE_MS);
+			if (l->failed != NULL)
+				l->failed(l->arg);
 			return;
 		}
 		l->told = false;
@@ -210,6 +213,12 @@ listener_free(struct listener *l)
 	event_free(l->ev);
 	close(l->fd);
 	free(l);
+}
+
+void
+listener_on_failure(struct listener *l, void (*fn)(void *arg))
+{
+	l->failed = fn;
 }
 
 void

@@ -3,7 +3,7 @@
  * listener - a listening socket on a loop: accepts, pauses when there is no room, never spins.
  *
  * Sockets are bound by listener_bind() on the control thread, one per worker with SO_REUSEPORT, and
- * handed to the workers.  Out of descriptors the listener pauses for LISTENER_PAUSE_MS and says so
+ * handed to the workers.  Out of descriptors the listener pauses for LISTENER_PAUSE_MS; it says so
  * once.
  */
 #ifndef SCHLEUSE_NET_LISTENER_H
@@ -34,6 +34,9 @@ typedef void listener_fn(void *arg, int fd, const struct sockaddr *peer, socklen
 /* Takes over fd (closed by listener_free).  fn owns the accepted descriptors. */
 struct listener *listener_new(struct loop *loop, int fd, listener_fn *fn, void *arg) MUST_CHECK;
 void listener_free(struct listener *l);
+
+/* `fn` is called with the listener's arg whenever it pauses because accepting fails. */
+void listener_on_failure(struct listener *l, void (*fn)(void *arg));
 
 void listener_pause(struct listener *l); /* accepts nothing until listener_resume() */
 void listener_resume(struct listener *l);

@@ -11,9 +11,11 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <linux/sockios.h>
 #include <openssl/err.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -507,6 +509,15 @@ bool
 stream_unsent(const struct stream *s)
 {
 	return buf_len(&s->unsent) > 0;
+}
+
+size_t
+stream_backlog(const struct stream *s)
+{
+	int held = 0;
+
+	return ioctl(s->fd, SIOCOUTQ, &held) == 0 && held > 0 ? buf_len(&s->unsent) + (size_t)held
+							      : buf_len(&s->unsent);
 }
 
 bool

@@ -70,6 +70,10 @@ ssize_t stream_write(struct stream *s, struct str data);
 /* Whether ciphertext waits for the socket. */
 bool stream_unsent(const struct stream *s);
 
+/* Bytes written (as ciphertext, with TLS) that the peer's kernel has not acknowledged; asks the
+ * socket. */
+size_t stream_backlog(const struct stream *s);
+
 bool stream_open(const struct stream *s); /* connected and, with TLS, the handshake is over */
 bool stream_failed(
     const struct stream *s); /* for good, in both directions or (plain) in that of writing */

@@ -151,7 +151,7 @@ on_request(void *arg, struct exchange *ex, enum err bad)
 static void
 open_client(void)
 {
-	http_server_open(&g.server, lab_pair(&client), NULL, "192.0.2.1", NULL);
+	cr_assert(http_server_open(&g.server, lab_pair(&client), NULL, "192.0.2.1", NULL, NULL));
 }
 
 static void

@@ -22,7 +22,7 @@ static struct {
 	int requests, gone, rooms;
 	enum err bad, why, body_err;
 	size_t body_n;
-	int counts[HTTP_IDLE + 1];
+	int counts[HTTP_REAPED + 1];
 } seen;
 
 static void
@@ -104,7 +104,7 @@ on_request(void *arg, struct exchange *ex, enum err bad)
 static void
 connect_client(void)
 {
-	http_server_open(&server, lab_pair(&client), NULL, "192.0.2.1", NULL);
+	cr_assert(http_server_open(&server, lab_pair(&client), NULL, "192.0.2.1", NULL, NULL));
 }
 
 static void
@@ -421,7 +421,7 @@ say_and_reset(const char *text)
 	near_fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	close(fd);
 	lab_close(&client);
-	http_server_open(&server, near_fd, NULL, "", NULL);
+	cr_assert(http_server_open(&server, near_fd, NULL, "", NULL, NULL));
 	cr_assert_eq(send(far_fd, text, strlen(text), 0), (ssize_t)strlen(text));
 	setsockopt(far_fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	close(far_fd);
@@ -446,7 +446,7 @@ Test(h1conn, drains_idle_connections_at_once_and_busy_ones_after_their_answer)
 {
 	struct lab_end busy;
 
-	http_server_open(&server, lab_pair(&busy), NULL, "", NULL);
+	cr_assert(http_server_open(&server, lab_pair(&busy), NULL, "", NULL, NULL));
 	seen.hold = true;
 	lab_say(&busy, GET("/busy"));
 	UNTIL(loop, seen.requests == 1);
@@ -480,7 +480,7 @@ connect_tls(void)
 	t = tls_server_new(&cfg, tickets, why, sizeof(why));
 	cr_assert_not_null(t, "%s", why);
 	lab_close(&client);
-	http_server_open(&server, lab_pair(&client), tls_server_accept(t), "192.0.2.1", NULL);
+	cr_assert(http_server_open(&server, lab_pair(&client), tls_server_accept(t), "192.0.2.1", NULL, NULL));
 	client.ssl = lab_client_tls("a.example.org");
 	SSL_set_fd(client.ssl, client.fd);
 	tls_server_free(t);
