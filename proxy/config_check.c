@@ -94,8 +94,8 @@ check_admin(struct load *l, struct proxy_conf *c)
 	}
 }
 
-static bool
-is_https(const char *url)
+bool
+config_is_https(const char *url)
 {
 	const char *host = url + strlen("https://");
 
@@ -112,7 +112,7 @@ check_list(struct load *l, struct federation_conf *f)
 		    "list: %s; give one of the two",
 		    f->list_file == NULL ? "neither file nor url is set"
 					 : "both file and url are set");
-	if (f->list_url != NULL && !is_https(f->list_url))
+	if (f->list_url != NULL && !config_is_https(f->list_url))
 		load_fault(
 		    l, &f->list_url, "url: must be https://host/path without user and password");
 	if (f->list_interval > 0 && f->list_interval >= f->list_ttl && f->list_ttl > 0)
@@ -138,7 +138,7 @@ check_federations(struct load *l, struct proxy_conf *c)
 		check_list(l, f);
 		for (size_t j = 0; j < f->n_passport_certs; j++)
 			if (f->passport_certs[j].x5u != NULL && !c->test_mode &&
-			    !is_https(f->passport_certs[j].x5u))
+			    !config_is_https(f->passport_certs[j].x5u))
 				load_fault(
 				    l, &f->passport_certs[j].x5u, "x5u: must be an https:// URL");
 		if (f->name == NULL)
@@ -402,6 +402,19 @@ check_order(struct load *l, struct proxy_conf *c)
 	}
 }
 
+static void
+make_hsts(struct load *l, struct proxy_conf *c)
+{
+	char text[48];
+	int n = snprintf(text, sizeof(text), "max-age=%llu", (unsigned long long)(c->hsts / 1000));
+
+	if (c->hsts == 0)
+		return;
+	c->hsts_value = arena_dup(l->ctx.arena, str_of(text, (size_t)n));
+	if (c->hsts_value.p == NULL)
+		load_fault(l, &c->hsts, "hsts: out of memory");
+}
+
 void
 config_check(struct load *l, struct proxy_conf *c)
 {
@@ -416,6 +429,7 @@ config_check(struct load *l, struct proxy_conf *c)
 	check_federations(l, c);
 	check_services(l, c);
 	check_lookups(l, c);
+	make_hsts(l, c);
 	if (complete)
 		check_order(l, c);
 }

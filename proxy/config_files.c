@@ -16,10 +16,8 @@
 #define KEY_MAX (64 << 10)
 #define OCSP_MAX (64 << 10)
 
-/* The file's bytes in the arena.  The room is reserved at once, so no copy of a key stays behind in
- * memory that was outgrown; the one in use is wiped. */
-static bool
-read_file(struct load *l, const char *what, char *const *path, size_t max, struct str *out)
+bool
+config_read_file(struct load *l, const char *what, char *const *path, size_t max, struct str *out)
 {
 	struct buf b;
 	bool ok = false;
@@ -117,12 +115,12 @@ judge_ocsp(struct load *l, struct service_conf *s)
 static void
 read_service(struct load *l, const struct proxy_conf *c, struct service_conf *s)
 {
-	bool complete =
-	    read_file(l, "certificate", &s->certificate, CERTIFICATE_MAX, &s->certificate_pem);
+	bool complete = config_read_file(
+	    l, "certificate", &s->certificate, CERTIFICATE_MAX, &s->certificate_pem);
 
 	for (size_t i = 0; i < s->hosts.n; i++)
 		complete = complete && s->hosts.v[i] != NULL;
-	if (read_file(l, "key", &s->key, KEY_MAX, &s->key_pem)) {
+	if (config_read_file(l, "key", &s->key, KEY_MAX, &s->key_pem)) {
 		if (!c->test_mode && fs_is_private(s->key) != 1)
 			load_fault(l, &s->key,
 			    "key: %s can be read by others; chmod 0600 (or 0640 with the daemon's "
@@ -131,8 +129,9 @@ read_service(struct load *l, const struct proxy_conf *c, struct service_conf *s)
 		if (complete)
 			judge_certificate(l, c, s);
 	}
-	if (read_file(l, "ocsp_file", &s->ocsp_file, OCSP_MAX, &s->ocsp_der))
+	if (config_read_file(l, "ocsp_file", &s->ocsp_file, OCSP_MAX, &s->ocsp_der))
 		judge_ocsp(l, s);
+	config_well_known(l, s);
 }
 
 /* The trust anchors in PEM files; NULL after adding a fault at the file to blame, or where one is

@@ -7,6 +7,7 @@ libproxy_a_SOURCES += proxy/config_check.c
 libproxy_a_SOURCES += proxy/config_check.h
 libproxy_a_SOURCES += proxy/config_files.c
 libproxy_a_SOURCES += proxy/config_rows.c
+libproxy_a_SOURCES += proxy/config_wellknown.c
 libproxy_a_SOURCES += proxy/control.c
 libproxy_a_SOURCES += proxy/control.h
 libproxy_a_SOURCES += proxy/fedsource.c
@@ -33,6 +34,8 @@ libproxy_a_SOURCES += proxy/routes.c
 libproxy_a_SOURCES += proxy/routes.h
 libproxy_a_SOURCES += proxy/series.c
 libproxy_a_SOURCES += proxy/series.h
+libproxy_a_SOURCES += proxy/wellknown.c
+libproxy_a_SOURCES += proxy/wellknown.h
 libproxy_a_SOURCES += proxy/worker.c
 libproxy_a_SOURCES += proxy/worker.h
 

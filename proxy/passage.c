@@ -26,6 +26,7 @@
 #include "proxy/lookups.h"
 #include "proxy/refusal.h"
 #include "proxy/series.h"
+#include "proxy/wellknown.h"
 
 #define SPARE_MAX 64
 
@@ -533,6 +534,25 @@ judge(struct passage *p)
 	return judge_origin(j);
 }
 
+/* A document that is the proxy's own needs no homeserver. */
+static bool
+serve(struct passage *p)
+{
+	struct exchange *ex = p->ex;
+	const struct document *d = wellknown_document(p->j.service, p->j.route);
+
+	if (d->mode == DOCUMENT_FORWARD)
+		return false;
+	if (d->mode == DOCUMENT_OFF) {
+		refuse(p, ERR_UNRECOGNIZED);
+		return true;
+	}
+	p->status = 200;
+	leave(p, OK);
+	wellknown_answer(ex, d);
+	return true;
+}
+
 /* --- events of the exchange --- */
 
 static void
@@ -600,6 +620,8 @@ passage_open(void *listener, struct exchange *ex, enum err bad)
 	p->ex = ex;
 	ex->events = &events;
 	ex->arg = p;
+	if (ex->tls)
+		ex->hsts = p->conf->hsts_value;
 	fact_wait_init(&p->wait);
 	pool_wait_init(&p->dial);
 	timer_init(&p->timer, on_fact_timer, p);
@@ -611,6 +633,6 @@ passage_open(void *listener, struct exchange *ex, enum err bad)
 		bad = judge(p);
 	if (bad != OK)
 		refuse(p, bad);
-	else
+	else if (p->j.route->document == DOCUMENT_NONE || !serve(p))
 		advance(p);
 }

@@ -6,11 +6,6 @@
 
 #define PART_MAX 2048
 
-#define CORS \
-	"Access-Control-Allow-Origin: *\r\n" \
-	"Access-Control-Allow-Methods: GET, HEAD, POST, PUT, DELETE, OPTIONS\r\n" \
-	"Access-Control-Allow-Headers: X-Requested-With, Content-Type, Authorization, Date\r\n"
-
 static bool
 is_client_path(struct str target)
 {
@@ -27,7 +22,7 @@ put_fields(struct buf *out, const struct exchange *ex, const struct route *route
 
 	/* Without CORS a browser client sees only a network error (Matrix client-server API, "Web
 	 * Browser Clients"). */
-	if (is_client_path(ex->req.target) && !buf_put(out, STR(CORS)))
+	if (is_client_path(ex->req.target) && !buf_put(out, STR(REFUSAL_CORS)))
 		return false;
 	if (why == ERR_METHOD && route != NULL && route->methods[0] != '*' &&
 	    !buf_printf(out, "Allow: %s\r\n", route->methods))
