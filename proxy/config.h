@@ -113,6 +113,17 @@ struct host_conf {
 	char *address;
 };
 
+struct redis_conf {
+	struct conf_address address; /* text == NULL: there is no Redis */
+	bool tls;
+	char *ca_file; /* or NULL: the system's CAs */
+	char *user, *password_file, *key_prefix;
+	uint64_t db;
+	clock_ms timeout; /* of one command */
+	/* made while loading */
+	struct str password;
+};
+
 struct proxy_conf {
 	struct snapshot snap;
 	char *path; /* of the file */
@@ -135,8 +146,13 @@ struct proxy_conf {
 	/* tls */
 	bool tls13;               /* offer 1.3 */
 	clock_ms ticket_lifetime; /* keys rotate twice as often */
+	char *ticket_file;        /* keys of session tickets, or NULL */
+	bool ticket_redis;        /* they are shared through redis, */
+	char *ticket_secret_file; /* encrypted with this */
+	struct str ticket_secret; /* made while loading */
 	clock_ms hsts;            /* 0: not sent */
 	struct str hsts_value;    /* made while loading */
+	struct redis_conf redis;
 	/* limits; bytes */
 	uint64_t head_max, target_max; /* target_max < head_max */
 	uint64_t fields_max;

@@ -185,8 +185,28 @@ static const struct conf_option tls_rows[] = {
 	{ "tls13", CONF_BOOL, PROXY(tls13), "true", 0, 0, CONF_RELOAD, "whether TLS 1.3 is offered besides 1.2" },
 	{ "ticket_lifetime", CONF_DURATION, PROXY(ticket_lifetime), "12h", 1 * SECOND, 7 * DAY, CONF_RELOAD,
 	  "how long a session can be resumed; keys rotate twice as often" },
+	{ "ticket_file", CONF_PATH, PROXY(ticket_file), "", 0, 4096, CONF_RELOAD,
+	  "file of the keys of session tickets, in common with other proxies" },
+	{ "ticket_redis", CONF_BOOL, PROXY(ticket_redis), "false", 0, 0, CONF_RELOAD,
+	  "whether keys of session tickets are shared with other proxies through redis" },
+	{ "ticket_secret_file", CONF_PATH, PROXY(ticket_secret_file), "", 0, 4096, CONF_RELOAD,
+	  "file of the secret with which they are encrypted there" },
 	{ "hsts", CONF_DURATION, PROXY(hsts), "365d", 0, 730 * DAY, CONF_RELOAD,
 	  "how long browsers are told to use nothing but TLS; 0: they are not told" },
+	CONF_END
+};
+
+static const struct conf_option redis_rows[] = {
+	{ "address", CONF_ADDRESS, PROXY(redis.address), "", 0, 0, CONF_RELOAD, "host:port or unix socket; empty: no Redis" },
+	{ "tls", CONF_BOOL, PROXY(redis.tls), "false", 0, 0, CONF_RELOAD, "whether Redis is spoken to over TLS" },
+	{ "ca_file", CONF_PATH, PROXY(redis.ca_file), "", 0, 4096, CONF_RELOAD,
+	  "PEM file of the CAs of its certificate instead of the system's" },
+	{ "user", CONF_STRING, PROXY(redis.user), "", 0, 255, CONF_RELOAD, "user to log in as" },
+	{ "password_file", CONF_PATH, PROXY(redis.password_file), "", 0, 4096, CONF_RELOAD, "file of the password" },
+	{ "db", CONF_COUNT, PROXY(redis.db), "0", 0, 65535, CONF_RELOAD, "number of the database" },
+	{ "key_prefix", CONF_STRING, PROXY(redis.key_prefix), "schleuse:", 0, 100, CONF_RELOAD,
+	  "beginning of the names of all our keys" },
+	{ "timeout", CONF_DURATION, PROXY(redis.timeout), "5s", 100, 1 * HOUR, CONF_RELOAD, "connecting, and one command" },
 	CONF_END
 };
 
@@ -295,6 +315,7 @@ const struct conf_option proxy_conf_rows[] = {
 	{ "services", CONF_SEQUENCE, PROXY(services), NULL, 1, 1000, CONF_RELOAD, "messenger services",
 	  .rows = service_rows, .item_size = sizeof(struct service_conf), .count = PROXY(n_services) },
 	{ "tls", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "TLS towards clients and servers", .rows = tls_rows },
+	{ "redis", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "what several proxies have in common", .rows = redis_rows },
 	{ "limits", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "limits in bytes and numbers", .rows = limit_rows },
 	{ "timeouts", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "limits in time", .rows = timeout_rows },
 	{ "lookups", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "questions to DNS and other servers",

@@ -26,6 +26,7 @@ EXTRA_DIST += \
 	tests/integration/test_routes.py \
 	tests/integration/test_stress.py \
 	tests/integration/test_tenants.py \
+	tests/integration/test_tickets.py \
 	tests/integration/test_tls.py \
 	tests/integration/test_unauthenticated.py \
 	tests/integration/test_wellknown.py \
@@ -40,5 +41,6 @@ EXTRA_DIST += \
 	tests/sim/passport.py \
 	tests/sim/pki.py \
 	tests/sim/rawserver.py \
+	tests/sim/redisd.py \
 	tests/sim/wire.py \
 	tests/sim/xmatrix.py
