@@ -20,10 +20,19 @@
 #include "lib/conf/address.h"
 #include "lib/conf/option.h"
 #include "lib/net/address.h"
+#include "proxy/routes.h"
 
 struct passport_trust;
 
 enum rule_mode { RULE_ENFORCE, RULE_LOG, RULE_OFF };
+
+/* A well-known document: whose it is, and what the proxy answers if it is its own. */
+enum document_mode { DOCUMENT_FORWARD, DOCUMENT_OFF, DOCUMENT_SERVE };
+
+struct document {
+	enum document_mode mode;
+	struct str body, fields; /* JSON; header lines */
+};
 
 /* How a federation is known: its list and whose PASSporTs count. */
 struct passport_cert_conf {
@@ -51,6 +60,23 @@ struct federation_conf {
 	struct passport_trust *passports; /* holds one reference; NULL when no service needs it */
 };
 
+struct contact_conf {
+	char *role, *matrix_id, *email; /* the last two: or NULL */
+};
+
+struct well_known_conf {
+	char *server; /* "forward", "off", or host:port */
+	char *client; /* "forward", "off", or an https URL */
+	char *identity_server, *client_file;
+	enum document_mode support;
+	char *support_file, *support_page;
+	struct contact_conf *contacts;
+	size_t n_contacts;
+	clock_ms max_age;
+	/* made while loading, by enum route_document */
+	struct document documents[ROUTE_DOCUMENTS];
+};
+
 struct service_conf {
 	char *server_name;       /* Matrix server name, normal form */
 	struct conf_list hosts;  /* public, lower case; the server name's host is always one */
@@ -70,6 +96,7 @@ struct service_conf {
 	bool version_open;            /* federation/v1/version without authentication */
 	bool openid_open;             /* federation/v1/openid/userinfo without authentication */
 	bool admin_paths;             /* forward /_synapse/admin */
+	struct well_known_conf well_known;
 	/* made while loading */
 	struct str certificate_pem, key_pem, ocsp_der; /* the files' bytes; n == 0: none */
 	int64_t certificate_not_after; /* wall-clock second at which the certificate ends */
@@ -105,6 +132,17 @@ struct host_conf {
 	char *address;
 };
 
+struct redis_conf {
+	struct conf_address address; /* text == NULL: there is no Redis */
+	bool tls;
+	char *ca_file; /* or NULL: the system's CAs */
+	char *user, *password_file, *key_prefix;
+	uint64_t db;
+	clock_ms timeout; /* of one command */
+	/* made while loading */
+	struct str password;
+};
+
 struct proxy_conf {
 	struct snapshot snap;
 	char *path; /* of the file */
@@ -127,6 +165,13 @@ struct proxy_conf {
 	/* tls */
 	bool tls13;               /* offer 1.3 */
 	clock_ms ticket_lifetime; /* keys rotate twice as often */
+	char *ticket_file;        /* keys of session tickets, or NULL */
+	bool ticket_redis;        /* they are shared through redis, */
+	char *ticket_secret_file; /* encrypted with this */
+	struct str ticket_secret; /* made while loading */
+	clock_ms hsts;            /* 0: not sent */
+	struct str hsts_value;    /* made while loading */
+	struct redis_conf redis;
 	/* limits; bytes */
 	uint64_t head_max, target_max; /* target_max < head_max */
 	uint64_t fields_max;

@@ -129,8 +129,8 @@ check_admin(struct load *l, struct proxy_conf *c)
 	}
 }
 
-static bool
-is_https(const char *url)
+bool
+config_is_https(const char *url)
 {
 	const char *host = url + strlen("https://");
 
@@ -147,7 +147,7 @@ check_list(struct load *l, struct federation_conf *f)
 		    "list: %s; give one of the two",
 		    f->list_file == NULL ? "neither file nor url is set"
 					 : "both file and url are set");
-	if (f->list_url != NULL && !is_https(f->list_url))
+	if (f->list_url != NULL && !config_is_https(f->list_url))
 		load_fault(
 		    l, &f->list_url, "url: must be https://host/path without user and password");
 	if (f->list_interval > 0 && f->list_interval >= f->list_ttl && f->list_ttl > 0)
@@ -173,7 +173,7 @@ check_federations(struct load *l, struct proxy_conf *c)
 		check_list(l, f);
 		for (size_t j = 0; j < f->n_passport_certs; j++)
 			if (f->passport_certs[j].x5u != NULL && !c->test_mode &&
-			    !is_https(f->passport_certs[j].x5u))
+			    !config_is_https(f->passport_certs[j].x5u))
 				load_fault(
 				    l, &f->passport_certs[j].x5u, "x5u: must be an https:// URL");
 		if (f->name == NULL)
@@ -437,6 +437,55 @@ check_order(struct load *l, struct proxy_conf *c)
 	}
 }
 
+static void
+check_redis(struct load *l, struct proxy_conf *c)
+{
+	struct redis_conf *r = &c->redis;
+
+	if (r->address.text == NULL) {
+		if (c->ticket_redis)
+			load_fault(l, &c->ticket_redis, "ticket_redis: redis.address is not set");
+		return;
+	}
+	if (!r->tls && !c->test_mode && !conf_address_is_loopback(&r->address))
+		load_fault(l, &r->address,
+		    "address: '%s' is another machine; set redis.tls, or use a loopback address or "
+		    "unix:/path",
+		    r->address.text);
+	if (r->tls && r->address.unix_path != NULL)
+		load_fault(l, &r->tls, "tls: a unix socket has none; remove the one or the other");
+	if (r->address.unix_path == NULL && r->address.port == 0)
+		load_fault(l, &r->address, "address: port 0 cannot be connected to");
+	if (r->user != NULL && r->password_file == NULL)
+		load_fault(
+		    l, &r->user, "user: without password_file there is nothing to log in with");
+}
+
+static void
+check_tickets(struct load *l, struct proxy_conf *c)
+{
+	if (c->ticket_redis && c->ticket_file != NULL)
+		load_fault(l, &c->ticket_file,
+		    "ticket_file: ticket_redis is set too; keys come from one of the two");
+	if (c->ticket_redis != (c->ticket_secret_file != NULL))
+		load_fault(l, c->ticket_redis ? (void *)&c->ticket_redis : &c->ticket_secret_file,
+		    "ticket_secret_file: goes together with ticket_redis; %s",
+		    c->ticket_redis ? "set it" : "remove it");
+}
+
+static void
+make_hsts(struct load *l, struct proxy_conf *c)
+{
+	char text[48];
+	int n = snprintf(text, sizeof(text), "max-age=%llu", (unsigned long long)(c->hsts / 1000));
+
+	if (c->hsts == 0)
+		return;
+	c->hsts_value = arena_dup(l->ctx.arena, str_of(text, (size_t)n));
+	if (c->hsts_value.p == NULL)
+		load_fault(l, &c->hsts, "hsts: out of memory");
+}
+
 void
 config_check(struct load *l, struct proxy_conf *c)
 {
@@ -452,6 +501,9 @@ config_check(struct load *l, struct proxy_conf *c)
 	check_services(l, c);
 	check_lookups(l, c);
 	make_networks(l, "exempt", &c->exempt_from, &c->exempt);
+	make_hsts(l, c);
+	check_redis(l, c);
+	check_tickets(l, c);
 	if (complete)
 		check_order(l, c);
 }

@@ -9,17 +9,18 @@
 #include "lib/base/fsutil.h"
 #include "lib/jose/x5c.h"
 #include "lib/net/certcheck.h"
+#include "lib/net/ticketkeys.h"
 #include "proxy/config_check.h"
 #include "proxy/passport.h"
 
 #define CERTIFICATE_MAX (256 << 10)
 #define KEY_MAX (64 << 10)
 #define OCSP_MAX (64 << 10)
+#define SECRET_MAX (4 << 10)
+#define TICKET_SECRET_MIN 32
 
-/* The file's bytes in the arena.  The room is reserved at once, so no copy of a key stays behind in
- * memory that was outgrown; the one in use is wiped. */
-static bool
-read_file(struct load *l, const char *what, char *const *path, size_t max, struct str *out)
+bool
+config_read_file(struct load *l, const char *what, char *const *path, size_t max, struct str *out)
 {
 	struct buf b;
 	bool ok = false;
@@ -56,6 +57,15 @@ pem_fault(struct load *l, const char *what, char *const *path, enum err why)
 	else
 		load_fault(l, path, "%s: %s: %s; expected a PEM file of certificates", what, *path,
 		    err_text(why));
+}
+
+static void
+demand_private(struct load *l, const struct proxy_conf *c, const char *what, char *const *path)
+{
+	if (!c->test_mode && fs_is_private(*path) != 1)
+		load_fault(l, path,
+		    "%s: %s can be read by others; chmod 0600 (or 0640 with the daemon's group)",
+		    what, *path);
 }
 
 struct finding {
@@ -117,22 +127,19 @@ judge_ocsp(struct load *l, struct service_conf *s)
 static void
 read_service(struct load *l, const struct proxy_conf *c, struct service_conf *s)
 {
-	bool complete =
-	    read_file(l, "certificate", &s->certificate, CERTIFICATE_MAX, &s->certificate_pem);
+	bool complete = config_read_file(
+	    l, "certificate", &s->certificate, CERTIFICATE_MAX, &s->certificate_pem);
 
 	for (size_t i = 0; i < s->hosts.n; i++)
 		complete = complete && s->hosts.v[i] != NULL;
-	if (read_file(l, "key", &s->key, KEY_MAX, &s->key_pem)) {
-		if (!c->test_mode && fs_is_private(s->key) != 1)
-			load_fault(l, &s->key,
-			    "key: %s can be read by others; chmod 0600 (or 0640 with the daemon's "
-			    "group)",
-			    s->key);
+	if (config_read_file(l, "key", &s->key, KEY_MAX, &s->key_pem)) {
+		demand_private(l, c, "key", &s->key);
 		if (complete)
 			judge_certificate(l, c, s);
 	}
-	if (read_file(l, "ocsp_file", &s->ocsp_file, OCSP_MAX, &s->ocsp_der))
+	if (config_read_file(l, "ocsp_file", &s->ocsp_file, OCSP_MAX, &s->ocsp_der))
 		judge_ocsp(l, s);
+	config_well_known(l, s);
 }
 
 /* The trust anchors in PEM files; NULL after adding a fault at the file to blame, or where one is
@@ -220,10 +227,52 @@ try_ca_file(struct load *l, const char *what, char *const *path)
 	X509_STORE_free(store);
 }
 
+/* A secret of one line: an editor's line break at its end is none of it. */
+static void
+read_secret(struct load *l, const struct proxy_conf *c, const char *what, char *const *path,
+    struct str *out)
+{
+	if (!config_read_file(l, what, path, SECRET_MAX, out))
+		return;
+	demand_private(l, c, what, path);
+	while (out->n > 0 && (out->p[out->n - 1] == '\n' || out->p[out->n - 1] == '\r'))
+		out->n--;
+}
+
+static void
+read_tickets(struct load *l, struct proxy_conf *c)
+{
+	struct tls_ticket_key keys[TLS_TICKET_KEYS];
+	struct str text;
+
+	read_secret(l, c, "ticket_secret_file", &c->ticket_secret_file, &c->ticket_secret);
+	if (c->ticket_secret_file != NULL && c->ticket_secret.p != NULL &&
+	    c->ticket_secret.n < TICKET_SECRET_MIN)
+		load_fault(l, &c->ticket_secret_file,
+		    "ticket_secret_file: %s holds less than %d bytes; make one with: openssl rand "
+		    "-base64 48",
+		    c->ticket_secret_file, TICKET_SECRET_MIN);
+	if (!config_read_file(l, "ticket_file", &c->ticket_file, sizeof(keys), &text))
+		return;
+	demand_private(l, c, "ticket_file", &c->ticket_file);
+	if (tls_tickets_read(text, keys) == 0)
+		load_fault(l, &c->ticket_file,
+		    "ticket_file: %s is not one to %d different records of 80 bytes; make one "
+		    "with: "
+		    "openssl rand 80",
+		    c->ticket_file, TLS_TICKET_KEYS);
+	/* It is read again whenever it changes: nothing of it stays here. */
+	OPENSSL_cleanse(keys, sizeof(keys));
+	OPENSSL_cleanse((char *)(uintptr_t)text.p, text.n);
+}
+
 void
 config_files(struct load *l, struct proxy_conf *c)
 {
 	try_ca_file(l, "ca_file", &c->ca_file);
+	try_ca_file(l, "ca_file", &c->redis.ca_file);
+	read_secret(l, c, "password_file", &c->redis.password_file, &c->redis.password);
+	read_tickets(l, c);
 	for (size_t i = 0; i < c->n_federations; i++) {
 		try_ca_file(l, "ca_file", &c->federations[i].list_ca_file);
 		read_federation(l, &c->federations[i]);
@@ -232,13 +281,20 @@ config_files(struct load *l, struct proxy_conf *c)
 		read_service(l, c, &c->services[i]);
 }
 
+static void
+wipe(struct str secret)
+{
+	if (secret.n > 0)
+		OPENSSL_cleanse((char *)(uintptr_t)secret.p, secret.n);
+}
+
 void
 config_files_fini(struct proxy_conf *c)
 {
+	wipe(c->redis.password);
+	wipe(c->ticket_secret);
 	for (size_t i = 0; i < c->n_services; i++)
-		if (c->services[i].key_pem.n > 0)
-			OPENSSL_cleanse(
-			    (char *)(uintptr_t)c->services[i].key_pem.p, c->services[i].key_pem.n);
+		wipe(c->services[i].key_pem);
 	for (size_t i = 0; i < c->n_federations; i++) {
 		X509_STORE_free(c->federations[i].anchors);
 		snapshot_drop((struct snapshot *)c->federations[i].passports);

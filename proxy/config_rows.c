@@ -17,6 +17,7 @@
 #define LISTENER(m) CONF_FIELD(struct listener_conf, m)
 #define CERTIFICATE(m) CONF_FIELD(struct passport_cert_conf, m)
 #define FEDERATION(m) CONF_FIELD(struct federation_conf, m)
+#define CONTACT(m) CONF_FIELD(struct contact_conf, m)
 #define SERVICE(m) CONF_FIELD(struct service_conf, m)
 #define HOST(m) CONF_FIELD(struct host_conf, m)
 #define PROXY(m) CONF_FIELD(struct proxy_conf, m)
@@ -28,6 +29,8 @@ static const struct conf_word levels[] = {
 	{ "error", LOG_ERROR }, { "warn", LOG_WARN }, { "info", LOG_INFO }, { "debug", LOG_DEBUG }, { NULL, 0 } };
 static const struct conf_word modes[] = {
 	{ "enforce", RULE_ENFORCE }, { "log", RULE_LOG }, { "off", RULE_OFF }, { NULL, 0 } };
+static const struct conf_word document_modes[] = {
+	{ "forward", DOCUMENT_FORWARD }, { "off", DOCUMENT_OFF }, { "serve", DOCUMENT_SERVE }, { NULL, 0 } };
 static const struct conf_word ports[] = { { "exact", false }, { "any", true }, { NULL, 0 } };
 static const struct conf_word demands[] = { { "required", false }, { "optional", true }, { NULL, 0 } };
 static const struct conf_word doors[] = { { "authenticated", false }, { "open", true }, { NULL, 0 } };
@@ -127,6 +130,37 @@ static const struct conf_option path_rows[] = {
 	CONF_END
 };
 
+static const struct conf_option contact_rows[] = {
+	{ "role", CONF_STRING, CONTACT(role), "m.role.admin", 1, 255, CONF_RELOAD,
+	  "what the contact is for: m.role.admin, m.role.security or a role of its own" },
+	{ "matrix_id", CONF_STRING, CONTACT(matrix_id), "", 0, 255, CONF_RELOAD, "MXID of the contact" },
+	{ "email", CONF_STRING, CONTACT(email), "", 0, 254, CONF_RELOAD, "e-mail address of the contact" },
+	CONF_END
+};
+
+static const struct conf_option well_known_rows[] = {
+	{ "server", CONF_STRING, SERVICE(well_known.server), "forward", 1, 255, CONF_RELOAD,
+	  "server document: forward, off, or the name and port federation is to connect to" },
+	{ "client", CONF_STRING, SERVICE(well_known.client), "forward", 1, 2048, CONF_RELOAD,
+	  "client document: forward, off, or the https URL clients are to use" },
+	{ "identity_server", CONF_STRING, SERVICE(well_known.identity_server), "", 0, 2048, CONF_RELOAD,
+	  "https URL of the identity server in the client document" },
+	{ "client_file", CONF_PATH, SERVICE(well_known.client_file), "", 0, 4096, CONF_RELOAD,
+	  "JSON file of further members of the client document" },
+	{ "support", CONF_ENUM, SERVICE(well_known.support), "forward", 0, 0, CONF_RELOAD,
+	  "support document: the homeserver's, none, or one of the settings below", .words = document_modes },
+	{ "support_file", CONF_PATH, SERVICE(well_known.support_file), "", 0, 4096, CONF_RELOAD,
+	  "JSON file that is the support document" },
+	{ "support_page", CONF_STRING, SERVICE(well_known.support_page), "", 0, 2048, CONF_RELOAD,
+	  "https URL of a page for users who need help" },
+	{ "contacts", CONF_SEQUENCE, SERVICE(well_known.contacts), "", 0, 20, CONF_RELOAD,
+	  "contacts in the support document", .rows = contact_rows,
+	  .item_size = sizeof(struct contact_conf), .count = SERVICE(well_known.n_contacts) },
+	{ "max_age", CONF_DURATION, SERVICE(well_known.max_age), "1h", 0, 2 * DAY, CONF_RELOAD,
+	  "how long others may remember the documents served from here" },
+	CONF_END
+};
+
 static const struct conf_option service_rows[] = {
 	{ "server_name", CONF_STRING, SERVICE(server_name), NULL, 1, 255, CONF_RELOAD, "Matrix server name" },
 	{ "hosts", CONF_STRINGS, SERVICE(hosts), "", 0, 100, CONF_RELOAD,
@@ -145,6 +179,8 @@ static const struct conf_option service_rows[] = {
 	{ "invites", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "invites from the federation", .rows = invite_rows },
 	{ "display_names", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "display names", .rows = display_rows },
 	{ "federation_paths", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "federation API", .rows = path_rows },
+	{ "well_known", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD,
+	  "documents under /.well-known/matrix", .rows = well_known_rows },
 	{ "admin_paths", CONF_ENUM, SERVICE(admin_paths), "refuse", 0, 0, CONF_RELOAD,
 	  "what happens to /_synapse/admin", .words = admin_doors },
 	CONF_END
@@ -154,6 +190,28 @@ static const struct conf_option tls_rows[] = {
 	{ "tls13", CONF_BOOL, PROXY(tls13), "true", 0, 0, CONF_RELOAD, "whether TLS 1.3 is offered besides 1.2" },
 	{ "ticket_lifetime", CONF_DURATION, PROXY(ticket_lifetime), "12h", 1 * SECOND, 7 * DAY, CONF_RELOAD,
 	  "how long a session can be resumed; keys rotate twice as often" },
+	{ "ticket_file", CONF_PATH, PROXY(ticket_file), "", 0, 4096, CONF_RELOAD,
+	  "file of the keys of session tickets, in common with other proxies" },
+	{ "ticket_redis", CONF_BOOL, PROXY(ticket_redis), "false", 0, 0, CONF_RELOAD,
+	  "whether keys of session tickets are shared with other proxies through redis" },
+	{ "ticket_secret_file", CONF_PATH, PROXY(ticket_secret_file), "", 0, 4096, CONF_RELOAD,
+	  "file of the secret with which they are encrypted there" },
+	{ "hsts", CONF_DURATION, PROXY(hsts), "365d", 0, 730 * DAY, CONF_RELOAD,
+	  "how long browsers are told to use nothing but TLS; 0: they are not told" },
+	CONF_END
+};
+
+static const struct conf_option redis_rows[] = {
+	{ "address", CONF_ADDRESS, PROXY(redis.address), "", 0, 0, CONF_RELOAD, "host:port or unix socket; empty: no Redis" },
+	{ "tls", CONF_BOOL, PROXY(redis.tls), "false", 0, 0, CONF_RELOAD, "whether Redis is spoken to over TLS" },
+	{ "ca_file", CONF_PATH, PROXY(redis.ca_file), "", 0, 4096, CONF_RELOAD,
+	  "PEM file of the CAs of its certificate instead of the system's" },
+	{ "user", CONF_STRING, PROXY(redis.user), "", 0, 255, CONF_RELOAD, "user to log in as" },
+	{ "password_file", CONF_PATH, PROXY(redis.password_file), "", 0, 4096, CONF_RELOAD, "file of the password" },
+	{ "db", CONF_COUNT, PROXY(redis.db), "0", 0, 65535, CONF_RELOAD, "number of the database" },
+	{ "key_prefix", CONF_STRING, PROXY(redis.key_prefix), "schleuse:", 0, 100, CONF_RELOAD,
+	  "beginning of the names of all our keys" },
+	{ "timeout", CONF_DURATION, PROXY(redis.timeout), "5s", 100, 1 * HOUR, CONF_RELOAD, "connecting, and one command" },
 	CONF_END
 };
 
@@ -300,6 +358,7 @@ const struct conf_option proxy_conf_rows[] = {
 	{ "services", CONF_SEQUENCE, PROXY(services), NULL, 1, 1000, CONF_RELOAD, "messenger services",
 	  .rows = service_rows, .item_size = sizeof(struct service_conf), .count = PROXY(n_services) },
 	{ "tls", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "TLS towards clients and servers", .rows = tls_rows },
+	{ "redis", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "what several proxies have in common", .rows = redis_rows },
 	{ "limits", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "limits in bytes and numbers", .rows = limit_rows },
 	{ "timeouts", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "limits in time", .rows = timeout_rows },
 	{ "lookups", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "questions to DNS and other servers",

@@ -27,6 +27,7 @@
 #include "proxy/lookups.h"
 #include "proxy/outside.h"
 #include "proxy/series.h"
+#include "proxy/tickets.h"
 #include "proxy/worker.h"
 
 struct control {
@@ -34,7 +35,7 @@ struct control {
 	struct proxy_conf *conf;
 	struct outside out;
 	struct invites *invites;
-	struct tls_tickets *tickets;
+	struct tickets *tickets;
 	struct connlimit *connections;
 	struct worker **workers;
 	unsigned n_workers, n_ended;
@@ -42,7 +43,6 @@ struct control {
 	struct admin *admin;
 	struct event *signals;
 	int signal_fd;
-	struct timer rotate;
 	bool draining;
 };
 
@@ -130,19 +130,12 @@ control_worker_ended(struct control *c)
 /* --- tickets --- */
 
 static void
-on_rotate(void *arg)
+on_tickets(void *arg, struct tls_tickets *now)
 {
 	struct control *c = arg;
-	struct tls_tickets *next = tls_tickets_rotate(c->tickets);
 
-	/* A ticket must stay readable for its lifetime: two older keys, each half a lifetime. */
-	timer_set(c->loop, &c->rotate, c->conf->ticket_lifetime / 2);
-	if (next == NULL)
-		return; /* the old key serves until the next time */
-	snapshot_drop(&c->tickets->snap);
-	c->tickets = next;
 	for (unsigned i = 0; i < c->n_workers; i++)
-		if (!worker_post_tickets(c->workers[i], next))
+		if (!worker_post_tickets(c->workers[i], now))
 			log_warn("tls: a worker keeps its old ticket keys: out of memory");
 }
 
@@ -183,6 +176,7 @@ adopt(struct control *c, struct proxy_conf *conf, struct outside *out)
 	c->conf = conf;
 	log_threshold = conf->log_level;
 	invites_set_limits(c->invites, conf->invites_max, conf->invites_ttl);
+	tickets_adopt(c->tickets, conf, out->redis);
 	for (unsigned i = 0; i < c->n_workers; i++)
 		if (!worker_post_conf(c->workers[i], conf))
 			log_error("reload: a worker keeps its old configuration: out of memory");
@@ -207,7 +201,7 @@ reload(struct control *c)
 	buf_init(&errors, 1 << 20);
 	conf = proxy_conf_load(c->conf->path, &errors);
 	if (conf != NULL)
-		trial = inbound_tls(conf, c->tickets, why, sizeof(why));
+		trial = inbound_tls(conf, tickets_now(c->tickets), why, sizeof(why));
 	if (conf == NULL)
 		log_lines(LOG_ERROR, "reload: ", buf_str(&errors));
 	else if (trial == NULL)
@@ -421,9 +415,9 @@ start_workers(struct control *c, int admin_socket)
 		    c->conf, &sockets[bound * c->conf->n_listeners], bound > 0 ? sockets : NULL);
 	ok = ok && write_addresses(c->conf, sockets, admin_socket);
 	for (unsigned i = 0; ok && i < n; i++) {
-		struct worker *w =
-		    worker_start(c, i, c->conf, c->tickets, &sockets[i * c->conf->n_listeners],
-			c->conf->n_listeners, invites_key(c->invites)->bytes, why, sizeof(why));
+		struct worker *w = worker_start(c, i, c->conf, tickets_now(c->tickets),
+		    &sockets[i * c->conf->n_listeners], c->conf->n_listeners,
+		    invites_key(c->invites)->bytes, why, sizeof(why));
 
 		ok = w != NULL;
 		if (ok)
@@ -478,16 +472,18 @@ start(struct control *c)
 		log_error("cannot start: out of memory or descriptors");
 		return false;
 	}
-	c->tickets = tls_tickets_rotate(NULL);
-	timer_init(&c->rotate, on_rotate, c);
-	timer_set(c->loop, &c->rotate, conf->ticket_lifetime / 2);
-	if (c->tickets == NULL || invites_open(c->loop, &ic, &c->invites) != OK) {
+	if (invites_open(c->loop, &ic, &c->invites) != OK) {
 		log_error("cannot start: state_dir %s: see the line above, or out of memory",
 		    conf->state_dir);
 		return false;
 	}
 	if (!outside_open(&c->out, &none, c->loop, c->conf, on_list, c))
 		return false;
+	c->tickets = tickets_open(c->loop, c->conf, c->out.redis, on_tickets, c);
+	if (c->tickets == NULL) {
+		log_error("cannot start: out of memory");
+		return false;
+	}
 	ac.socket = bind_address(&conf->admin, "admin");
 	if (ac.socket < 0)
 		return false;
@@ -511,6 +507,7 @@ stop(struct control *c)
 		worker_join(c->workers[i]);
 	lookups_drop(c);
 	admin_free(c->admin);
+	tickets_close(c->tickets);
 	outside_close(&c->out);
 	for (unsigned i = 0; i < c->n_workers; i++)
 		worker_free(c->workers[i]);
@@ -522,7 +519,6 @@ stop(struct control *c)
 	if (c->signal_fd >= 0)
 		close(c->signal_fd);
 	connlimit_free(c->connections);
-	snapshot_drop((struct snapshot *)c->tickets);
 	loop_free(c->loop);
 	snapshot_drop(&c->conf->snap);
 	arena_drop_cache();

@@ -11,8 +11,11 @@
 #include "lib/http/fetch.h"
 #include "lib/matrix/discovery.h"
 #include "lib/net/resolver.h"
+#include "proxy/series.h"
 
 #define PENDING_MAX 512 /* look-ups of one kind under way or waiting */
+#define REDIS_WAIT_MIN_MS 200
+#define REDIS_WAIT_MAX_MS 30000
 
 static void
 on_list(void *arg, const struct fedlist *list, int64_t as_of)
@@ -95,6 +98,7 @@ outside_close(struct outside *o)
 	for (size_t i = 0; i < o->n_lists; i++)
 		list_close(&o->lists[i]);
 	free(o->lists);
+	redis_free(o->redis);
 	if (o->homeserver != NULL)
 		homeserver_free(o->homeserver);
 	if (o->keyring != NULL)
@@ -161,11 +165,50 @@ open_lookups(struct outside *o, struct loop *loop, struct proxy_conf *conf)
 	return o->homeserver != NULL;
 }
 
+static void
+on_redis(void *arg, enum err why)
+{
+	(void)arg;
+	metrics_set(S_REDIS_UP, why == OK);
+	if (why == OK) {
+		log_info("redis: connected");
+		return;
+	}
+	metrics_inc(S_REDIS_FAILURES);
+	log_warn("redis: no connection: reason=%s: %s; trying again", err_name(why), err_text(why));
+}
+
+static bool
+open_redis(struct outside *o, struct loop *loop, const struct redis_conf *c)
+{
+	struct redis_config cfg = { .host = c->address.host,
+		.port = c->address.port,
+		.unix_path = c->address.unix_path,
+		.resolver = o->resolver,
+		.user = c->user,
+		.password = c->password,
+		.db = (unsigned)c->db,
+		.timeout = c->timeout,
+		.wait_min = REDIS_WAIT_MIN_MS,
+		.wait_max = REDIS_WAIT_MAX_MS,
+		.queue_max = PENDING_MAX,
+		.state = on_redis };
+
+	metrics_set(S_REDIS_UP, 0);
+	if (c->address.text == NULL)
+		return true;
+	if (c->tls && (cfg.anchors = fetch_anchors(c->ca_file, c->ca_file == NULL)) == NULL)
+		return false;
+	o->redis = redis_new(loop, &cfg);
+	X509_STORE_free(cfg.anchors);
+	return o->redis != NULL;
+}
+
 bool
 outside_open(struct outside *o, const struct outside *old, struct loop *loop,
     struct proxy_conf *conf, outside_fn *fn, void *arg)
 {
-	bool ok = open_lookups(o, loop, conf);
+	bool ok = open_lookups(o, loop, conf) && open_redis(o, loop, &conf->redis);
 
 	o->lists = calloc(conf->n_federations, sizeof(*o->lists));
 	ok = ok && o->lists != NULL;

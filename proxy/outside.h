@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * outside - what asks others for us: names, keys, accounts, federation lists.
+ * outside - what asks others for us: names, keys, accounts, federation lists, Redis.
  *
  * Made anew with each configuration, which must outlive it.  The struct may be moved.  For the
  * control thread.
@@ -9,6 +9,7 @@
 #define SCHLEUSE_PROXY_OUTSIDE_H
 
 #include "lib/matrix/keyring.h"
+#include "lib/store/redis.h"
 #include "proxy/fedsource.h"
 #include "proxy/homeserver.h"
 
@@ -29,6 +30,7 @@ struct outside {
 	struct discovery *discovery;
 	struct keyring *keyring;
 	struct homeserver *homeserver;
+	struct redis *redis; /* NULL: none is configured */
 	struct outside_list *lists;
 	size_t n_lists;
 };

@@ -21,6 +21,7 @@
 #include "proxy/refusal.h"
 #include "proxy/relay.h"
 #include "proxy/series.h"
+#include "proxy/wellknown.h"
 
 #define SPARE_MAX 64
 
@@ -289,6 +290,25 @@ judge(struct passage *p)
 	return judge_origin(j);
 }
 
+/* A document that is the proxy's own needs no homeserver. */
+static bool
+serve(struct passage *p)
+{
+	struct exchange *ex = p->ex;
+	const struct document *d = wellknown_document(p->j.service, p->j.route);
+
+	if (d->mode == DOCUMENT_FORWARD)
+		return false;
+	if (d->mode == DOCUMENT_OFF) {
+		refuse(p, ERR_UNRECOGNIZED);
+		return true;
+	}
+	p->status = 200;
+	leave(p, OK);
+	wellknown_answer(ex, d);
+	return true;
+}
+
 /* --- events of the exchange --- */
 
 static void
@@ -356,6 +376,8 @@ passage_open(void *listener, struct exchange *ex, enum err bad)
 	ex->arg = p;
 	gather_init(&p->gather, p->w, &p->j, p->conf->fact_timeout, on_gathered, p);
 	relay_init(&p->relay, p->w, p->conf, ex, &p->j);
+	if (ex->tls)
+		ex->hsts = p->conf->hsts_value;
 	p->j.id = ex->id;
 	p->j.req = &ex->req;
 	p->j.arena = &ex->arena;
@@ -364,6 +386,6 @@ passage_open(void *listener, struct exchange *ex, enum err bad)
 		bad = judge(p);
 	if (bad != OK)
 		refuse(p, bad);
-	else
+	else if (p->j.route->document == DOCUMENT_NONE || !serve(p))
 		advance(p);
 }

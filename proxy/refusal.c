@@ -6,12 +6,6 @@
 
 #define PART_MAX 2048
 
-#define METHODS "GET, HEAD, POST, PUT, DELETE, OPTIONS"
-#define CORS \
-	"Access-Control-Allow-Origin: *\r\n" \
-	"Access-Control-Allow-Methods: " METHODS "\r\n" \
-	"Access-Control-Allow-Headers: X-Requested-With, Content-Type, Authorization, Date\r\n"
-
 static bool
 is_client_path(struct str target)
 {
@@ -25,7 +19,7 @@ is_client_path(struct str target)
 static const char *
 allowed(const struct route *route)
 {
-	return route != NULL && route->methods[0] != '*' ? route->methods : METHODS;
+	return route != NULL && route->methods[0] != '*' ? route->methods : REFUSAL_METHODS;
 }
 
 static bool
@@ -35,7 +29,7 @@ put_fields(struct buf *out, const struct exchange *ex, const struct route *route
 
 	/* Without CORS a browser client sees only a network error (Matrix client-server API, "Web
 	 * Browser Clients"). */
-	if (is_client_path(ex->req.target) && !buf_put(out, STR(CORS)))
+	if (is_client_path(ex->req.target) && !buf_put(out, STR(REFUSAL_CORS)))
 		return false;
 	if (why == ERR_METHOD && !buf_printf(out, "Allow: %s\r\n", allowed(route)))
 		return false;

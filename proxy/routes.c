@@ -121,9 +121,9 @@ static const struct route table[] = {
 	{ "*", "/_matrix/media/**", CLI, .slow = true },
 	/* --- other prefixes a homeserver serves to clients --- */
 	{ "*", "/_synapse/client/**", CLI },
-	{ "GET,HEAD,OPTIONS", "/.well-known/matrix/client", CLI },
-	{ "GET,HEAD,OPTIONS", "/.well-known/matrix/server", CLI },
-	{ "GET,HEAD,OPTIONS", "/.well-known/matrix/support", CLI },
+	{ "GET,HEAD,OPTIONS", "/.well-known/matrix/client", CLI, .document = DOCUMENT_CLIENT },
+	{ "GET,HEAD,OPTIONS", "/.well-known/matrix/server", CLI, .document = DOCUMENT_SERVER },
+	{ "GET,HEAD,OPTIONS", "/.well-known/matrix/support", CLI, .document = DOCUMENT_SUPPORT },
 	{ "GET,HEAD,OPTIONS", "/.well-known/matrix/policy_server", CLI },
 	{ "*", "/_matrix/static/**", CLI },
 	{ "*", "/_matrix/consent", CLI },
@@ -308,7 +308,7 @@ route_find(const struct segments *s, struct str method, const struct route **out
 			}
 		/* The client side knows its methods itself; a federation path with another method
 		 * is no endpoint. */
-		if (m.end->rows[0]->api != API_CLIENT) {
+		if (m.end->rows[0]->api != API_CLIENT || m.wild == NULL) {
 			*out = m.end->rows[0];
 			return ERR_METHOD;
 		}

@@ -42,6 +42,10 @@ enum route_rule {
 
 enum route_open { ROUTE_AUTH, OPEN_VERSION, OPEN_OPENID };
 
+/* Documents the proxy may serve by itself (services.well_known). */
+enum route_document { DOCUMENT_NONE, DOCUMENT_SERVER, DOCUMENT_CLIENT, DOCUMENT_SUPPORT };
+#define ROUTE_DOCUMENTS (DOCUMENT_SUPPORT + 1)
+
 struct route {
 	const char *methods; /* "GET", "GET,POST"; "*": any */
 	const char *path;    /* "{x}" one segment, "<v>" any version, a trailing "**" the rest */
@@ -50,6 +54,7 @@ struct route {
 	enum route_rule rule;
 	bool slow;            /* long poll or a long computation: the longer time-out */
 	enum route_open open; /* federation paths that may be open */
+	enum route_document document;
 };
 
 #define ROUTE_SEGMENTS_MAX 32
@@ -71,7 +76,8 @@ void routes_fini(void);
 enum err route_split(struct arena *a, struct str target, struct segments *out) MUST_CHECK;
 
 /* *out = the row.  ERR_PATH: a literal segment was written with escapes.  ERR_METHOD: the path is
- * known, the method is not (only on federation and key paths; the client side is the homeserver's).
+ * known, the method is not (on federation and key paths, and where no wildcard takes it; the client
+ * side is the homeserver's).
  * ERR_UNRECOGNIZED: nothing we serve; unknown client and federation paths have rows. */
 enum err route_find(
     const struct segments *s, struct str method, const struct route **out) MUST_CHECK;

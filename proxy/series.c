@@ -84,6 +84,14 @@ static struct metric_row rows[S_COUNT] = {
 	    "Configuration reloads" },
 	[S_CERTIFICATE_NOT_AFTER] = { "schleuse_certificate_not_after_seconds", "", METRIC_GAUGE,
 	    "When the first of the server certificates expires, Unix time" },
+	[S_TICKET_ROTATIONS] = { "schleuse_tls_ticket_rotations_total", "", METRIC_COUNTER,
+	    "Times another key began to encrypt session tickets" },
+	[S_TICKET_FAILURES] = { "schleuse_tls_ticket_failures_total", "", METRIC_COUNTER,
+	    "Times keys of session tickets could not be had from tls.ticket_file or Redis" },
+	[S_REDIS_UP] = { "schleuse_redis_up", "", METRIC_GAUGE,
+	    "1 while there is a connection to Redis, else 0" },
+	[S_REDIS_FAILURES] = { "schleuse_redis_failures_total", "", METRIC_COUNTER,
+	    "Times the connection to Redis was lost or could not be made" },
 };
 
 static char labels[S_COUNT][64];

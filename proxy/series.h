@@ -46,6 +46,10 @@ enum series {
 	S_RELOADS,
 	S_RELOADS_REFUSED,
 	S_CERTIFICATE_NOT_AFTER,
+	S_TICKET_ROTATIONS,
+	S_TICKET_FAILURES,
+	S_REDIS_UP,
+	S_REDIS_FAILURES,
 	S_ENDED, /* [err]: why exchanges ended, refusals among them */
 	S_COUNT = S_ENDED + ERR_COUNT
 };

@@ -97,6 +97,7 @@
 	X(ERR_TIMEOUT,               "timeout",                  0, "",                "Not answered in time") \
 	X(ERR_TOO_LARGE,             "too_large",                0, "",                "Answer larger than allowed") \
 	X(ERR_HTTP_ANSWER,           "http_answer",              0, "",                "Unexpected HTTP status") \
+	X(ERR_REDIS_ANSWER,          "redis_answer",             0, "",                "Redis gave an error or an unusable answer") \
 	X(ERR_SERVER_NAME,           "server_name",              0, "",                "Not a valid Matrix server name") \
 	X(ERR_NOT_FOUND,             "not_found",                0, "",                "Not found") \
 	X(ERR_CANCELLED,             "cancelled",                0, "",                "Given up because of shutdown or reload") \

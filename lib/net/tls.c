@@ -68,30 +68,6 @@ make_indexes(void)
 
 /* --- tickets --- */
 
-static void
-tickets_free(struct snapshot *s)
-{
-	struct tls_tickets *t = (struct tls_tickets *)s;
-
-	sodium_memzero(t->keys, sizeof(t->keys));
-	free(t);
-}
-
-struct tls_tickets *
-tls_tickets_rotate(const struct tls_tickets *old)
-{
-	struct tls_tickets *t = calloc(1, sizeof(*t));
-
-	if (t == NULL)
-		return NULL;
-	snapshot_init(&t->snap, tickets_free);
-	randombytes_buf(&t->keys[0], sizeof(t->keys[0]));
-	t->n = 1;
-	for (unsigned i = 0; old != NULL && i < old->n && t->n < TLS_TICKET_KEYS; i++)
-		t->keys[t->n++] = old->keys[i];
-	return t;
-}
-
 static int
 use_key(const struct tls_ticket_key *k, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
     int encrypt)
@@ -120,7 +96,7 @@ on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *ciph
 		memcpy(name, t->keys[0].name, sizeof(t->keys[0].name));
 		return use_key(&t->keys[0], iv, cipher, mac, 1) ? 1 : -1;
 	}
-	for (unsigned i = 0; i < t->n; i++) {
+	for (size_t i = 0; i < t->n; i++) {
 		if (memcmp(name, t->keys[i].name, sizeof(t->keys[i].name)) != 0)
 			continue;
 		if (!use_key(&t->keys[i], iv, cipher, mac, 0))
@@ -252,6 +228,17 @@ use_certificate(SSL_CTX *ctx, const struct tls_identity *id)
 	return ok;
 }
 
+bool
+tls_profile(SSL_CTX *ctx, bool tls13)
+{
+	return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
+	       SSL_CTX_set_max_proto_version(ctx, tls13 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1 &&
+	       SSL_CTX_set_cipher_list(ctx, SUITES12) == 1 &&
+	       SSL_CTX_set_ciphersuites(ctx, SUITES13) == 1 &&
+	       SSL_CTX_set1_groups_list(ctx, groups) == 1 &&
+	       SSL_CTX_set1_sigalgs_list(ctx, sigalgs) == 1;
+}
+
 static SSL_CTX *
 make_context(const struct tls_identity *id, const struct tls_server_config *cfg)
 {
@@ -269,12 +256,10 @@ make_context(const struct tls_identity *id, const struct tls_server_config *cfg)
 	SSL_CTX_set_tlsext_status_cb(ctx, on_status);
 	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
-	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
-	    SSL_CTX_set_max_proto_version(ctx, cfg->tls13 ? TLS1_3_VERSION : TLS1_2_VERSION) != 1 ||
-	    SSL_CTX_set_cipher_list(ctx, SUITES12) != 1 ||
-	    SSL_CTX_set_ciphersuites(ctx, SUITES13) != 1 ||
-	    SSL_CTX_set1_groups_list(ctx, groups) != 1 ||
-	    SSL_CTX_set1_sigalgs_list(ctx, sigalgs) != 1 || !use_certificate(ctx, id)) {
+	/* What is sent before the handshake is over can be replayed (RFC 8446, section 8). */
+	if (SSL_CTX_set_max_early_data(ctx, 0) != 1 ||
+	    SSL_CTX_set_recv_max_early_data(ctx, 0) != 1 || !tls_profile(ctx, cfg->tls13) ||
+	    !use_certificate(ctx, id)) {
 		SSL_CTX_free(ctx);
 		return NULL;
 	}

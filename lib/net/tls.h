@@ -12,23 +12,12 @@
 #include <openssl/ssl.h>
 
 #include "lib/base/err.h"
-#include "lib/base/snapshot.h"
 #include "lib/base/str.h"
+#include "lib/net/ticketkeys.h"
 
-/* --- ticket keys --- */
-
-#define TLS_TICKET_KEYS 3 /* the one that encrypts, and two that still decrypt */
-
-struct tls_tickets {
-	struct snapshot snap;
-	struct tls_ticket_key {
-		unsigned char name[16], aes[32], mac[32];
-	} keys[TLS_TICKET_KEYS]; /* newest first */
-	unsigned n;
-};
-
-/* A new snapshot: a fresh key in front of those of `old` (NULL: none).  NULL: out of memory. */
-struct tls_tickets *tls_tickets_rotate(const struct tls_tickets *old) MUST_CHECK;
+/* Versions, suites, groups and signatures of our profile, for either side.  false: OpenSSL refuses
+ * them. */
+bool tls_profile(SSL_CTX *ctx, bool tls13) MUST_CHECK;
 
 /* --- servers --- */
 

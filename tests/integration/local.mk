@@ -26,8 +26,10 @@ EXTRA_DIST += \
 	tests/integration/test_routes.py \
 	tests/integration/test_stress.py \
 	tests/integration/test_tenants.py \
+	tests/integration/test_tickets.py \
 	tests/integration/test_tls.py \
 	tests/integration/test_unauthenticated.py \
+	tests/integration/test_wellknown.py \
 	tests/integration/test_xmatrix.py \
 	tests/sim/__init__.py \
 	tests/sim/b64.py \
@@ -39,5 +41,6 @@ EXTRA_DIST += \
 	tests/sim/passport.py \
 	tests/sim/pki.py \
 	tests/sim/rawserver.py \
+	tests/sim/redisd.py \
 	tests/sim/wire.py \
 	tests/sim/xmatrix.py
