@@ -24,6 +24,7 @@
 #include "proxy/inbound.h"
 #include "proxy/judge.h"
 #include "proxy/lookups.h"
+#include "proxy/ratelimit.h"
 #include "proxy/refusal.h"
 #include "proxy/series.h"
 
@@ -42,6 +43,7 @@ struct passage {
 	struct exchange *ex;
 	enum state state;
 	enum err why;
+	clock_ms retry_after; /* with ERR_RATE */
 	int status;
 	clock_ms forwarded; /* when the request went to the homeserver */
 	size_t service;
@@ -157,7 +159,7 @@ refuse(struct passage *p, enum err why)
 	if (!ex->head_sent)
 		p->status = refusal_status(ex, why);
 	leave(p, why);
-	refusal_answer(ex, route, why);
+	refusal_answer(ex, route, why, p->retry_after);
 }
 
 /* Only this and leave() write the state. */
@@ -480,6 +482,13 @@ on_forwarded(void *arg, enum err err)
 
 /* --- judging --- */
 
+static enum err
+rate(struct passage *p, clock_ms retry_after)
+{
+	p->retry_after = retry_after;
+	return retry_after == 0 ? OK : ERR_RATE;
+}
+
 static void
 advance(struct passage *p)
 {
@@ -499,6 +508,9 @@ advance(struct passage *p)
 			return;
 		p->body_judged = true;
 		err = judge_body(&p->j);
+		if (err == OK && signed_by_server)
+			err = rate(
+			    p, ratelimit_origin(p->w->rates, p->conf, &p->j, loop_now(p->w->loop)));
 	}
 	if (err == OK && signed_by_server && !have_invites(p))
 		return;
@@ -520,6 +532,9 @@ judge(struct passage *p)
 	enum err err = judge_head(j, p->conf, p->ex->sni, p->listener->kind, &p->path);
 	uint64_t max;
 
+	if (err == OK)
+		err = rate(
+		    p, ratelimit_head(p->w->rates, p->conf, j, p->ex->peer, loop_now(p->w->loop)));
 	if (err != OK)
 		return err;
 	p->service = (size_t)(j->service - p->conf->services);
