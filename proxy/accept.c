@@ -6,7 +6,6 @@
 
 #include "lib/base/log.h"
 #include "lib/net/connlimit.h"
-#include "proxy/control.h"
 #include "proxy/passage.h"
 #include "proxy/series.h"
 
@@ -232,7 +231,6 @@ accept_listen(struct worker *w, const int *sockets, size_t n)
 	w->http.request = passage_open;
 	w->http.count = on_count;
 	w->http.owner = w;
-	w->connections = control_connections(w->control);
 	timer_init(&w->room_timer, on_room_timer, w);
 	prefaces_init(&w->prefaces, w->loop, on_preface);
 	w->listeners = calloc(n, sizeof(*w->listeners));

@@ -21,6 +21,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/fsutil.h"
+#include "lib/base/rates.h"
 #include "lib/daemon/admin.h"
 #include "lib/net/connlimit.h"
 #include "proxy/inbound.h"
@@ -37,6 +38,7 @@ struct control {
 	struct invites *invites;
 	struct tickets *tickets;
 	struct connlimit *connections;
+	struct rates *rates;
 	struct worker **workers;
 	unsigned n_workers, n_ended;
 	struct list questions;
@@ -73,6 +75,12 @@ struct connlimit *
 control_connections(struct control *c)
 {
 	return c->connections;
+}
+
+struct rates *
+control_rates(struct control *c)
+{
+	return c->rates;
 }
 
 struct fact_cache *
@@ -467,8 +475,9 @@ start(struct control *c)
 	struct admin_config ac = { .missing = missing, .refresh = refresh, .arg = c };
 
 	c->connections = count_connections(conf);
+	c->rates = rates_new(conf->rate_names_max);
 	c->loop = loop_new(c);
-	if (c->connections == NULL || c->loop == NULL || !watch_signals(c)) {
+	if (c->connections == NULL || c->rates == NULL || c->loop == NULL || !watch_signals(c)) {
 		log_error("cannot start: out of memory or descriptors");
 		return false;
 	}
@@ -519,6 +528,7 @@ stop(struct control *c)
 	if (c->signal_fd >= 0)
 		close(c->signal_fd);
 	connlimit_free(c->connections);
+	rates_free(c->rates);
 	loop_free(c->loop);
 	snapshot_drop(&c->conf->snap);
 	arena_drop_cache();

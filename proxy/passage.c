@@ -18,6 +18,7 @@
 #include "lib/base/log.h"
 #include "proxy/gather.h"
 #include "proxy/judge.h"
+#include "proxy/ratelimit.h"
 #include "proxy/refusal.h"
 #include "proxy/relay.h"
 #include "proxy/series.h"
@@ -37,6 +38,7 @@ struct passage {
 	struct exchange *ex;
 	enum state state;
 	enum err why;
+	clock_ms retry_after; /* with ERR_RATE */
 	int status;
 	struct judged j;
 	struct gather gather;
@@ -127,7 +129,7 @@ refuse(struct passage *p, enum err why)
 	if (!ex->head_sent)
 		p->status = refusal_status(ex, why);
 	leave(p, why);
-	refusal_answer(ex, route, why);
+	refusal_answer(ex, route, why, p->retry_after);
 }
 
 /* Only this and leave() write the state. */
@@ -240,6 +242,13 @@ relay(struct passage *p)
 
 /* --- judging --- */
 
+static enum err
+rate(struct passage *p, clock_ms retry_after)
+{
+	p->retry_after = retry_after;
+	return retry_after == 0 ? OK : ERR_RATE;
+}
+
 static void
 advance(struct passage *p)
 {
@@ -256,6 +265,9 @@ advance(struct passage *p)
 			return;
 		p->body_judged = true;
 		err = judge_body(&p->j);
+		if (err == OK && signed_by_server)
+			err = rate(
+			    p, ratelimit_origin(p->w->rates, p->conf, &p->j, loop_now(p->w->loop)));
 	}
 	if (err == OK && signed_by_server && !have(p, gather_invites(&p->gather)))
 		return;
@@ -278,6 +290,9 @@ judge(struct passage *p)
 	enum err err = judge_head(j, p->conf, p->ex->sni, p->listener->kind, &p->path);
 	uint64_t max;
 
+	if (err == OK)
+		err = rate(
+		    p, ratelimit_head(p->w->rates, p->conf, j, p->ex->peer, loop_now(p->w->loop)));
 	if (err != OK)
 		return err;
 	max = judge_body_max(j, p->conf);

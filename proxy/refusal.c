@@ -23,9 +23,11 @@ allowed(const struct route *route)
 }
 
 static bool
-put_fields(struct buf *out, const struct exchange *ex, const struct route *route, enum err why)
+put_fields(struct buf *out, const struct exchange *ex, const struct route *route, enum err why,
+    clock_ms retry_after)
 {
-	unsigned wait = reply_retry_after(why);
+	unsigned wait =
+	    retry_after > 0 ? (unsigned)((retry_after + 999) / 1000) : reply_retry_after(why);
 
 	/* Without CORS a browser client sees only a network error (Matrix client-server API, "Web
 	 * Browser Clients"). */
@@ -43,7 +45,7 @@ refusal_status(const struct exchange *ex, enum err why)
 }
 
 void
-refusal_answer(struct exchange *ex, const struct route *route, enum err why)
+refusal_answer(struct exchange *ex, const struct route *route, enum err why, clock_ms retry_after)
 {
 	int status = refusal_status(ex, why);
 	struct buf fields, body;
@@ -54,7 +56,7 @@ refusal_answer(struct exchange *ex, const struct route *route, enum err why)
 	}
 	buf_init(&fields, PART_MAX);
 	buf_init(&body, PART_MAX);
-	if (put_fields(&fields, ex, route, why) && reply_body(&body, why))
+	if (put_fields(&fields, ex, route, why, retry_after) && reply_body(&body, why, retry_after))
 		exchange_answer(ex, status, "application/json", buf_str(&fields), buf_str(&body));
 	else
 		exchange_abort(ex);

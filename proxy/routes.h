@@ -40,6 +40,9 @@ enum route_rule {
 	RULE_SESSION_END         /* tokens may end: what is known of them is forgotten */
 };
 
+/* What asking often could gain: passwords, names, mails in others' name. */
+enum route_cost { COST_NONE, COST_LOGIN, COST_REGISTER, COST_PASSWORD };
+
 enum route_open { ROUTE_AUTH, OPEN_VERSION, OPEN_OPENID };
 
 /* Documents the proxy may serve by itself (services.well_known). */
@@ -55,6 +58,7 @@ struct route {
 	bool slow;            /* long poll or a long computation: the longer time-out */
 	enum route_open open; /* federation paths that may be open */
 	enum route_document document;
+	enum route_cost cost;
 };
 
 #define ROUTE_SEGMENTS_MAX 32

@@ -125,6 +125,8 @@ worker_start(struct control *control, unsigned number, struct proxy_conf *conf,
 	w = &t->w;
 	w->number = number;
 	w->control = control;
+	w->connections = control_connections(control);
+	w->rates = control_rates(control);
 	w->tickets = snapshot_hold(&tickets->snap);
 	memcpy(w->invite_key, invite_key, INVITE_KEY_BYTES);
 	w->loop = loop_new(w);

@@ -22,6 +22,7 @@
 struct control;
 struct connlimit;
 struct passage;
+struct rates;
 
 struct worker_listener {
 	struct worker *worker;
@@ -57,6 +58,7 @@ struct worker {
 	size_t n_listeners;
 	struct prefaces prefaces;
 	struct connlimit *connections; /* the process's */
+	struct rates *rates;           /* likewise */
 	bool crowded;                  /* the listeners pause for limits.connections_max */
 	struct timer room_timer;
 	struct pools *pools;                 /* one reference */

@@ -58,6 +58,7 @@ tests_unit_unit_SOURCES += tests/unit/test_pool.c
 tests_unit_unit_SOURCES += tests/unit/test_preface.c
 tests_unit_unit_SOURCES += tests/unit/test_proxyproto.c
 tests_unit_unit_SOURCES += tests/unit/test_rates.c
+tests_unit_unit_SOURCES += tests/unit/test_ratelimit.c
 tests_unit_unit_SOURCES += tests/unit/test_reply.c
 tests_unit_unit_SOURCES += tests/unit/test_resolver.c
 tests_unit_unit_SOURCES += tests/unit/test_routes.c

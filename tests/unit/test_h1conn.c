@@ -349,6 +349,35 @@ Test(h1conn, tells_of_a_slow_body)
 	cr_assert(lab_has(&client, "408"));
 }
 
+Test(h1conn, tells_of_a_body_that_trickles)
+{
+	seen.read = true;
+	server.limits.body_pace = (struct pace_rule){ .rate = 1000, .window = 300 };
+	lab_say(&client, "POST /a HTTP/1.1\r\n" H "Content-Length: 50000\r\n\r\n");
+	UNTIL(loop, (lab_pass(loop, 50), lab_put(&client, "x", 1), lab_ended(&client)));
+	cr_assert_eq(seen.body_err, ERR_BODY_RATE);
+	cr_assert(lab_has(&client, "408"));
+}
+
+Test(h1conn, does_not_hurry_a_client_it_does_not_wait_for)
+{
+	seen.hold = true; /* as a long poll, or while the homeserver takes nothing of a body */
+	server.limits.body_pace = server.limits.write_pace =
+	    (struct pace_rule){ .rate = 1000, .window = 100 };
+	lab_say(&client, "POST /a HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\na");
+	UNTIL(loop, seen.requests == 1);
+	lab_pass(loop, 400);
+	exchange_want_body(seen.ex, true);
+	lab_say(&client, "b");
+	lab_pass(loop, 50);
+	exchange_want_body(seen.ex, false);
+	lab_pass(loop, 400);
+	cr_assert_eq(seen.gone, 0);
+	exchange_want_body(seen.ex, true);
+	lab_say(&client, "c");
+	UNTIL(loop, lab_has(&client, "200 OK"));
+}
+
 static void
 write_much(size_t n)
 {
@@ -380,6 +409,33 @@ Test(h1conn, cuts_a_client_that_takes_nothing)
 	write_much(64 * 1024 * 1024);
 	UNTIL(loop, seen.gone == 1);
 	cr_assert_eq(seen.why, ERR_CLIENT_SLOW);
+}
+
+Test(h1conn, cuts_a_client_that_reads_too_slowly)
+{
+	char some[512];
+
+	server.limits.write_pace = (struct pace_rule){ .rate = 1 << 20, .window = 300 };
+	seen.hold = true;
+	lab_say(&client, GET("/"));
+	UNTIL(loop, seen.requests == 1);
+	write_much(64 * 1024 * 1024);
+	UNTIL(loop, (lab_pass(loop, 50), (void)!read(client.fd, some, sizeof(some)), seen.gone == 1));
+	cr_assert_eq(seen.why, ERR_CLIENT_RATE);
+}
+
+Test(h1conn, cuts_a_client_that_leaves_the_end_of_an_answer)
+{
+	server.limits.write_timeout = 100;
+	seen.hold = true;
+	lab_say(&client, GET("/"));
+	UNTIL(loop, seen.requests == 1);
+	write_much(64 * 1024 * 1024);
+	exchange_end(seen.ex);
+	seen.ex = NULL;
+	UNTIL(loop, server.n_conns == 0);
+	cr_assert_eq(seen.counts[HTTP_WRITE_SLOW], 1);
+	cr_assert_eq(seen.gone, 0);
 }
 
 Test(h1conn, tells_when_there_is_room_again)
@@ -440,29 +496,6 @@ Test(h1conn, notices_a_reset_that_came_with_part_of_a_body)
 	cr_assert(seen.gone == 1 || seen.body_err == ERR_CLIENT_GONE);
 }
 
-/* --- drain --- */
-
-Test(h1conn, drains_idle_connections_at_once_and_busy_ones_after_their_answer)
-{
-	struct lab_end busy;
-
-	cr_assert(http_server_open(&server, lab_pair(&busy), NULL, "", NULL, NULL));
-	seen.hold = true;
-	lab_say(&busy, GET("/busy"));
-	UNTIL(loop, seen.requests == 1);
-	http_server_drain(&server);
-	UNTIL(loop, lab_ended(&client));
-	cr_assert_eq(server.n_conns, 1);
-	answer();
-	UNTIL(loop, lab_ended(&busy));
-	cr_assert(lab_has(&busy, "Connection: close\r\n"));
-	cr_assert(lab_has(&busy, "\r\n\r\n/busy"));
-	lab_close(&busy);
-	UNTIL(loop, server.n_conns == 0);
-}
-
-/* --- over TLS --- */
-
 static void
 connect_tls(void)
 {
@@ -488,6 +521,64 @@ connect_tls(void)
 	free(chain);
 	free(key);
 }
+
+/* --- reaping --- */
+
+Test(h1conn, the_connection_idle_for_longest_gives_way)
+{
+	struct lab_end busy, later;
+
+	seen.hold = true;
+	cr_assert(http_server_open(&server, lab_pair(&busy), NULL, "", NULL, NULL));
+	cr_assert(http_server_open(&server, lab_pair(&later), NULL, "", NULL, NULL));
+	lab_say(&busy, GET("/busy"));
+	UNTIL(loop, seen.requests == 1);
+	seen.hold = false;
+	lab_say(&client, GET("/")); /* the oldest, but the last to become idle */
+	UNTIL(loop, lab_has(&client, "200 OK"));
+	lab_say(&busy, GET("/"));
+	cr_assert(http_server_reap(&server));
+	UNTIL(loop, lab_ended(&later));
+	cr_assert_not(lab_ended(&client));
+	cr_assert(http_server_reap(&server));
+	UNTIL(loop, lab_ended(&client));
+	cr_assert_not(http_server_reap(&server), "the busy one stays");
+	cr_assert_eq(server.n_conns, 1);
+	cr_assert_eq(seen.counts[HTTP_REAPED], 2);
+	lab_close(&busy);
+	lab_close(&later);
+	UNTIL(loop, server.n_conns == 0);
+}
+
+Test(h1conn, a_connection_in_mid_handshake_is_not_idle)
+{
+	connect_tls();
+	UNTIL(loop, server.n_conns == 1);
+	cr_assert_not(http_server_reap(&server));
+}
+
+/* --- drain --- */
+
+Test(h1conn, drains_idle_connections_at_once_and_busy_ones_after_their_answer)
+{
+	struct lab_end busy;
+
+	cr_assert(http_server_open(&server, lab_pair(&busy), NULL, "", NULL, NULL));
+	seen.hold = true;
+	lab_say(&busy, GET("/busy"));
+	UNTIL(loop, seen.requests == 1);
+	http_server_drain(&server);
+	UNTIL(loop, lab_ended(&client));
+	cr_assert_eq(server.n_conns, 1);
+	answer();
+	UNTIL(loop, lab_ended(&busy));
+	cr_assert(lab_has(&busy, "Connection: close\r\n"));
+	cr_assert(lab_has(&busy, "\r\n\r\n/busy"));
+	lab_close(&busy);
+	UNTIL(loop, server.n_conns == 0);
+}
+
+/* --- over TLS --- */
 
 Test(h1conn, closes_a_slow_handshake)
 {
