@@ -107,6 +107,7 @@ struct proxy_conf {
 	struct strmap by_host; /* index of the service; made while loading */
 	/* tls */
 	bool tls13;               /* offer 1.3 */
+	bool http2;               /* offer it by ALPN */
 	clock_ms ticket_lifetime; /* keys rotate twice as often */
 	/* limits; bytes */
 	uint64_t head_max, target_max; /* target_max < head_max */
@@ -117,6 +118,9 @@ struct proxy_conf {
 	uint64_t relay_buffer;        /* held per direction while the other side is slow */
 	uint64_t request_memory;      /* arena of one request */
 	uint64_t connections_max;     /* per worker, clients */
+	uint64_t h2_streams_max;      /* per connection, at the same time */
+	uint64_t h2_stream_window, h2_connection_window; /* request bytes held */
+	uint64_t h2_resets_max, h2_frames_max;           /* per connection and half minute */
 	/* per worker and service */
 	uint64_t upstream_connections_max, upstream_idle_max, upstream_queue_max;
 	/* limits; times */

@@ -19,6 +19,7 @@ inbound_tls(const struct proxy_conf *conf, struct tls_tickets *tickets, char *wh
 		.n = conf->n_services,
 		.fallback = conf->n_services,
 		.tls13 = conf->tls13,
+		.http2 = conf->http2,
 		.ticket_lifetime_s = (long)(conf->ticket_lifetime / 1000) };
 	struct tls_server *t;
 
@@ -144,6 +145,11 @@ set_limits(struct http_server *s, const struct proxy_conf *c)
 		.idle_timeout = c->idle_timeout,
 		.body_timeout = c->body_timeout,
 		.write_timeout = c->write_timeout,
+		.h2 = { .streams_max = (uint32_t)c->h2_streams_max,
+		    .stream_window = (uint32_t)c->h2_stream_window,
+		    .connection_window = (uint32_t)c->h2_connection_window,
+		    .resets_max = c->h2_resets_max,
+		    .frames_max = c->h2_frames_max },
 	};
 }
 
