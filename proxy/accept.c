@@ -202,10 +202,14 @@ on_count(struct http_server *s, enum http_count what)
 		[HTTP_WRITE_SLOW] = S_WRITES_SLOW,
 		[HTTP_IDLE] = S_IDLE_CLOSED,
 		[HTTP_REAPED] = S_IDLE_REAPED,
+		[HTTP_H1] = S_CONNECTIONS_H1,
+		[HTTP_H2] = S_CONNECTIONS_H2,
+		[HTTP_STREAM] = S_H2_STREAMS,
+		[HTTP_REFUSED] = S_H2_REFUSED,
 	};
 
 	(void)s;
-	metrics_inc(series[what]);
+	metrics_inc(what < HTTP_FLOOD ? series[what] : S_H2_FLOODS + (what - HTTP_FLOOD));
 }
 
 /* --- all of them --- */

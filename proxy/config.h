@@ -164,6 +164,7 @@ struct proxy_conf {
 	struct strmap by_host; /* index of the service; made while loading */
 	/* tls */
 	bool tls13;               /* offer 1.3 */
+	bool http2;               /* offer it by ALPN */
 	clock_ms ticket_lifetime; /* keys rotate twice as often */
 	char *ticket_file;        /* keys of session tickets, or NULL */
 	bool ticket_redis;        /* they are shared through redis, */
@@ -187,6 +188,9 @@ struct proxy_conf {
 	uint64_t body_rate_min, write_rate_min; /* bytes a second; 0: any */
 	struct rate_conf rates[RATE_LIMITS];
 	uint64_t rate_names_max; /* clients and servers whose rate is remembered */
+	uint64_t h2_streams_max; /* per connection, at the same time */
+	uint64_t h2_stream_window, h2_connection_window; /* request bytes held */
+	uint64_t h2_resets_max, h2_frames_max;           /* per connection and half minute */
 	/* per worker and service */
 	uint64_t upstream_connections_max, upstream_idle_max, upstream_queue_max;
 	/* limits; times */

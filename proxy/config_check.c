@@ -417,6 +417,8 @@ check_order(struct load *l, struct proxy_conf *c)
 		    true },
 		{ "inspect_body_max", "client_body_max", &c->inspect_body_max, &c->client_body_max,
 		    true },
+		{ "h2_stream_window", "h2_connection_window", &c->h2_stream_window,
+		    &c->h2_connection_window, true },
 		{ "upstream_idle_max", "upstream_connections_max", &c->upstream_idle_max,
 		    &c->upstream_connections_max, true },
 		{ "upstream", "upstream_slow", &c->upstream_timeout, &c->upstream_slow_timeout,

@@ -188,6 +188,7 @@ static const struct conf_option service_rows[] = {
 
 static const struct conf_option tls_rows[] = {
 	{ "tls13", CONF_BOOL, PROXY(tls13), "true", 0, 0, CONF_RELOAD, "whether TLS 1.3 is offered besides 1.2" },
+	{ "http2", CONF_BOOL, PROXY(http2), "true", 0, 0, CONF_RELOAD, "whether HTTP/2 is offered besides HTTP/1.1" },
 	{ "ticket_lifetime", CONF_DURATION, PROXY(ticket_lifetime), "12h", 1 * SECOND, 7 * DAY, CONF_RELOAD,
 	  "how long a session can be resumed; keys rotate twice as often" },
 	{ "ticket_file", CONF_PATH, PROXY(ticket_file), "", 0, 4096, CONF_RELOAD,
@@ -264,6 +265,13 @@ static const struct conf_option limit_rows[] = {
 	LIMIT(write_rate_min, CONF_SIZE, "500", 0, 1 * GIB, "bytes a second a client must read of an answer; 0: any"),
 	{ "rates", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "how often something may be asked for",
 	  .rows = rate_rows },
+	LIMIT(h2_streams_max, CONF_COUNT, "100", 1, 10000, "requests at the same time on one HTTP/2 connection"),
+	LIMIT(h2_stream_window, CONF_SIZE, "64k", 16 * KIB, 16 * MIB, "request bytes held of one HTTP/2 stream"),
+	LIMIT(h2_connection_window, CONF_SIZE, "1M", 64 * KIB, 256 * MIB, "request bytes held of one HTTP/2 connection"),
+	LIMIT(h2_resets_max, CONF_COUNT, "200", 1, 1000000,
+	    "requests one HTTP/2 connection may cancel in half a minute"),
+	LIMIT(h2_frames_max, CONF_COUNT, "1000", 10, 1000000,
+	    "control frames one HTTP/2 connection may send in half a minute"),
 	LIMIT(upstream_connections_max, CONF_COUNT, "512", 1, 65535, "connections per worker to one homeserver"),
 	LIMIT(upstream_idle_max, CONF_COUNT, "128", 0, 65535, "idle connections kept per worker to one homeserver"),
 	LIMIT(upstream_queue_max, CONF_COUNT, "1024", 0, 1000000, "requests per worker waiting for a connection to one homeserver"),

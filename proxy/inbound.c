@@ -19,6 +19,7 @@ inbound_tls(const struct proxy_conf *conf, struct tls_tickets *tickets, char *wh
 		.n = conf->n_services,
 		.fallback = conf->n_services,
 		.tls13 = conf->tls13,
+		.http2 = conf->http2,
 		.ticket_lifetime_s = (long)(conf->ticket_lifetime / 1000) };
 	struct tls_server *t;
 
@@ -146,6 +147,11 @@ set_limits(struct http_server *s, const struct proxy_conf *c)
 		.write_timeout = c->write_timeout,
 		.body_pace = { c->body_rate_min, c->rate_window },
 		.write_pace = { c->write_rate_min, c->rate_window },
+		.h2 = { .streams_max = (uint32_t)c->h2_streams_max,
+		    .stream_window = (uint32_t)c->h2_stream_window,
+		    .connection_window = (uint32_t)c->h2_connection_window,
+		    .resets_max = c->h2_resets_max,
+		    .frames_max = c->h2_frames_max },
 	};
 }
 

@@ -41,6 +41,14 @@ static struct metric_row rows[S_COUNT] = {
 	    "Connections closed by timeouts.idle" },
 	[S_IDLE_REAPED] = { "schleuse_connections_reaped_total", "", METRIC_COUNTER,
 	    "Idle connections closed to make room at limits.connections_max" },
+	[S_CONNECTIONS_H1] = { "schleuse_connections_total", "protocol=\"h1\"", METRIC_COUNTER,
+	    "Connections after their TLS handshake, by protocol" },
+	[S_CONNECTIONS_H2] = { "schleuse_connections_total", "protocol=\"h2\"", METRIC_COUNTER,
+	    "Connections after their TLS handshake, by protocol" },
+	[S_H2_STREAMS] = { "schleuse_h2_streams_total", "", METRIC_COUNTER,
+	    "HTTP/2 streams opened" },
+	[S_H2_REFUSED] = { "schleuse_h2_streams_refused_total", "", METRIC_COUNTER,
+	    "HTTP/2 streams refused because limits.h2_streams_max were open" },
 	[S_REQUEST_BYTES] = { "schleuse_request_body_bytes_total", "", METRIC_COUNTER,
 	    "Request body bytes received" },
 	[S_RESPONSE_BYTES] = { "schleuse_response_body_bytes_total", "", METRIC_COUNTER,
@@ -94,6 +102,20 @@ static struct metric_row rows[S_COUNT] = {
 	    "Times the connection to Redis was lost or could not be made" },
 };
 
+static const char *const floods[H2_FLOODS] = {
+	[H2_FLOOD_RESET] = "reset",
+	[H2_FLOOD_CONTINUATION] = "continuation",
+	[H2_FLOOD_HPACK] = "hpack",
+	[H2_FLOOD_PING] = "ping",
+	[H2_FLOOD_SETTINGS] = "settings",
+	[H2_FLOOD_PRIORITY] = "priority",
+	[H2_FLOOD_EMPTY] = "empty",
+	[H2_FLOOD_WINDOW] = "window",
+	[H2_FLOOD_UNKNOWN] = "unknown",
+	[H2_FLOOD_OUTPUT] = "output",
+	[H2_FLOOD_STALLED] = "stalled",
+};
+
 static char labels[S_COUNT][64];
 
 bool
@@ -110,6 +132,14 @@ series_declare(void)
 				"Exchanges ended, by API and status class (none: no answer was "
 				"given)" };
 		}
+	for (unsigned f = 0; f < H2_FLOODS; f++) {
+		unsigned i = S_H2_FLOODS + f;
+
+		snprintf(labels[i], sizeof(labels[i]), "kind=\"%s\"", floods[f]);
+		rows[i] = (struct metric_row){ "schleuse_h2_floods_total", labels[i],
+			METRIC_COUNTER,
+			"HTTP/2 connections cut (stalled: streams reset) for what they flooded" };
+	}
 	for (unsigned e = 0; e < ERR_COUNT; e++) {
 		unsigned i = S_ENDED + e;
 

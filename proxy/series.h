@@ -6,6 +6,7 @@
 #define SCHLEUSE_PROXY_SERIES_H
 
 #include "lib/base/err.h"
+#include "lib/http/server.h"
 #include "lib/ops/metrics.h"
 #include "proxy/config.h"
 #include "proxy/routes.h"
@@ -25,7 +26,12 @@ enum series {
 	S_WRITES_SLOW,
 	S_IDLE_CLOSED,
 	S_IDLE_REAPED,
-	S_REQUEST_BYTES,
+	S_CONNECTIONS_H1,
+	S_CONNECTIONS_H2,
+	S_H2_STREAMS,
+	S_H2_REFUSED,
+	S_H2_FLOODS, /* [enum h2_flood] */
+	S_REQUEST_BYTES = S_H2_FLOODS + H2_FLOODS,
 	S_RESPONSE_BYTES,
 	S_RESPONSES, /* [api][status class] */
 	S_RESPONSES_END = S_RESPONSES + (API_NONE + 1) * 6,

@@ -2,7 +2,7 @@
 /*
  * exchange - one request with its response, bodies as streams in both directions.
  *
- * The connection (h1conn; HTTP/2 later) makes an exchange when a request head is complete and hands
+ * The connection (h1conn, h2conn) makes an exchange when a request head is complete and hands
  * it to its server's handler.  The handler sets events and arg, pulls the request body when it
  * wants it (nothing is read ahead of that beyond one buffer: that is the back-pressure), and pushes
  * the response.  It ends with exactly one of: exchange_end() by the handler, exchange_abort() by
@@ -130,7 +130,7 @@ exchange_end(struct exchange *ex) /* the response is complete */
 }
 
 static inline void
-exchange_abort(struct exchange *ex) /* cuts the connection */
+exchange_abort(struct exchange *ex) /* cuts the connection; in HTTP/2 the stream */
 {
 	ex->ops->abort(ex);
 }

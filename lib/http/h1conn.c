@@ -552,6 +552,7 @@ h1conn_begin(struct http_conn *from)
 	buf_init(&c->out, 2 * OUT_MAX + c->conn.server->limits.head.head_max);
 	timer_init(&c->conn.timer, on_timer, c);
 	task_init(&c->next, on_next, c);
+	http_conn_count(&c->conn, HTTP_H1);
 	enter(c, HEAD);
 	return true;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/http/h1conn.h"
+#include "lib/http/h2conn.h"
 
 #define REAP_LOOKS 256 /* connections looked at in one search for an idle one */
 
@@ -25,12 +26,24 @@ greeting_close(struct http_conn *c)
 
 static const struct http_conn_ops greeting_ops = { .drain = greeting_close, .cut = greeting_close };
 
+static bool
+agreed_h2(const struct http_conn *c)
+{
+	SSL *ssl = stream_ssl(c->stream);
+	const unsigned char *name = NULL;
+	unsigned n = 0;
+
+	if (ssl != NULL)
+		SSL_get0_alpn_selected(ssl, &name, &n);
+	return str_eq(str_of((const char *)name, n), STR("h2"));
+}
+
 /* The connection lives on as one of the agreed protocol. */
 static void
 speak(struct http_conn *c)
 {
 	timer_clear(&c->timer);
-	if (h1conn_begin(c))
+	if (agreed_h2(c) ? h2conn_begin(c) : h1conn_begin(c))
 		loop_bury(c->server->loop, &c->grave, free, c);
 	else
 		greeting_close(c);
@@ -168,4 +181,5 @@ http_server_fini(struct http_server *s)
 
 		c->ops->cut(c);
 	}
+	h2conn_drop_spares(s);
 }

@@ -15,12 +15,39 @@
 #include "lib/http/pace.h"
 #include "lib/net/stream.h"
 
+/* Of one HTTP/2 connection.  A flood ends it; see enum h2_flood. */
+struct h2_limits {
+	uint32_t streams_max;                      /* at the same time */
+	uint32_t stream_window, connection_window; /* request bytes held, of one stream and all */
+	uint64_t resets_max;                       /* cancelled streams in H2_PERIOD_MS */
+	uint64_t frames_max; /* frames that ask for nothing, of all kinds, in H2_PERIOD_MS */
+};
+
+#define H2_PERIOD_MS 30000
+
+/* What a peer floods us with; each ends the connection with ENHANCE_YOUR_CALM. */
+enum h2_flood {
+	H2_FLOOD_RESET,        /* streams cancelled by the peer, or by its faults */
+	H2_FLOOD_CONTINUATION, /* a head that does not end */
+	H2_FLOOD_HPACK,        /* a head that grows when decoded */
+	H2_FLOOD_PING,
+	H2_FLOOD_SETTINGS,
+	H2_FLOOD_PRIORITY,
+	H2_FLOOD_EMPTY,   /* DATA without data */
+	H2_FLOOD_WINDOW,  /* WINDOW_UPDATE in crumbs */
+	H2_FLOOD_UNKNOWN, /* frames of unknown types */
+	H2_FLOOD_OUTPUT,  /* answers to frames pile up unread */
+	H2_FLOOD_STALLED, /* a closed window holds a response; ends the stream only */
+	H2_FLOODS
+};
+
 struct http_limits {
 	struct h1_limits head;
 	uint64_t body_max;     /* hard ceiling of any request body */
 	size_t request_memory; /* arena of one exchange */
 	clock_ms handshake_timeout, head_timeout, idle_timeout, body_timeout, write_timeout;
 	struct pace_rule body_pace, write_pace;
+	struct h2_limits h2;
 };
 
 /* What the server counts; the embedder turns it into metrics. */
@@ -32,10 +59,17 @@ enum http_count {
 	HTTP_HEAD_SLOW,
 	HTTP_WRITE_SLOW, /* a complete answer was not read in time */
 	HTTP_IDLE,
-	HTTP_REAPED
+	HTTP_REAPED,
+	HTTP_H1, /* connections by what they speak */
+	HTTP_H2,
+	HTTP_STREAM,  /* HTTP/2 streams opened */
+	HTTP_REFUSED, /* ... and refused because streams_max were open */
+	HTTP_FLOOD,   /* [enum h2_flood] */
+	HTTP_COUNTS = HTTP_FLOOD + H2_FLOODS
 };
 
 struct http_conn;
+struct h2stream;
 
 struct http_server {
 	struct loop *loop;
@@ -51,6 +85,8 @@ struct http_server {
 	struct list conns;
 	size_t n_conns;
 	bool draining;
+	struct h2stream *spare; /* freed ones, to save the allocator */
+	unsigned n_spare;
 };
 
 void http_server_init(struct http_server *s, struct loop *loop);

@@ -38,6 +38,7 @@ struct tls_server {
 	struct identity *ids;
 	size_t n;
 	size_t fallback;
+	bool http2;
 	struct strmap by_host; /* index of the identity */
 	struct strmap_entry *entries;
 	struct tls_tickets *tickets;
@@ -175,12 +176,13 @@ static int
 on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
     unsigned in_len, void *arg)
 {
-	static const unsigned char ours[] = "\x08http/1.1";
+	static const unsigned char both[] = "\x02h2\x08http/1.1";
+	const struct tls_server *t = SSL_get_ex_data(ssl, server_index);
+	unsigned skip = t->http2 ? 0 : sizeof("\x02h2") - 1;
 
-	(void)ssl;
 	(void)arg;
-	if (SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_len, ours, sizeof(ours) - 1,
-		in, in_len) != OPENSSL_NPN_NEGOTIATED)
+	if (SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_len, both + skip,
+		sizeof(both) - 1 - skip, in, in_len) != OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	return SSL_TLSEXT_ERR_OK;
 }
@@ -339,6 +341,7 @@ tls_server_new(
 	snapshot_init(&t->snap, server_free);
 	t->tickets = snapshot_hold((struct snapshot *)tickets);
 	t->fallback = cfg->fallback;
+	t->http2 = cfg->http2;
 	t->ids = calloc(cfg->n, sizeof(*t->ids));
 	for (size_t i = 0; t->ids != NULL && i < cfg->n; i++) {
 		t->n++;

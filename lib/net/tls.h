@@ -35,6 +35,7 @@ struct tls_server_config {
 	size_t n;
 	size_t fallback; /* identity for clients without SNI; n: none, they are refused */
 	bool tls13;
+	bool http2; /* ALPN offers h2 before http/1.1 */
 	long ticket_lifetime_s;
 };
 

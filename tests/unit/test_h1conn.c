@@ -22,7 +22,7 @@ static struct {
 	int requests, gone, rooms;
 	enum err bad, why, body_err;
 	size_t body_n;
-	int counts[HTTP_REAPED + 1];
+	int counts[HTTP_COUNTS];
 } seen;
 
 static void
