@@ -15,6 +15,11 @@
 /* What one setting demands of another; names in normal form, implied values filled in.  No I/O. */
 void config_check(struct load *l, struct proxy_conf *c);
 
+/* Part of it: the processes of one service's homeserver and the paths to them. */
+void config_upstreams(struct load *l, struct proxy_conf *c, struct service_conf *s);
+void config_check_local(/* the homeserver's address; `field`: where it stands */
+    struct load *l, const char *what, const struct conf_address *ad, const void *field);
+
 /* Reads and judges what the configuration names: certificates, keys, OCSP responses, trust anchors.
  */
 void config_files(struct load *l, struct proxy_conf *c);

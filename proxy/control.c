@@ -59,6 +59,18 @@ on_list(void *arg, size_t federation, const struct fedlist *list, int64_t as_of)
 			    c->conf->federations[federation].name);
 }
 
+/* --- health of upstreams --- */
+
+static void
+on_health(void *arg, size_t number, bool up)
+{
+	struct control *c = arg;
+
+	for (unsigned i = 0; i < c->n_workers; i++)
+		if (!worker_post_health(c->workers[i], c->conf, number, up))
+			log_error("upstreams: out of memory; a worker does not know which is down");
+}
+
 /* --- questions of workers --- */
 
 struct loop *
@@ -181,6 +193,8 @@ adopt(struct control *c, struct proxy_conf *conf, struct outside *out)
 	/* Under new trust anchors an old list may no longer count: what the new store holds is
 	 * posted, even nothing. */
 	outside_tell_lists(out);
+	health_carry(out->health, old.health);
+	health_tell(out->health);
 	lookups_ask_again(c);
 	outside_close(&old);
 	snapshot_drop(&old_conf->snap);
@@ -204,7 +218,7 @@ reload(struct control *c)
 		log_lines(LOG_ERROR, "reload: ", buf_str(&errors));
 	else if (trial == NULL)
 		log_error("reload: %s", why);
-	if (trial != NULL && outside_open(&out, c->loop, conf, on_list, c)) {
+	if (trial != NULL && outside_open(&out, c->loop, conf, on_list, on_health, c)) {
 		adopt(c, conf, &out);
 		metrics_inc(S_RELOADS);
 		log_info("reload: the new configuration is in force");
@@ -312,6 +326,14 @@ refresh(void *arg)
 		metrics_set(S_LIST_ENTRIES, (int64_t)st.count);
 		metrics_set(S_LIST_AS_OF, st.as_of);
 	}
+}
+
+static bool
+more_metrics(void *arg, struct buf *out)
+{
+	struct control *c = arg;
+
+	return health_print(c->out.health, out);
 }
 
 /* --- start --- */
@@ -445,7 +467,9 @@ start(struct control *c)
 	const struct invites_config ic = {
 		.state_dir = conf->state_dir, .max = conf->invites_max, .ttl = conf->invites_ttl
 	};
-	struct admin_config ac = { .missing = missing, .refresh = refresh, .arg = c };
+	struct admin_config ac = {
+		.missing = missing, .refresh = refresh, .more = more_metrics, .arg = c
+	};
 
 	raise_descriptor_limit();
 	c->loop = loop_new(c);
@@ -461,7 +485,7 @@ start(struct control *c)
 		    conf->state_dir);
 		return false;
 	}
-	if (!outside_open(&c->out, c->loop, c->conf, on_list, c))
+	if (!outside_open(&c->out, c->loop, c->conf, on_list, on_health, c))
 		return false;
 	ac.socket = bind_address(&conf->admin, "admin");
 	if (ac.socket < 0)

@@ -84,6 +84,8 @@ outside_close(struct outside *o)
 	for (size_t i = 0; i < o->n_lists; i++)
 		list_close(&o->lists[i]);
 	free(o->lists);
+	if (o->health != NULL)
+		health_free(o->health);
 	if (o->homeserver != NULL)
 		homeserver_free(o->homeserver);
 	if (o->keyring != NULL)
@@ -151,10 +153,13 @@ open_lookups(struct outside *o, struct loop *loop, struct proxy_conf *conf)
 }
 
 bool
-outside_open(
-    struct outside *o, struct loop *loop, struct proxy_conf *conf, outside_fn *fn, void *arg)
+outside_open(struct outside *o, struct loop *loop, struct proxy_conf *conf, outside_fn *fn,
+    health_fn *health, void *arg)
 {
 	bool ok = open_lookups(o, loop, conf);
+
+	o->health = ok ? health_new(loop, o->fetcher, conf, health, arg) : NULL;
+	ok = o->health != NULL;
 
 	o->lists = calloc(conf->n_federations, sizeof(*o->lists));
 	ok = ok && o->lists != NULL;

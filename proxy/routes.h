@@ -40,6 +40,14 @@ enum route_rule {
 	RULE_SESSION_END         /* tokens may end: what is known of them is forgotten */
 };
 
+/* How long the homeserver may take: each has a time-out of its own. */
+enum route_pace {
+	PACE_ORDINARY,
+	PACE_POLL, /* held until something happens, at most for the query's `timeout` */
+	PACE_SLOW, /* a long computation */
+	PACE_MEDIA /* files go up or down, perhaps fetched from another server first */
+};
+
 enum route_open { ROUTE_AUTH, OPEN_VERSION, OPEN_OPENID };
 
 struct route {
@@ -48,7 +56,7 @@ struct route {
 	enum route_api api;
 	enum route_body body;
 	enum route_rule rule;
-	bool slow;            /* long poll or a long computation: the longer time-out */
+	enum route_pace pace;
 	enum route_open open; /* federation paths that may be open */
 };
 

@@ -134,10 +134,10 @@ Test(pool, hands_out_the_connection_that_was_used_last)
 	cr_assert_not(first->reused);
 	pool_release(first, true);
 	pool_release(second, true);
-	cr_assert_eq(pool_take(pool, ignore, NULL), second);
+	cr_assert_eq(pool_take(pool, false), second);
 	cr_assert(second->reused);
-	cr_assert_eq(pool_take(pool, ignore, NULL), first);
-	cr_assert_null(pool_take(pool, ignore, NULL));
+	cr_assert_eq(pool_take(pool, false), first);
+	cr_assert_null(pool_take(pool, false));
 	pool_release(first, false);
 	pool_release(second, false);
 	cr_assert_eq(pool_connections(pool), 0);
@@ -151,7 +151,7 @@ Test(pool, drops_an_idle_connection_that_ends)
 	pool_release(a.up, true);
 	lab_close(&far);
 	UNTIL(loop, pool_connections(pool) == 0);
-	cr_assert_null(pool_take(pool, ignore, NULL));
+	cr_assert_null(pool_take(pool, false));
 }
 
 Test(pool, drops_an_idle_connection_that_speaks_out_of_turn)
