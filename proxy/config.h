@@ -77,13 +77,47 @@ struct well_known_conf {
 	struct document documents[ROUTE_DOCUMENTS];
 };
 
+/* --- which homeserver process serves what --- */
+
+#define UPSTREAM_ADDRESSES_MAX 64
+
+enum balance { BALANCE_NONE, BALANCE_USER, BALANCE_ROOM };
+enum check_mode { CHECK_AUTO, CHECK_ON, CHECK_OFF };
+
+struct upstream_conf {
+	char *name;
+	struct conf_list addresses;
+	enum balance balance; /* requests of one user or room go to one address */
+	enum check_mode check;
+	char *check_path;
+	clock_ms check_interval, check_timeout;
+	uint64_t check_rise, check_fall; /* good or bad checks in a row that change the state */
+	clock_ms down_min, down_max;     /* how long an address is left out that refused us */
+	/* made while loading */
+	struct conf_address *address; /* addresses.n of them */
+	size_t first;                 /* addresses are numbered over the whole configuration */
+	bool checked;
+};
+
+struct path_conf {
+	char *path;
+	unsigned methods; /* bits 1 << enum h1_method; 0: any */
+	char *upstream;   /* name */
+};
+
+struct paths;
+
 struct service_conf {
-	char *server_name;       /* Matrix server name, normal form */
-	struct conf_list hosts;  /* public, lower case; the server name's host is always one */
-	char *certificate, *key; /* PEM files; certificate with its chain */
-	char *ocsp_file;         /* DER OCSP response to staple, or NULL */
-	bool is_default;         /* served to clients without SNI */
-	struct conf_address upstream;
+	char *server_name;            /* Matrix server name, normal form */
+	struct conf_list hosts;       /* public, lower case; the server name's host is always one */
+	char *certificate, *key;      /* PEM files; certificate with its chain */
+	char *ocsp_file;              /* DER OCSP response to staple, or NULL */
+	bool is_default;              /* served to clients without SNI */
+	struct conf_address upstream; /* the homeserver */
+	struct upstream_conf *upstreams; /* others */
+	size_t n_upstreams;
+	struct path_conf *paths; /* what goes to them */
+	size_t n_paths;
 	char *federation;           /* name */
 	size_t federation_index;    /* into proxy_conf.federations */
 	enum rule_mode invite_rule; /* PASSporT */
@@ -98,6 +132,9 @@ struct service_conf {
 	bool admin_paths;             /* forward /_synapse/admin */
 	struct well_known_conf well_known;
 	/* made while loading */
+	struct upstream_conf homeserver; /* `upstream` as one of them */
+	struct paths *map;               /* of `paths` to 0: the homeserver, n: upstreams[n - 1];
+					    NULL: all goes to the homeserver */
 	struct str certificate_pem, key_pem, ocsp_der; /* the files' bytes; n == 0: none */
 	int64_t certificate_not_after; /* wall-clock second at which the certificate ends */
 };
@@ -162,6 +199,7 @@ struct proxy_conf {
 	struct federation_conf *federations;
 	size_t n_federations;
 	struct strmap by_host; /* index of the service; made while loading */
+	size_t n_addresses;    /* of all upstreams; made while loading */
 	/* tls */
 	bool tls13;               /* offer 1.3 */
 	bool http2;               /* offer it by ALPN */
@@ -198,8 +236,11 @@ struct proxy_conf {
 	clock_ms body_timeout, write_timeout; /* without progress */
 	clock_ms rate_window; /* over which body_rate_min and write_rate_min count */
 	clock_ms upstream_connect_timeout, upstream_idle_timeout, upstream_queue_timeout;
-	clock_ms upstream_timeout;      /* to the first byte, ordinary */
-	clock_ms upstream_slow_timeout; /* the same for long polls, state, join */
+	/* from the end of the request to the first byte of the answer, by enum route_pace */
+	clock_ms upstream_timeout, upstream_slow_timeout, upstream_media_timeout;
+	clock_ms poll_margin, poll_max;  /* a long poll: what the client asks for and a margin */
+	clock_ms upstream_body_timeout;  /* without progress of the answer */
+	clock_ms upstream_total_timeout; /* for all of it; 0: none */
 	clock_ms drain_timeout;
 	clock_ms fact_timeout; /* how long a request waits for a look-up */
 	/* look-ups */
@@ -222,6 +263,13 @@ struct proxy_conf {
  * "file:line:column: what is wrong, what would be right".  Warnings are logged.  The snapshot holds
  * one reference. */
 struct proxy_conf *proxy_conf_load(const char *path, struct buf *errors) MUST_CHECK;
+
+/* 0: the homeserver, n: upstreams[n - 1]. */
+static inline const struct upstream_conf *
+service_upstream(const struct service_conf *s, size_t n)
+{
+	return n == 0 ? &s->homeserver : &s->upstreams[n - 1];
+}
 
 /* host: lower case, no port. */
 const struct service_conf *proxy_conf_service_by_host(const struct proxy_conf *c, struct str host);

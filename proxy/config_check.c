@@ -280,24 +280,6 @@ check_unique(struct load *l, struct proxy_conf *c, size_t at)
 }
 
 static void
-check_upstream(struct load *l, struct service_conf *s)
-{
-	struct conf_address *ad = &s->upstream;
-
-	if (ad->text == NULL)
-		return;
-	if (!conf_address_is_loopback(ad))
-		load_fault(l, ad,
-		    "homeserver: '%s' is not a loopback address; plain HTTP must not leave the "
-		    "machine, use "
-		    "127.0.0.1:port, [::1]:port or unix:/path",
-		    ad->text);
-	else if (ad->unix_path == NULL && ad->port == 0)
-		load_fault(l, ad,
-		    "homeserver: port 0 cannot be connected to; write the homeserver's port");
-}
-
-static void
 check_admins(struct load *l, struct service_conf *s)
 {
 	for (size_t i = 0; i < s->org_admins.n; i++) {
@@ -355,7 +337,9 @@ check_services(struct load *l, struct proxy_conf *c)
 		check_hosts(l, s);
 		check_names(l, s);
 		check_unique(l, c, i);
-		check_upstream(l, s);
+		if (s->upstream.text != NULL)
+			config_check_local(l, "homeserver", &s->upstream, &s->upstream);
+		config_upstreams(l, c, s);
 		check_membership(l, c, s);
 		check_admins(l, s);
 		if (s->is_default && first != NULL)
@@ -423,6 +407,7 @@ check_order(struct load *l, struct proxy_conf *c)
 		    &c->upstream_connections_max, true },
 		{ "upstream", "upstream_slow", &c->upstream_timeout, &c->upstream_slow_timeout,
 		    true },
+		{ "upstream", "poll_max", &c->upstream_timeout, &c->poll_max, true },
 		{ "negative_ttl", "negative_ttl_max", &c->negative_ttl, &c->negative_ttl_max,
 		    true },
 	};

@@ -25,6 +25,10 @@ bool config_read_file(
 
 /* Makes the documents of services.well_known; faults where a value does not do. */
 void config_well_known(struct load *l, struct service_conf *s);
+/* Part of it: the processes of one service's homeserver and the paths to them. */
+void config_upstreams(struct load *l, struct proxy_conf *c, struct service_conf *s);
+void config_check_local(/* the homeserver's address; `field`: where it stands */
+    struct load *l, const char *what, const struct conf_address *ad, const void *field);
 
 /* Reads and judges what the configuration names: certificates, keys, OCSP responses, trust anchors.
  */

@@ -5,6 +5,7 @@
  * A row here, its entry in man/schleuse-proxy.yaml.5 and its line in etc/proxy.yaml belong
  * together; a test compares the three.
  */
+#include "lib/http/h1.h"
 #include "proxy/config.h"
 
 #define KIB UINT64_C(1024)
@@ -19,6 +20,8 @@
 #define FEDERATION(m) CONF_FIELD(struct federation_conf, m)
 #define CONTACT(m) CONF_FIELD(struct contact_conf, m)
 #define SERVICE(m) CONF_FIELD(struct service_conf, m)
+#define UPSTREAM(m) CONF_FIELD(struct upstream_conf, m)
+#define ROUTED(m) CONF_FIELD(struct path_conf, m)
 #define HOST(m) CONF_FIELD(struct host_conf, m)
 #define PROXY(m) CONF_FIELD(struct proxy_conf, m)
 
@@ -36,6 +39,13 @@ static const struct conf_word demands[] = { { "required", false }, { "optional",
 static const struct conf_word doors[] = { { "authenticated", false }, { "open", true }, { NULL, 0 } };
 static const struct conf_word off_required[] = { { "off", false }, { "required", true }, { NULL, 0 } };
 static const struct conf_word admin_doors[] = { { "refuse", false }, { "forward", true }, { NULL, 0 } };
+static const struct conf_word balances[] = {
+	{ "none", BALANCE_NONE }, { "user", BALANCE_USER }, { "room", BALANCE_ROOM }, { NULL, 0 } };
+static const struct conf_word check_modes[] = {
+	{ "auto", CHECK_AUTO }, { "on", CHECK_ON }, { "off", CHECK_OFF }, { NULL, 0 } };
+static const struct conf_word methods[] = {
+	{ "GET", 1 << H1_GET }, { "HEAD", 1 << H1_HEAD }, { "POST", 1 << H1_POST }, { "PUT", 1 << H1_PUT },
+	{ "DELETE", 1 << H1_DELETE }, { "OPTIONS", 1 << H1_OPTIONS }, { "PATCH", 1 << H1_PATCH }, { NULL, 0 } };
 
 static const struct conf_option listener_rows[] = {
 	{ "address", CONF_ADDRESS, LISTENER(address), NULL, 1, 0, CONF_RESTART,
@@ -161,6 +171,47 @@ static const struct conf_option well_known_rows[] = {
 	CONF_END
 };
 
+static const struct conf_option check_rows[] = {
+	{ "check", CONF_ENUM, UPSTREAM(check), "auto", 0, 0, CONF_RELOAD,
+	  "whether addresses are asked how they are; auto: if there are several", .words = check_modes },
+	{ "path", CONF_STRING, UPSTREAM(check_path), "/health", 1, 1024, CONF_RELOAD,
+	  "what is asked for; an answer 2xx is good" },
+	{ "interval", CONF_DURATION, UPSTREAM(check_interval), "5s", 100, 1 * HOUR, CONF_RELOAD,
+	  "time between two checks of an address" },
+	{ "timeout", CONF_DURATION, UPSTREAM(check_timeout), "2s", 100, 1 * HOUR, CONF_RELOAD, "one check" },
+	{ "fall", CONF_COUNT, UPSTREAM(check_fall), "3", 1, 100, CONF_RELOAD,
+	  "bad checks in a row after which an address is down" },
+	{ "rise", CONF_COUNT, UPSTREAM(check_rise), "2", 1, 100, CONF_RELOAD,
+	  "good checks in a row after which it is up again" },
+	{ "retry", CONF_DURATION, UPSTREAM(down_min), "1s", 0, 1 * HOUR, CONF_RELOAD,
+	  "how long an address is avoided that could not be connected to; doubles with each further failure" },
+	{ "retry_max", CONF_DURATION, UPSTREAM(down_max), "30s", 0, 1 * HOUR, CONF_RELOAD,
+	  "how long it is avoided at most" },
+	CONF_END
+};
+
+static const struct conf_option upstream_rows[] = {
+	{ "name", CONF_STRING, UPSTREAM(name), NULL, 1, 64, CONF_RELOAD,
+	  "name by which paths refer to it; also in metrics and log" },
+	{ "addresses", CONF_STRINGS, UPSTREAM(addresses), NULL, 1, UPSTREAM_ADDRESSES_MAX, CONF_RELOAD,
+	  "where it listens: loopback IP addresses with port, or unix sockets" },
+	{ "balance", CONF_ENUM, UPSTREAM(balance), "none", 0, 0, CONF_RELOAD,
+	  "whether requests of one user or room go to the same address; none: to the least busy one",
+	  .words = balances },
+	{ "health", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "which addresses are avoided", .rows = check_rows },
+	CONF_END
+};
+
+static const struct conf_option routed_rows[] = {
+	{ "path", CONF_STRING, ROUTED(path), NULL, 1, 1024, CONF_RELOAD,
+	  "path, \"{x}\" for any segment, a last \"**\" for all below" },
+	{ "methods", CONF_FLAGS, ROUTED(methods), "", 0, 7, CONF_RELOAD,
+	  "methods; none: any.  GET stands for HEAD as well", .words = methods },
+	{ "upstream", CONF_STRING, ROUTED(upstream), NULL, 1, 64, CONF_RELOAD,
+	  "name of an upstream, or homeserver" },
+	CONF_END
+};
+
 static const struct conf_option service_rows[] = {
 	{ "server_name", CONF_STRING, SERVICE(server_name), NULL, 1, 255, CONF_RELOAD, "Matrix server name" },
 	{ "hosts", CONF_STRINGS, SERVICE(hosts), "", 0, 100, CONF_RELOAD,
@@ -174,6 +225,12 @@ static const struct conf_option service_rows[] = {
 	  "whether clients that name no host (no SNI) get this service; a single service always is" },
 	{ "homeserver", CONF_ADDRESS, SERVICE(upstream), NULL, 1, 0, CONF_RELOAD,
 	  "address of the homeserver: a loopback IP address or a unix socket" },
+	{ "upstreams", CONF_SEQUENCE, SERVICE(upstreams), "", 0, 64, CONF_RELOAD,
+	  "further processes of the homeserver, such as workers of Synapse", .rows = upstream_rows,
+	  .item_size = sizeof(struct upstream_conf), .count = SERVICE(n_upstreams) },
+	{ "paths", CONF_SEQUENCE, SERVICE(paths), "", 0, 1000, CONF_RELOAD,
+	  "which paths go to which upstream; all others go to homeserver", .rows = routed_rows,
+	  .item_size = sizeof(struct path_conf), .count = SERVICE(n_paths) },
 	{ "federation", CONF_STRING, SERVICE(federation), NULL, 1, 64, CONF_RELOAD,
 	  "name of the federation it belongs to" },
 	{ "invites", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "invites from the federation", .rows = invite_rows },
@@ -272,9 +329,10 @@ static const struct conf_option limit_rows[] = {
 	    "requests one HTTP/2 connection may cancel in half a minute"),
 	LIMIT(h2_frames_max, CONF_COUNT, "1000", 10, 1000000,
 	    "control frames one HTTP/2 connection may send in half a minute"),
-	LIMIT(upstream_connections_max, CONF_COUNT, "512", 1, 65535, "connections per worker to one homeserver"),
-	LIMIT(upstream_idle_max, CONF_COUNT, "128", 0, 65535, "idle connections kept per worker to one homeserver"),
-	LIMIT(upstream_queue_max, CONF_COUNT, "1024", 0, 1000000, "requests per worker waiting for a connection to one homeserver"),
+	LIMIT(upstream_connections_max, CONF_COUNT, "512", 1, 65535, "connections per worker to one address of a homeserver"),
+	LIMIT(upstream_idle_max, CONF_COUNT, "128", 0, 65535, "idle connections kept per worker to one address of a homeserver"),
+	LIMIT(upstream_queue_max, CONF_COUNT, "1024", 0, 1000000,
+	    "requests per worker waiting for a connection to one address of a homeserver"),
 	CONF_END
 };
 
@@ -290,7 +348,15 @@ static const struct conf_option timeout_rows[] = {
 	TIMEOUT("upstream_connect", upstream_connect_timeout, "5s", 100, 1 * HOUR, "connecting to the homeserver"),
 	TIMEOUT("upstream", upstream_timeout, "120s", 100, 24 * HOUR, "first byte of the homeserver's answer"),
 	TIMEOUT("upstream_slow", upstream_slow_timeout, "10m", 100, 24 * HOUR,
-	    "the same for long polls, room state and joins"),
+	    "the same for room state, joins, first syncs"),
+	TIMEOUT("upstream_media", upstream_media_timeout, "10m", 100, 24 * HOUR, "the same for media"),
+	TIMEOUT("poll_margin", poll_margin, "60s", 100, 1 * HOUR,
+	    "the same for long polls (sync), besides the time the client asks for"),
+	TIMEOUT("poll_max", poll_max, "30m", 100, 24 * HOUR, "the same for long polls, whatever the client asks for"),
+	TIMEOUT("upstream_body", upstream_body_timeout, "120s", 100, 24 * HOUR,
+	    "the homeserver's answer, without progress"),
+	TIMEOUT("upstream_total", upstream_total_timeout, "0", 0, 7 * DAY,
+	    "a request from when it may pass to the end of its answer; 0: no limit"),
 	TIMEOUT("upstream_idle", upstream_idle_timeout, "60s", 100, 1 * HOUR, "unused connection to the homeserver"),
 	TIMEOUT("upstream_queue", upstream_queue_timeout, "10s", 100, 1 * HOUR,
 	    "waiting for a connection to the homeserver"),

@@ -63,6 +63,18 @@ on_list(void *arg, size_t federation, const struct fedlist *list, int64_t as_of)
 			    c->conf->federations[federation].name);
 }
 
+/* --- health of upstreams --- */
+
+static void
+on_health(void *arg, size_t number, bool up)
+{
+	struct control *c = arg;
+
+	for (unsigned i = 0; i < c->n_workers; i++)
+		if (!worker_post_health(c->workers[i], c->conf, number, up))
+			log_error("upstreams: out of memory; a worker does not know which is down");
+}
+
 /* --- questions of workers --- */
 
 struct loop *
@@ -191,6 +203,8 @@ adopt(struct control *c, struct proxy_conf *conf, struct outside *out)
 	/* Under new trust anchors an old list may no longer count: what the new store holds is
 	 * posted, even nothing. */
 	outside_tell_lists(out);
+	health_carry(out->health, old.health);
+	health_tell(out->health);
 	lookups_ask_again(c);
 	outside_close(&old);
 	snapshot_drop(&old_conf->snap);
@@ -214,7 +228,7 @@ reload(struct control *c)
 		log_lines(LOG_ERROR, "reload: ", buf_str(&errors));
 	else if (trial == NULL)
 		log_error("reload: %s", why);
-	if (trial != NULL && outside_open(&out, &c->out, c->loop, conf, on_list, c)) {
+	if (trial != NULL && outside_open(&out, &c->out, c->loop, conf, on_list, on_health, c)) {
 		adopt(c, conf, &out);
 		metrics_inc(S_RELOADS);
 		log_info("reload: the new configuration is in force");
@@ -322,6 +336,14 @@ refresh(void *arg)
 		metrics_set(S_LIST_ENTRIES, (int64_t)st.count);
 		metrics_set(S_LIST_AS_OF, st.as_of);
 	}
+}
+
+static bool
+more_metrics(void *arg, struct buf *out)
+{
+	struct control *c = arg;
+
+	return health_print(c->out.health, out);
 }
 
 /* --- start --- */
@@ -472,7 +494,9 @@ start(struct control *c)
 		.state_dir = conf->state_dir, .max = conf->invites_max, .ttl = conf->invites_ttl
 	};
 	const struct outside none = { 0 };
-	struct admin_config ac = { .missing = missing, .refresh = refresh, .arg = c };
+	struct admin_config ac = {
+		.missing = missing, .refresh = refresh, .more = more_metrics, .arg = c
+	};
 
 	c->connections = count_connections(conf);
 	c->rates = rates_new(conf->rate_names_max);
@@ -486,7 +510,7 @@ start(struct control *c)
 		    conf->state_dir);
 		return false;
 	}
-	if (!outside_open(&c->out, &none, c->loop, c->conf, on_list, c))
+	if (!outside_open(&c->out, &none, c->loop, c->conf, on_list, on_health, c))
 		return false;
 	c->tickets = tickets_open(c->loop, c->conf, c->out.redis, on_tickets, c);
 	if (c->tickets == NULL) {

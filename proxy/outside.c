@@ -98,6 +98,8 @@ outside_close(struct outside *o)
 	for (size_t i = 0; i < o->n_lists; i++)
 		list_close(&o->lists[i]);
 	free(o->lists);
+	if (o->health != NULL)
+		health_free(o->health);
 	redis_free(o->redis);
 	if (o->homeserver != NULL)
 		homeserver_free(o->homeserver);
@@ -206,9 +208,12 @@ open_redis(struct outside *o, struct loop *loop, const struct redis_conf *c)
 
 bool
 outside_open(struct outside *o, const struct outside *old, struct loop *loop,
-    struct proxy_conf *conf, outside_fn *fn, void *arg)
+    struct proxy_conf *conf, outside_fn *fn, health_fn *health, void *arg)
 {
 	bool ok = open_lookups(o, loop, conf) && open_redis(o, loop, &conf->redis);
+
+	o->health = ok ? health_new(loop, o->fetcher, conf, health, arg) : NULL;
+	ok = o->health != NULL;
 
 	o->lists = calloc(conf->n_federations, sizeof(*o->lists));
 	ok = ok && o->lists != NULL;

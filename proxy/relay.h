@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * relay - takes a request that may pass to its homeserver: dials, forwards, and tries once more
- * where a reused connection turned out to be closed.
+ * relay - takes a request that may pass to its homeserver: chooses the upstream by path and the
+ * address by load or by user or room, dials, forwards.
+ *
+ * An address that cannot be connected to costs nothing but the attempt: the next one that is up is
+ * dialled.  Where a reused connection turned out to be closed, and forward says it may be repeated,
+ * the request goes once more over a fresh one.
  *
  * Embedded in the passage, on its worker's thread; `exchange` and `judged` are the passage's.
  */
@@ -15,11 +19,16 @@
 struct relay {
 	struct worker *w;
 	const struct proxy_conf *conf;
-	struct pools *pools; /* one reference */
+	struct upstreams *upstreams; /* one reference */
 	struct exchange *ex;
 	const struct judged *j;
 	bool whole_body; /* j->body is the request's body, already read */
 	bool retried;
+	const struct upstream_conf *to;
+	size_t address; /* which of its addresses */
+	uint64_t key;   /* requests with the same one belong together; 0: none */
+	uint64_t tried; /* bits of the addresses that could not be connected to */
+	struct timer total;
 	clock_ms forwarded; /* when the request went to the homeserver; 0: it did not */
 	struct pool_wait dial;
 	struct forward forward;

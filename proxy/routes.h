@@ -42,6 +42,13 @@ enum route_rule {
 
 /* What asking often could gain: passwords, names, mails in others' name. */
 enum route_cost { COST_NONE, COST_LOGIN, COST_REGISTER, COST_PASSWORD };
+/* How long the homeserver may take: each has a time-out of its own. */
+enum route_pace {
+	PACE_ORDINARY,
+	PACE_POLL, /* held until something happens, at most for the query's `timeout` */
+	PACE_SLOW, /* a long computation */
+	PACE_MEDIA /* files go up or down, perhaps fetched from another server first */
+};
 
 enum route_open { ROUTE_AUTH, OPEN_VERSION, OPEN_OPENID };
 
@@ -55,7 +62,7 @@ struct route {
 	enum route_api api;
 	enum route_body body;
 	enum route_rule rule;
-	bool slow;            /* long poll or a long computation: the longer time-out */
+	enum route_pace pace;
 	enum route_open open; /* federation paths that may be open */
 	enum route_document document;
 	enum route_cost cost;

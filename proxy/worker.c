@@ -160,8 +160,9 @@ struct news {
 	struct letter letter;
 	void (*apply)(struct worker *w, struct news *n);
 	struct snapshot *snapshot; /* one reference */
-	size_t federation;
+	size_t number;
 	int64_t as_of;
+	bool up;
 };
 
 static void
@@ -177,7 +178,7 @@ open_news(struct letter *l, void *receiver)
 
 static bool
 post(struct worker *w, void (*apply)(struct worker *, struct news *), struct snapshot *s,
-    size_t federation, int64_t as_of)
+    size_t number, int64_t as_of, bool up)
 {
 	struct news *n = calloc(1, sizeof(*n));
 
@@ -186,8 +187,9 @@ post(struct worker *w, void (*apply)(struct worker *, struct news *), struct sna
 	n->letter.open = open_news;
 	n->apply = apply;
 	n->snapshot = snapshot_hold(s);
-	n->federation = federation;
+	n->number = number;
 	n->as_of = as_of;
+	n->up = up;
 	loop_post(w->loop, &n->letter);
 	return true;
 }
@@ -218,12 +220,20 @@ apply_list(struct worker *w, struct news *n)
 	struct federation_view *v;
 
 	/* Federations are numbered by the configuration in force on the control thread. */
-	if (w->left_behind || n->federation >= w->conf->n_federations)
+	if (w->left_behind || n->number >= w->conf->n_federations)
 		return;
-	v = &w->federations[n->federation];
+	v = &w->federations[n->number];
 	snapshot_drop((struct snapshot *)v->list);
 	v->list = snapshot_hold(n->snapshot);
 	v->as_of = n->as_of;
+}
+
+static void
+apply_health(struct worker *w, struct news *n)
+{
+	/* Addresses are numbered by the configuration. */
+	if (w->conf == (struct proxy_conf *)n->snapshot)
+		upstreams_set_health(w->upstreams, n->number, n->up);
 }
 
 static void
@@ -243,31 +253,37 @@ apply_drain(struct worker *w, struct news *n)
 bool
 worker_post_conf(struct worker *w, struct proxy_conf *conf)
 {
-	return post(w, apply_conf, &conf->snap, 0, 0);
+	return post(w, apply_conf, &conf->snap, 0, 0, false);
 }
 
 bool
 worker_post_tickets(struct worker *w, struct tls_tickets *tickets)
 {
-	return post(w, apply_tickets, &tickets->snap, 0, 0);
+	return post(w, apply_tickets, &tickets->snap, 0, 0, false);
 }
 
 bool
 worker_post_list(struct worker *w, size_t federation, const struct fedlist *list, int64_t as_of)
 {
-	return post(w, apply_list, (struct snapshot *)(uintptr_t)list, federation, as_of);
+	return post(w, apply_list, (struct snapshot *)(uintptr_t)list, federation, as_of, false);
+}
+
+bool
+worker_post_health(struct worker *w, struct proxy_conf *conf, size_t number, bool up)
+{
+	return post(w, apply_health, &conf->snap, number, 0, up);
 }
 
 bool
 worker_post_forget(struct worker *w)
 {
-	return post(w, apply_forget, NULL, 0, 0);
+	return post(w, apply_forget, NULL, 0, 0, false);
 }
 
 bool
 worker_post_drain(struct worker *w)
 {
-	return post(w, apply_drain, NULL, 0, 0);
+	return post(w, apply_drain, NULL, 0, 0, false);
 }
 
 void

@@ -10,12 +10,12 @@
 
 #include "lib/fact/fact.h"
 #include "lib/federation/fedlist.h"
-#include "lib/http/pool.h"
 #include "lib/http/server.h"
 #include "lib/net/listener.h"
 #include "lib/net/preface.h"
 #include "lib/net/tls.h"
 #include "proxy/config.h"
+#include "proxy/upstreams.h"
 
 #define INVITE_KEY_BYTES 32
 
@@ -37,15 +37,6 @@ struct federation_view {      /* what is in force, as the control thread last sa
 	int64_t as_of;        /* wall-clock second of its last refresh */
 };
 
-/* Upstream pools of one configuration, in the order of its services.  Counted: a request keeps
- * those of the configuration it began under, in which its service has its number.  One thread, so
- * no atomics. */
-struct pools {
-	unsigned refs;
-	size_t n;
-	struct pool *of[];
-};
-
 struct worker {
 	unsigned number;
 	struct control *control;
@@ -61,7 +52,7 @@ struct worker {
 	struct rates *rates;           /* likewise */
 	bool crowded;                  /* the listeners pause for limits.connections_max */
 	struct timer room_timer;
-	struct pools *pools;                 /* one reference */
+	struct upstreams *upstreams;         /* one reference */
 	struct federation_view *federations; /* by federation */
 	struct fact_cache *keys;             /* struct serverkeys by origin */
 	struct fact_cache *accounts;         /* struct account by token hash */
@@ -86,6 +77,8 @@ bool worker_post_conf(struct worker *w, struct proxy_conf *conf);        /* take
 bool worker_post_tickets(struct worker *w, struct tls_tickets *tickets); /* takes a reference */
 bool worker_post_list(
     struct worker *w, size_t federation, const struct fedlist *list, int64_t as_of);
+/* An address of an upstream, by its number in conf. */
+bool worker_post_health(struct worker *w, struct proxy_conf *conf, size_t number, bool up);
 bool worker_post_forget(struct worker *w); /* who is behind which token */
 bool worker_post_drain(struct worker *w);
 

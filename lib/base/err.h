@@ -82,6 +82,7 @@
 	X(ERR_UPSTREAM_DOWN,         "upstream_down",          502, "M_UNKNOWN",       "The homeserver cannot be reached") \
 	X(ERR_UPSTREAM_BAD,          "upstream_bad",           502, "M_UNKNOWN",       "The homeserver gave an unusable answer") \
 	X(ERR_UPSTREAM_SLOW,         "upstream_slow",          504, "M_UNKNOWN",       "The homeserver did not answer in time") \
+	X(ERR_UPSTREAM_TOTAL,        "upstream_total",         504, "M_UNKNOWN",       "The homeserver did not finish its answer in time") \
 	X(ERR_UPSTREAM_BUSY,         "upstream_busy",          503, "M_UNKNOWN",       "Too many requests wait for the homeserver; try again later") \
 	X(ERR_LOOKUP,                "lookup",                 503, "M_UNKNOWN",       "A look-up this request needs failed; try again later") \
 	/* ends without an answer */ \

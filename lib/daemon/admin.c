@@ -47,7 +47,7 @@ answer_metrics(struct admin *a, struct exchange *ex)
 	if (a->cfg.refresh != NULL)
 		a->cfg.refresh(a->cfg.arg);
 	buf_init(&out, ANSWER_MAX);
-	if (metrics_print(&out))
+	if (metrics_print(&out) && (a->cfg.more == NULL || a->cfg.more(a->cfg.arg, &out)))
 		exchange_answer(ex, 200, "text/plain; version=0.0.4; charset=utf-8",
 		    STR("Cache-Control: no-store\r\n"), buf_str(&out));
 	else

@@ -142,6 +142,7 @@ push_out(struct forward *f)
 		}
 		if (n == 0)
 			return false;
+		f->delivered = true;
 		buf_consume(&f->out, (size_t)n);
 	}
 	buf_release(&f->out);
@@ -448,6 +449,7 @@ forward_start(struct forward *f, struct loop *loop, struct exchange *ex, struct 
 	timer_init(&f->timer, on_timer, f);
 	buf_init(&f->out, 4 * OUT_HIGH);
 	upstream_own(up, on_upstream, f);
+	f->reused = up->reused;
 	f->body_left = how->body;
 	f->request_done = ex->req.framing == H1_NO_BODY;
 	if (!put_head(f)) {
@@ -491,11 +493,17 @@ forward_on_room(struct forward *f)
 }
 
 bool
+forward_is_idempotent(const struct h1_head *req)
+{
+	enum h1_method m = req->method;
+
+	return m == H1_GET || m == H1_HEAD || m == H1_OPTIONS || m == H1_PUT || m == H1_DELETE;
+}
+
+bool
 forward_may_retry(const struct forward *f, const struct exchange *ex)
 {
-	enum h1_method m = ex->req.method;
-
-	return !f->got_byte && !ex->head_sent &&
+	return f->reused && !f->got_byte && !ex->head_sent &&
 	       (ex->req.framing == H1_NO_BODY || f->how.whole_body) &&
-	       (m == H1_GET || m == H1_HEAD || m == H1_OPTIONS || m == H1_PUT || m == H1_DELETE);
+	       (!f->delivered || forward_is_idempotent(&ex->req));
 }

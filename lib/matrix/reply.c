@@ -17,6 +17,7 @@ reply_retry_after(enum err why)
 	case ERR_LOOKUP:
 	case ERR_UPSTREAM_DOWN:
 	case ERR_UPSTREAM_SLOW:
+	case ERR_UPSTREAM_TOTAL:
 		return 5;
 	case ERR_FEDLIST_MISSING:
 	case ERR_FEDLIST_STALE:

@@ -94,7 +94,7 @@ setup(void)
 	account = (struct account){ .user_id = (char *)(uintptr_t)"@anna:" US, .displayname = (char *)(uintptr_t)"Anna",
 		.has_displayname = true };
 	snapshot_init(&account.fact.snap, never_free);
-	worker = (struct worker){ .conf = &conf, .pools = &fake_pools.pools, .keys = (struct fact_cache *)&fake_keys,
+	worker = (struct worker){ .conf = &conf, .upstreams = &fake_upstreams, .keys = (struct fact_cache *)&fake_keys,
 		.accounts = (struct fact_cache *)&fake_accounts };
 	listener = (struct worker_listener){ .worker = &worker, .kind = LISTEN_BOTH };
 	around = (struct around){ .list = list, .upload_then = EXCHANGE_END, .now = 10 * KEYRING_REFETCH_MS,
@@ -120,7 +120,7 @@ teardown(void)
 {
 	finish();
 	passage_drop_spares(&worker);
-	cr_assert_eq(fake_pools.pools.refs, 1, "pools not given back");
+	cr_assert_eq(fake_upstreams.refs, 1, "upstreams not given back");
 	cr_assert_eq(atomic_load(&conf.snap.refs), 1, "configuration not given back");
 	cr_assert_eq(atomic_load(&account.fact.snap.refs), 1, "account not given back");
 	cr_assert_eq(atomic_load(&keys->fact.snap.refs), 1, "keys not given back");
