@@ -2,14 +2,14 @@
 """A picture of the results, made with gnuplot from the data of report.record().
 
 Above, what each proxy reaches beside the better of nginx and HAProxy; below, every target with 1 as the line to
-reach, whatever its unit (a figure that must be small counts by its inverse).
+reach, whatever its unit (a figure that must be small counts by its inverse), and the figure itself beside.
 """
 import subprocess
 
 from proxies import PROXIES
 
 COLOURS = {"nginx": "#5b8c5a", "haproxy": "#4878a8", "schleuse": "#c0504d"}
-SCORE_MAX = 3  # bars end there; the figure beside them is the true one
+SCORE_MAX = 3  # bars end there
 
 HEAD = """set terminal svg size 1000,{height} font "sans,13" background "white"
 set output "{output}"
@@ -17,6 +17,7 @@ set style fill solid 0.9 noborder
 set grid ytics lc "#dddddd"
 set yrange [0:*]
 set xtics nomirror
+set ytics nomirror
 set border 3
 """
 
@@ -24,7 +25,7 @@ RATIOS = """set title "Beside the better of nginx and HAProxy (idle: memory, les
 set style data histograms
 set style histogram clustered gap 1
 set boxwidth 0.9
-set key top left horizontal
+set key outside top right horizontal
 plot {bars}, 1 with lines dt 2 lc "#444444" notitle
 """
 
@@ -68,7 +69,9 @@ def target_lines(data):
                 continue
             colour = {"met": 0x5B8C5A, "missed": 0xC0504D}.get(target["verdict"], 0x999999)
             score = min(target["score"], SCORE_MAX)
-            lines.append(f"{quoted(name + ': ' + target['what'])} {score:.4f} {target['score']:.2f} {colour}")
+            sign = ">=" if target["at_least"] else "<="
+            figure = f"{target['value']:.3g}, {sign} {target['limit']:g}"
+            lines.append(f"{quoted(name + ': ' + target['what'])} {score:.4f} {quoted(figure)} {colour}")
     return lines[::-1]
 
 
@@ -80,7 +83,7 @@ def script(ratios, targets, output):
     text = HEAD.format(height=360 * bool(ratios) + (80 + 26 * len(targets)) * bool(targets), output=output)
     text += 'set datafile missing "?"\n' + ("set multiplot layout 2,1\n" if both else "")
     text += RATIOS.format(bars=bars) if ratios else ""
-    text += TARGETS.format(most=SCORE_MAX + 0.4, last=len(targets) - 0.3) if targets else ""
+    text += TARGETS.format(most=SCORE_MAX + 0.6, last=len(targets) - 0.3) if targets else ""
     return text + ("unset multiplot\n" if both else "")
 
 

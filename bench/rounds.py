@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from daemons import Failed
 from proxies import PEERS, PROXIES
 
+SCORE_MAX = 100.0
+
 
 @dataclass
 class Check:
@@ -35,12 +37,12 @@ class Check:
 
     @property
     def score(self):
-        """1 is the target, more is better; None without a figure."""
+        """1 is the target, more is better, up to SCORE_MAX; None without a figure."""
         if self.value is None:
             return None
         if self.at_least:
-            return self.value / self.limit
-        return self.limit / self.value if self.value > 0 else float("inf")
+            return min(self.value / self.limit, SCORE_MAX)
+        return min(self.limit / self.value, SCORE_MAX) if self.value > 0 else SCORE_MAX
 
 
 @dataclass

@@ -2,7 +2,7 @@
 /*
  * fedlist - what a federation list costs: time to verify and load, memory, time of a look-up.
  *
- * Does with the list what the proxy does (fs_read, fedstore_offer; no state directory, so that no
+ * Does with the list what the proxy does (fs_read, fedstore_judge; no state directory, so that no
  * disk is measured), in a process of its own, whose memory is that of the list alone:
  *
  *   load_s         verify and parse, the text being in memory
@@ -73,12 +73,13 @@ read_anchors(const char *path)
 	return store;
 }
 
-/* Reads and offers the list; returns the seconds the offer took. */
+/* Reads the list and puts it in force; returns the seconds that took without the reading. */
 static double
 load(struct fedstore *s, const char *path)
 {
+	struct fedstore_offer offer;
 	struct buf text;
-	uint64_t began;
+	uint64_t took;
 	enum err err;
 
 	buf_init(&text, TEXT_MAX);
@@ -86,15 +87,16 @@ load(struct fedstore *s, const char *path)
 		perror(path);
 		exit(1);
 	}
-	began = now_us();
-	err = fedstore_offer(s, buf_str(&text), 1);
-	began = now_us() - began;
+	took = now_us();
+	err = fedstore_judge(s, buf_str(&text), &offer);
+	took = now_us() - took;
 	buf_fini(&text);
 	if (err != OK) {
 		fprintf(stderr, "fedlist: %s: %s\n", path, err_name(err));
 		exit(1);
 	}
-	return (double)began / 1e6;
+	fedstore_adopt(s, &offer, 1);
+	return (double)took / 1e6;
 }
 
 /* Nanoseconds of one look-up of a name with a number from `first` on; ends if one answers wrongly.

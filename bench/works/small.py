@@ -11,10 +11,10 @@ from rounds import Check, Outcome, against_peers, interleave, p99_ratio, summary
 H2_CONNECTIONS, H2_STREAMS = 8, 8
 
 
-def compare(stage, measure, unit="requests/s"):
+def compare(stage, measure, unit="requests/s", layout=None):
     """All proxies at one work; `measure` takes a proxy and seconds."""
     outcome, options = Outcome(unit), stage.options
-    with stage.serving(outcome.failures) as running:
+    with stage.serving(outcome.failures, layout=layout) as running:
         contestants = warmed({
             name: (lambda p=proxy: measure(p, 1), lambda p=proxy: measure(p, options.seconds))
             for name, proxy in running.items()
