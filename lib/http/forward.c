@@ -385,7 +385,7 @@ want(struct forward *f)
 static void
 pump_down(struct forward *f)
 {
-	bool was_full = f->full;
+	bool was_full = f->full, had_head = f->response_head;
 	enum err err = download(f);
 
 	if (f->ex == NULL)
@@ -409,8 +409,8 @@ pump_down(struct forward *f)
 	exchange_flush(f->ex);
 	if (f->ex == NULL)
 		return;
-	if (f->full != was_full)
-		arm(f);
+	if (f->full != was_full || f->response_head != had_head)
+		arm(f); /* another time-out holds now */
 	stream_doubt(f->up->stream);
 	want(f);
 }

@@ -30,6 +30,7 @@ EXTRA_DIST += \
 	tests/integration/test_tls.py \
 	tests/integration/test_unauthenticated.py \
 	tests/integration/test_wellknown.py \
+	tests/integration/test_upstreams.py \
 	tests/integration/test_xmatrix.py \
 	tests/sim/__init__.py \
 	tests/sim/b64.py \

@@ -291,6 +291,65 @@ Test(config, checks_limits_against_each_other)
 	    "19:29: negative_ttl must not be above negative_ttl_max");
 }
 
+#define FED "    federation: ti\n"
+#define SYNC FED "    upstreams:\n      - {name: sync, addresses: [\"127.0.0.1:8083\"]}\n"
+
+Test(config, checks_upstreams)
+{
+	refuses(changed(FED, FED "    upstreams:\n      - {name: a b, addresses: [\"127.0.0.1:1\"]}\n"),
+	    "20:16: name: 'a b' has more than letters");
+	refuses(changed(FED, FED "    upstreams:\n      - {name: homeserver, addresses: [\"127.0.0.1:1\"]}\n"),
+	    "20:16: name: 'homeserver' is the one of");
+	refuses(changed(FED, SYNC "      - {name: sync, addresses: [\"127.0.0.1:1\"]}\n"),
+	    "21:16: name: 'sync' is already that of");
+	refuses(changed(FED, FED "    upstreams:\n      - {name: a, addresses: [\"10.0.0.1:1\"]}\n"),
+	    "20:31: addresses: '10.0.0.1:1' is not a loopback address");
+	refuses(changed(FED, FED "    upstreams:\n      - {name: a, addresses: [\"127.0.0.1:1\", nonsense]}\n"),
+	    "20:46: addresses: 'nonsense': the port is missing");
+	refuses(changed(FED, FED "    upstreams:\n      - {name: a, addresses: [\"127.0.0.1:0\"]}\n"),
+	    "20:31: addresses: port 0");
+	refuses(changed(FED, FED "    upstreams:\n      - {name: a, addresses: [\"unix:s\", \"unix:s\"]}\n"),
+	    "20:41: addresses: 'unix:s' appears twice");
+	refuses(changed(FED, FED "    upstreams:\n      - {name: a, addresses: [\"unix:s\"], health: {path: x}}\n"),
+	    "20:57: path: must begin with /");
+	refuses(changed(FED, FED "    upstreams:\n      - {name: a, addresses: [\"unix:s\"], health: {retry: 1m}}\n"),
+	    "20:58: retry must not be above retry_max");
+}
+
+Test(config, checks_paths)
+{
+	refuses(changed(FED, SYNC "    paths:\n      - {path: /x, upstream: snyc}\n"),
+	    "22:30: upstream: 'snyc' is not the name of an upstream");
+	refuses(changed(FED, SYNC "    paths:\n      - {path: /x/**/y, upstream: sync}\n"),
+	    "22:16: path: '/x/**/y': \"**\" can only be the last segment");
+	refuses(changed(FED, SYNC "    paths:\n      - {path: /x, upstream: sync}\n      - {path: /x, upstream: "
+			     "homeserver}\n"),
+	    "23:16: path: '/x': this path and method are mapped already");
+	refuses(changed(FED, SYNC "    paths:\n      - {path: /x, methods: [GTE], upstream: sync}\n"),
+	    "22:30: methods: 'GTE' is not known");
+	refuses(changed(FED, FED "    upstreams:\n      - {name: r, addresses: [\"unix:s\"], balance: room}\n"
+			     "    paths:\n      - {path: \"/x/{id}\", upstream: r}\n"),
+	    "22:16: path: upstream 'r' is balanced by room");
+}
+
+Test(config, numbers_addresses_over_all_services)
+{
+	struct proxy_conf *c = good(changed(FED, SYNC "      - {name: b, addresses: [\"unix:s\", \"[::1]:2\"]}\n"
+					    "    paths:\n      - {path: /x, upstream: b}\n      - {path: /x/y, "
+					    "upstream: homeserver}\n"));
+	const struct service_conf *s = &c->services[0];
+
+	cr_assert_eq(c->n_addresses, 4);
+	cr_assert_eq(service_upstream(s, 0)->first, 0);
+	cr_assert_eq(service_upstream(s, 1)->first, 1);
+	cr_assert_eq(service_upstream(s, 2)->first, 2);
+	cr_assert_not(s->homeserver.checked);
+	cr_assert_not(s->upstreams[0].checked, "one address: no checks of itself");
+	cr_assert(s->upstreams[1].checked);
+	cr_assert_not_null(s->map);
+	snapshot_drop(&c->snap);
+}
+
 Test(config, checks_lookups)
 {
 	refuses(more("lookups: {nameservers: [dns.example.org]}\n"),

@@ -579,6 +579,15 @@ Test(forward, gives_up_a_silent_upstream)
 	cr_assert_eq(g.result, ERR_UPSTREAM_SLOW);
 }
 
+Test(forward, gives_up_an_upstream_that_stalls_behind_its_head)
+{
+	g.how.idle_timeout = 100;
+	ask(GET);
+	lab_say(&up, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel");
+	UNTIL(loop, g.ended == 1);
+	cr_assert_eq(g.result, ERR_UPSTREAM_BROKE);
+}
+
 /* --- retries --- */
 
 /* Whether a request may be sent again whose connection ends at this point: before its bytes are
