@@ -32,7 +32,6 @@ inbound_tls(const struct proxy_conf *conf, struct tls_tickets *tickets, char *wh
 		ids[i] = (struct tls_identity){ .name = s->server_name,
 			.certificate = s->certificate_pem,
 			.key = s->key_pem,
-			.ocsp = s->ocsp_der,
 			.hosts = (const char *const *)s->hosts.v,
 			.n_hosts = s->hosts.n };
 		if (s->is_default)
@@ -174,7 +173,8 @@ free_views(struct worker *w)
 }
 
 bool
-inbound_adopt(struct worker *w, struct proxy_conf *conf, char *why, size_t why_size)
+inbound_adopt(struct worker *w, struct proxy_conf *conf, struct tls_staples *staples, char *why,
+    size_t why_size)
 {
 	struct tls_server *tls = inbound_tls(conf, w->tickets, why, why_size);
 	struct pools *pools = tls != NULL ? make_pools(w, conf) : NULL;
@@ -192,6 +192,7 @@ inbound_adopt(struct worker *w, struct proxy_conf *conf, char *why, size_t why_s
 	tls_server_free(w->tls);
 	snapshot_drop((struct snapshot *)w->conf);
 	w->conf = snapshot_hold(&conf->snap);
+	tls_server_set_staples(tls, staples);
 	w->tls = tls;
 	w->pools = pools;
 	w->federations = views;

@@ -23,6 +23,7 @@ EXTRA_DIST += \
 	tests/integration/test_keys.py \
 	tests/integration/test_membership.py \
 	tests/integration/test_privacy.py \
+	tests/integration/test_ocsp.py \
 	tests/integration/test_routes.py \
 	tests/integration/test_stress.py \
 	tests/integration/test_tenants.py \
@@ -38,6 +39,7 @@ EXTRA_DIST += \
 	tests/sim/fedlist.py \
 	tests/sim/homeserver.py \
 	tests/sim/keyserver.py \
+	tests/sim/ocsp.py \
 	tests/sim/passport.py \
 	tests/sim/pki.py \
 	tests/sim/rawserver.py \
