@@ -26,6 +26,8 @@ struct passport_trust;
 
 enum rule_mode { RULE_ENFORCE, RULE_LOG, RULE_OFF };
 
+enum ocsp_mode { OCSP_FILE, OCSP_FETCH, OCSP_OFF };
+
 /* A well-known document: whose it is, and what the proxy answers if it is its own. */
 enum document_mode { DOCUMENT_FORWARD, DOCUMENT_OFF, DOCUMENT_SERVE };
 
@@ -108,12 +110,14 @@ struct path_conf {
 struct paths;
 
 struct service_conf {
-	char *server_name;            /* Matrix server name, normal form */
-	struct conf_list hosts;       /* public, lower case; the server name's host is always one */
-	char *certificate, *key;      /* PEM files; certificate with its chain */
-	char *ocsp_file;              /* DER OCSP response to staple, or NULL */
-	bool is_default;              /* served to clients without SNI */
-	struct conf_address upstream; /* the homeserver */
+	char *server_name;       /* Matrix server name, normal form */
+	struct conf_list hosts;  /* public, lower case; the server name's host is always one */
+	char *certificate, *key; /* PEM files; certificate with its chain */
+	enum ocsp_mode ocsp;
+	char *ocsp_file;                 /* DER OCSP response to staple, or NULL */
+	char *ocsp_url;                  /* of the responder; NULL: as the certificate says */
+	bool is_default;                 /* served to clients without SNI */
+	struct conf_address upstream;    /* the homeserver */
 	struct upstream_conf *upstreams; /* others */
 	size_t n_upstreams;
 	struct path_conf *paths; /* what goes to them */
@@ -135,8 +139,9 @@ struct service_conf {
 	struct upstream_conf homeserver; /* `upstream` as one of them */
 	struct paths *map;               /* of `paths` to 0: the homeserver, n: upstreams[n - 1];
 					    NULL: all goes to the homeserver */
-	struct str certificate_pem, key_pem, ocsp_der; /* the files' bytes; n == 0: none */
-	int64_t certificate_not_after; /* wall-clock second at which the certificate ends */
+	struct str certificate_pem, key_pem; /* the files' bytes; n == 0: none */
+	X509 *leaf, *issuer;                 /* first and second certificate of the file, or NULL */
+	int64_t certificate_not_after;       /* wall-clock second at which the certificate ends */
 };
 
 enum listener_kind { LISTEN_CLIENTS = 1, LISTEN_FEDERATION = 2, LISTEN_BOTH = 3 };

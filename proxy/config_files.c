@@ -4,11 +4,12 @@
  */
 #include <errno.h>
 #include <openssl/crypto.h>
-#include <openssl/ocsp.h>
+#include <stdlib.h>
 
 #include "lib/base/fsutil.h"
 #include "lib/jose/x5c.h"
 #include "lib/net/certcheck.h"
+#include "lib/net/ocsp.h"
 #include "lib/net/ticketkeys.h"
 #include "proxy/config_check.h"
 #include "proxy/passport.h"
@@ -111,17 +112,78 @@ judge_certificate(struct load *l, const struct proxy_conf *c, struct service_con
 }
 
 static void
-judge_ocsp(struct load *l, struct service_conf *s)
+read_leaf(struct load *l, struct service_conf *s)
 {
-	const unsigned char *p = (const unsigned char *)s->ocsp_der.p;
-	OCSP_RESPONSE *r = d2i_OCSP_RESPONSE(NULL, &p, (long)s->ocsp_der.n);
+	STACK_OF(X509) *chain;
+	enum err why = OK;
 
-	if (r == NULL || OCSP_response_status(r) != OCSP_RESPONSE_STATUS_SUCCESSFUL)
+	chain = x5c_read_pem(s->certificate, &why);
+	s->leaf = sk_X509_shift(chain);
+	s->issuer = sk_X509_shift(chain);
+	sk_X509_pop_free(chain, X509_free);
+	if (s->leaf != NULL && s->issuer == NULL)
+		load_fault(l, &s->certificate,
+		    "certificate: %s holds no chain; OCSP needs the issuer's certificate behind "
+		    "that "
+		    "of the server",
+		    s->certificate);
+}
+
+/* What can never become good is a fault; what time may have changed since the file was written is
+ * left to the one who staples. */
+static void
+judge_ocsp(struct load *l, struct service_conf *s, struct str der)
+{
+	struct ocsp_span span;
+	enum err why = ocsp_judge(der, s->leaf, s->issuer, clock_wall_s(), &span);
+
+	if (why == ERR_OCSP_SYNTAX || why == ERR_OCSP_SIGNATURE || why == ERR_OCSP_SUBJECT)
 		load_fault(l, &s->ocsp_file,
-		    "ocsp_file: %s is not a successful OCSP response in DER; fetch it again, or "
-		    "remove the line",
-		    s->ocsp_file);
-	OCSP_RESPONSE_free(r);
+		    "ocsp_file: %s: %s; fetch it again, or remove the line", s->ocsp_file,
+		    err_text(why));
+}
+
+static bool
+is_responder(const char *url)
+{
+	return config_is_https(url) ||
+	       (strncmp(url, "http://", 7) == 0 && strcspn(url + 7, "@/?#") > 0 &&
+		   url[7 + strcspn(url + 7, "@/?#")] != '@');
+}
+
+static void
+demand_responder(struct load *l, struct service_conf *s)
+{
+	char *url = ocsp_responder(s->leaf);
+
+	if (url == NULL)
+		load_fault(l, &s->ocsp,
+		    "ocsp: %s names no OCSP responder; set ocsp_url, or ocsp to file or off",
+		    s->certificate);
+	free(url);
+}
+
+static void
+read_ocsp(struct load *l, struct service_conf *s)
+{
+	bool fetch = s->ocsp == OCSP_FETCH;
+	struct str der;
+
+	if (s->ocsp_url != NULL && (!fetch || !is_responder(s->ocsp_url)))
+		load_fault(l, &s->ocsp_url, "ocsp_url: %s",
+		    fetch ? "must be http://host/path or https://host/path, without user"
+			  : "needs ocsp: fetch");
+	if (s->ocsp_file != NULL && fetch)
+		load_fault(l, &s->ocsp_file, "ocsp_file: is not used with ocsp: fetch; remove it");
+	if (s->certificate_pem.n == 0 || (!fetch && s->ocsp_file == NULL) || s->ocsp == OCSP_OFF)
+		return;
+	read_leaf(l, s);
+	if (s->issuer == NULL)
+		return;
+	if (!fetch && config_read_file(l, "ocsp_file", &s->ocsp_file, OCSP_MAX, &der))
+		judge_ocsp(l, s, der);
+	else if (fetch && s->ocsp_url == NULL)
+		demand_responder(l, s);
 }
 
 static void
@@ -137,8 +199,7 @@ read_service(struct load *l, const struct proxy_conf *c, struct service_conf *s)
 		if (complete)
 			judge_certificate(l, c, s);
 	}
-	if (config_read_file(l, "ocsp_file", &s->ocsp_file, OCSP_MAX, &s->ocsp_der))
-		judge_ocsp(l, s);
+	read_ocsp(l, s);
 	config_well_known(l, s);
 }
 
@@ -293,8 +354,11 @@ config_files_fini(struct proxy_conf *c)
 {
 	wipe(c->redis.password);
 	wipe(c->ticket_secret);
-	for (size_t i = 0; i < c->n_services; i++)
+	for (size_t i = 0; i < c->n_services; i++) {
 		wipe(c->services[i].key_pem);
+		X509_free(c->services[i].leaf);
+		X509_free(c->services[i].issuer);
+	}
 	for (size_t i = 0; i < c->n_federations; i++) {
 		X509_STORE_free(c->federations[i].anchors);
 		snapshot_drop((struct snapshot *)c->federations[i].passports);

@@ -34,6 +34,8 @@ static const struct conf_word modes[] = {
 	{ "enforce", RULE_ENFORCE }, { "log", RULE_LOG }, { "off", RULE_OFF }, { NULL, 0 } };
 static const struct conf_word document_modes[] = {
 	{ "forward", DOCUMENT_FORWARD }, { "off", DOCUMENT_OFF }, { "serve", DOCUMENT_SERVE }, { NULL, 0 } };
+static const struct conf_word ocsp_modes[] = {
+	{ "file", OCSP_FILE }, { "fetch", OCSP_FETCH }, { "off", OCSP_OFF }, { NULL, 0 } };
 static const struct conf_word ports[] = { { "exact", false }, { "any", true }, { NULL, 0 } };
 static const struct conf_word demands[] = { { "required", false }, { "optional", true }, { NULL, 0 } };
 static const struct conf_word doors[] = { { "authenticated", false }, { "open", true }, { NULL, 0 } };
@@ -219,6 +221,10 @@ static const struct conf_option service_rows[] = {
 	{ "certificate", CONF_PATH, SERVICE(certificate), NULL, 1, 4096, CONF_RELOAD,
 	  "PEM file of the TLS certificate, its chain behind it" },
 	{ "key", CONF_PATH, SERVICE(key), NULL, 1, 4096, CONF_RELOAD, "PEM file of the certificate's private key" },
+	{ "ocsp", CONF_ENUM, SERVICE(ocsp), "file", 0, 0, CONF_RELOAD,
+	  "where the OCSP response to staple comes from: ocsp_file, the responder, or none is stapled", .words = ocsp_modes },
+	{ "ocsp_url", CONF_STRING, SERVICE(ocsp_url), "", 0, 2048, CONF_RELOAD,
+	  "URL of the OCSP responder, instead of the one the certificate names" },
 	{ "ocsp_file", CONF_PATH, SERVICE(ocsp_file), "", 0, 4096, CONF_RELOAD,
 	  "DER file of the OCSP response to staple" },
 	{ "default", CONF_BOOL, SERVICE(is_default), "false", 0, 0, CONF_RELOAD,

@@ -28,6 +28,7 @@
 #include "proxy/lookups.h"
 #include "proxy/outside.h"
 #include "proxy/series.h"
+#include "proxy/staple.h"
 #include "proxy/tickets.h"
 #include "proxy/worker.h"
 
@@ -39,6 +40,7 @@ struct control {
 	struct tickets *tickets;
 	struct connlimit *connections;
 	struct rates *rates;
+	struct staple_keeper *staples;
 	struct worker **workers;
 	unsigned n_workers, n_ended;
 	struct list questions;
@@ -159,6 +161,16 @@ on_tickets(void *arg, struct tls_tickets *now)
 			log_warn("tls: a worker keeps its old ticket keys: out of memory");
 }
 
+static void
+on_staples(void *arg, struct tls_staples *now)
+{
+	struct control *c = arg;
+
+	for (unsigned i = 0; i < c->n_workers; i++)
+		if (!worker_post_staples(c->workers[i], now))
+			log_warn("tls: a worker keeps its old OCSP responses: out of memory");
+}
+
 /* --- reload --- */
 
 static void
@@ -186,7 +198,8 @@ warn_restart(const struct proxy_conf *old, const struct proxy_conf *new)
 }
 
 static void
-adopt(struct control *c, struct proxy_conf *conf, struct outside *out)
+adopt(
+    struct control *c, struct proxy_conf *conf, struct outside *out, struct staple_keeper *staples)
 {
 	struct outside old = c->out;
 	struct proxy_conf *old_conf = c->conf;
@@ -197,8 +210,10 @@ adopt(struct control *c, struct proxy_conf *conf, struct outside *out)
 	log_threshold = conf->log_level;
 	invites_set_limits(c->invites, conf->invites_max, conf->invites_ttl);
 	tickets_adopt(c->tickets, conf, out->redis);
+	staple_close(c->staples);
+	c->staples = staples;
 	for (unsigned i = 0; i < c->n_workers; i++)
-		if (!worker_post_conf(c->workers[i], conf))
+		if (!worker_post_conf(c->workers[i], conf, staple_now(staples)))
 			log_error("reload: a worker keeps its old configuration: out of memory");
 	/* Under new trust anchors an old list may no longer count: what the new store holds is
 	 * posted, even nothing. */
@@ -215,6 +230,7 @@ reload(struct control *c)
 {
 	struct outside out = { 0 };
 	struct proxy_conf *conf;
+	struct staple_keeper *staples = NULL;
 	struct tls_server *trial = NULL;
 	struct buf errors;
 	char why[256] = "";
@@ -228,11 +244,14 @@ reload(struct control *c)
 		log_lines(LOG_ERROR, "reload: ", buf_str(&errors));
 	else if (trial == NULL)
 		log_error("reload: %s", why);
-	if (trial != NULL && outside_open(&out, &c->out, c->loop, conf, on_list, on_health, c)) {
-		adopt(c, conf, &out);
+	if (trial != NULL && outside_open(&out, &c->out, c->loop, conf, on_list, on_health, c))
+		staples = staple_open(c->loop, conf, out.fetcher, on_staples, c);
+	if (staples != NULL) {
+		adopt(c, conf, &out, staples);
 		metrics_inc(S_RELOADS);
 		log_info("reload: the new configuration is in force");
 	} else {
+		outside_close(&out);
 		if (conf != NULL)
 			snapshot_drop(&conf->snap);
 		metrics_inc(S_RELOADS_REFUSED);
@@ -446,8 +465,8 @@ start_workers(struct control *c, int admin_socket)
 	ok = ok && write_addresses(c->conf, sockets, admin_socket);
 	for (unsigned i = 0; ok && i < n; i++) {
 		struct worker *w = worker_start(c, i, c->conf, tickets_now(c->tickets),
-		    &sockets[i * c->conf->n_listeners], c->conf->n_listeners,
-		    invites_key(c->invites)->bytes, why, sizeof(why));
+		    staple_now(c->staples), &sockets[i * c->conf->n_listeners],
+		    c->conf->n_listeners, invites_key(c->invites)->bytes, why, sizeof(why));
 
 		ok = w != NULL;
 		if (ok)
@@ -513,7 +532,8 @@ start(struct control *c)
 	if (!outside_open(&c->out, &none, c->loop, c->conf, on_list, on_health, c))
 		return false;
 	c->tickets = tickets_open(c->loop, c->conf, c->out.redis, on_tickets, c);
-	if (c->tickets == NULL) {
+	c->staples = staple_open(c->loop, c->conf, c->out.fetcher, on_staples, c);
+	if (c->tickets == NULL || c->staples == NULL) {
 		log_error("cannot start: out of memory");
 		return false;
 	}
@@ -541,6 +561,7 @@ stop(struct control *c)
 	lookups_drop(c);
 	admin_free(c->admin);
 	tickets_close(c->tickets);
+	staple_close(c->staples);
 	outside_close(&c->out);
 	for (unsigned i = 0; i < c->n_workers; i++)
 		worker_free(c->workers[i]);

@@ -30,7 +30,6 @@ inbound_tls(const struct proxy_conf *conf, struct tls_tickets *tickets, char *wh
 		ids[i] = (struct tls_identity){ .name = s->server_name,
 			.certificate = s->certificate_pem,
 			.key = s->key_pem,
-			.ocsp = s->ocsp_der,
 			.hosts = (const char *const *)s->hosts.v,
 			.n_hosts = s->hosts.n };
 		if (s->is_default)
@@ -98,7 +97,8 @@ free_views(struct worker *w)
 }
 
 bool
-inbound_adopt(struct worker *w, struct proxy_conf *conf, char *why, size_t why_size)
+inbound_adopt(struct worker *w, struct proxy_conf *conf, struct tls_staples *staples, char *why,
+    size_t why_size)
 {
 	struct tls_server *tls = inbound_tls(conf, w->tickets, why, why_size);
 	struct upstreams *up = tls != NULL ? upstreams_new(w->loop, conf, w->upstreams) : NULL;
@@ -116,6 +116,7 @@ inbound_adopt(struct worker *w, struct proxy_conf *conf, char *why, size_t why_s
 	tls_server_free(w->tls);
 	snapshot_drop((struct snapshot *)w->conf);
 	w->conf = snapshot_hold(&conf->snap);
+	tls_server_set_staples(tls, staples);
 	w->tls = tls;
 	w->upstreams = up;
 	w->federations = views;

@@ -7,10 +7,11 @@
 
 #include "proxy/worker.h"
 
-/* Puts a configuration in force: new TLS contexts, upstreams and limits.  Connections and requests
- * under way keep what they began with.  false with a message: nothing changed. */
-bool inbound_adopt(
-    struct worker *w, struct proxy_conf *conf, char *why, size_t why_size) MUST_CHECK;
+/* Puts a configuration in force: new TLS contexts with its staples, upstreams and limits.
+ * Connections and requests under way keep what they began with.  false with a message: nothing
+ * changed. */
+bool inbound_adopt(struct worker *w, struct proxy_conf *conf, struct tls_staples *staples,
+    char *why, size_t why_size) MUST_CHECK;
 
 void inbound_close(struct worker *w); /* closes and frees everything; no connection may be left */
 

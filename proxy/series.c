@@ -114,6 +114,13 @@ static struct metric_row rows[S_COUNT] = {
 	    "Configuration reloads" },
 	[S_CERTIFICATE_NOT_AFTER] = { "schleuse_certificate_not_after_seconds", "", METRIC_GAUGE,
 	    "When the first of the server certificates expires, Unix time" },
+	[S_OCSP_VALID_UNTIL] = { "schleuse_ocsp_valid_until_seconds", "", METRIC_GAUGE,
+	    "When the first of the stapled OCSP responses ends, Unix time; 0: one is missing, or "
+	    "none is configured" },
+	[S_OCSP_REVOKED] = { "schleuse_ocsp_revoked", "", METRIC_GAUGE,
+	    "Server certificates that their issuer has revoked" },
+	[S_OCSP_FAILURES] = { "schleuse_ocsp_failures_total", "", METRIC_COUNTER,
+	    "OCSP responses that could not be had or not be used" },
 	[S_TICKET_ROTATIONS] = { "schleuse_tls_ticket_rotations_total", "", METRIC_COUNTER,
 	    "Times another key began to encrypt session tickets" },
 	[S_TICKET_FAILURES] = { "schleuse_tls_ticket_failures_total", "", METRIC_COUNTER,

@@ -113,7 +113,7 @@ worker_free(struct worker *w)
 
 struct worker *
 worker_start(struct control *control, unsigned number, struct proxy_conf *conf,
-    struct tls_tickets *tickets, const int *sockets, size_t n_sockets,
+    struct tls_tickets *tickets, struct tls_staples *staples, const int *sockets, size_t n_sockets,
     const unsigned char invite_key[INVITE_KEY_BYTES], char *why, size_t why_size)
 {
 	struct thread *t = calloc(1, sizeof(*t));
@@ -135,7 +135,7 @@ worker_start(struct control *control, unsigned number, struct proxy_conf *conf,
 	http_server_init(&w->http, w->loop);
 	w->http.closed = on_conn_closed;
 	timer_init(&w->drain_timer, on_drain_timer, w);
-	if (!inbound_adopt(w, conf, why, why_size) || !lookups_open(w) ||
+	if (!inbound_adopt(w, conf, staples, why, why_size) || !lookups_open(w) ||
 	    !accept_listen(w, sockets, n_sockets))
 		goto fail;
 	if (pthread_create(&t->id, NULL, worker_main, w) != 0) {
@@ -160,6 +160,7 @@ struct news {
 	struct letter letter;
 	void (*apply)(struct worker *w, struct news *n);
 	struct snapshot *snapshot; /* one reference */
+	struct snapshot *staples;  /* one reference, or NULL */
 	size_t number;
 	int64_t as_of;
 	bool up;
@@ -173,25 +174,29 @@ open_news(struct letter *l, void *receiver)
 	if (receiver != NULL)
 		n->apply(receiver, n);
 	snapshot_drop(n->snapshot);
+	snapshot_drop(n->staples);
 	free(n);
 }
 
 static bool
-post(struct worker *w, void (*apply)(struct worker *, struct news *), struct snapshot *s,
-    size_t number, int64_t as_of, bool up)
+post_news(struct worker *w, const struct news *what)
 {
-	struct news *n = calloc(1, sizeof(*n));
+	struct news *n = malloc(sizeof(*n));
 
 	if (n == NULL)
 		return false;
+	*n = *what;
 	n->letter.open = open_news;
-	n->apply = apply;
-	n->snapshot = snapshot_hold(s);
-	n->number = number;
-	n->as_of = as_of;
-	n->up = up;
+	snapshot_hold(n->snapshot);
+	snapshot_hold(n->staples);
 	loop_post(w->loop, &n->letter);
 	return true;
+}
+
+static bool
+post(struct worker *w, void (*apply)(struct worker *, struct news *), struct snapshot *s)
+{
+	return post_news(w, &(struct news){ .apply = apply, .snapshot = s });
 }
 
 static void
@@ -199,7 +204,8 @@ apply_conf(struct worker *w, struct news *n)
 {
 	char why[256];
 
-	w->left_behind = !inbound_adopt(w, (struct proxy_conf *)n->snapshot, why, sizeof(why));
+	w->left_behind = !inbound_adopt(w, (struct proxy_conf *)n->snapshot,
+	    (struct tls_staples *)n->staples, why, sizeof(why));
 	if (w->left_behind)
 		log_error("reload: this worker keeps its old configuration, and its federation "
 			  "lists will expire: %s",
@@ -212,6 +218,13 @@ apply_tickets(struct worker *w, struct news *n)
 	snapshot_drop((struct snapshot *)w->tickets);
 	w->tickets = snapshot_hold(n->snapshot);
 	tls_server_set_tickets(w->tls, w->tickets);
+}
+
+static void
+apply_staples(struct worker *w, struct news *n)
+{
+	if (!w->left_behind) /* else they are those of other services */
+		tls_server_set_staples(w->tls, (struct tls_staples *)n->snapshot);
 }
 
 static void
@@ -251,39 +264,52 @@ apply_drain(struct worker *w, struct news *n)
 }
 
 bool
-worker_post_conf(struct worker *w, struct proxy_conf *conf)
+worker_post_conf(struct worker *w, struct proxy_conf *conf, struct tls_staples *staples)
 {
-	return post(w, apply_conf, &conf->snap, 0, 0, false);
+	return post_news(
+	    w, &(struct news){
+		   .apply = apply_conf, .snapshot = &conf->snap, .staples = &staples->snap });
+}
+
+bool
+worker_post_staples(struct worker *w, struct tls_staples *staples)
+{
+	return post(w, apply_staples, &staples->snap);
 }
 
 bool
 worker_post_tickets(struct worker *w, struct tls_tickets *tickets)
 {
-	return post(w, apply_tickets, &tickets->snap, 0, 0, false);
+	return post(w, apply_tickets, &tickets->snap);
 }
 
 bool
 worker_post_list(struct worker *w, size_t federation, const struct fedlist *list, int64_t as_of)
 {
-	return post(w, apply_list, (struct snapshot *)(uintptr_t)list, federation, as_of, false);
+	return post_news(w, &(struct news){ .apply = apply_list,
+				.snapshot = (struct snapshot *)(uintptr_t)list,
+				.number = federation,
+				.as_of = as_of });
 }
 
 bool
 worker_post_health(struct worker *w, struct proxy_conf *conf, size_t number, bool up)
 {
-	return post(w, apply_health, &conf->snap, number, 0, up);
+	return post_news(
+	    w, &(struct news){
+		   .apply = apply_health, .snapshot = &conf->snap, .number = number, .up = up });
 }
 
 bool
 worker_post_forget(struct worker *w)
 {
-	return post(w, apply_forget, NULL, 0, 0, false);
+	return post(w, apply_forget, NULL);
 }
 
 bool
 worker_post_drain(struct worker *w)
 {
-	return post(w, apply_drain, NULL, 0, 0, false);
+	return post(w, apply_drain, NULL);
 }
 
 void

@@ -64,16 +64,18 @@ struct worker {
 	struct timer drain_timer;
 };
 
-/* Starts a worker's thread.  Takes references of conf and tickets, and over the sockets.  NULL with
- * a message. */
+/* Starts a worker's thread.  Takes references of conf, tickets and staples, and over the sockets.
+ * NULL with a message. */
 struct worker *worker_start(struct control *control, unsigned number, struct proxy_conf *conf,
-    struct tls_tickets *tickets, const int *sockets, size_t n_sockets,
+    struct tls_tickets *tickets, struct tls_staples *staples, const int *sockets, size_t n_sockets,
     const unsigned char invite_key[INVITE_KEY_BYTES], char *why, size_t why_size) MUST_CHECK;
 void worker_join(struct worker *w); /* waits for the thread; it ends after worker_post_drain() */
 void worker_free(struct worker *w); /* after worker_join() */
 
 /* News, from the control thread. */
-bool worker_post_conf(struct worker *w, struct proxy_conf *conf);        /* takes a reference */
+/* Takes references; the staples are those of this configuration. */
+bool worker_post_conf(struct worker *w, struct proxy_conf *conf, struct tls_staples *staples);
+bool worker_post_staples(struct worker *w, struct tls_staples *staples); /* takes a reference */
 bool worker_post_tickets(struct worker *w, struct tls_tickets *tickets); /* takes a reference */
 bool worker_post_list(
     struct worker *w, size_t federation, const struct fedlist *list, int64_t as_of);

@@ -117,6 +117,12 @@
 	X(ERR_X5C_VALIDITY,          "x5c_validity",             0, "",                "Certificate is expired or not yet valid") \
 	X(ERR_X5C_USAGE,             "x5c_usage",                0, "",                "Certificate keyUsage lacks digitalSignature") \
 	X(ERR_X5C_ROLE,              "x5c_role",                 0, "",                "Certificate lacks the required role or name") \
+	X(ERR_OCSP_SYNTAX,           "ocsp_syntax",              0, "",                "Not a successful OCSP response") \
+	X(ERR_OCSP_SIGNATURE,        "ocsp_signature",           0, "",                "OCSP response is not signed by the issuer or its responder") \
+	X(ERR_OCSP_SUBJECT,          "ocsp_subject",             0, "",                "OCSP response is about another certificate") \
+	X(ERR_OCSP_DATES,            "ocsp_dates",               0, "",                "OCSP response is not current") \
+	X(ERR_OCSP_REVOKED,          "ocsp_revoked",             0, "",                "Certificate is revoked") \
+	X(ERR_OCSP_UNKNOWN,          "ocsp_unknown",             0, "",                "OCSP responder does not know the certificate") \
 	X(ERR_FEDLIST_SHAPE,         "fedlist_shape",            0, "",                "Federation list is not of a known form") \
 	X(ERR_FEDLIST_DATES,         "fedlist_dates",            0, "",                "Federation list is outside its own dates (iat, exp)") \
 	X(ERR_FEDLIST_LOWER,         "fedlist_lower",            0, "",                "Federation list has a lower version than the one held") \

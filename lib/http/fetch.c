@@ -120,7 +120,8 @@ endpoint_of_url(struct fetch *x)
 		  curl_url_get(u, CURLUPART_USER, &user, 0) ==
 		      CURLUE_NO_USER; /* we bring no credentials */
 
-	ok = ok && (strcmp(scheme, "https") == 0 || (x->local && strcmp(scheme, "http") == 0));
+	ok = ok && (strcmp(scheme, "https") == 0 ||
+		       ((x->local || x->plain) && strcmp(scheme, "http") == 0));
 	if (ok && x->n_via == 0)
 		ok = add_endpoint(x, host, (uint16_t)atoi(port));
 	curl_free(scheme);
@@ -194,6 +195,7 @@ free_fetch(struct fetch *x)
 	free(x->unix_path);
 	free(x->etag);
 	free(x->post);
+	free(x->post_type);
 	buf_fini(&x->body);
 	free(x);
 }
@@ -270,7 +272,10 @@ copy_request(struct fetch *x, const struct fetch_request *req)
 	    !copy_text(&x->unix_path, req->unix_path) || !copy_text(&x->etag, req->if_none_match) ||
 	    !copy_bearer(x, req->bearer))
 		return false;
+	if (!copy_text(&x->post_type, req->post_type != NULL ? req->post_type : "application/json"))
+		return false;
 	x->local = req->local;
+	x->plain = req->plain;
 	x->redirects = req->redirects;
 	x->anchors = req->anchors != NULL ? req->anchors : x->fetcher->anchors;
 	X509_STORE_up_ref(x->anchors);

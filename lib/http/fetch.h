@@ -46,12 +46,14 @@ struct fetch_request {    /* copied */
 	const struct fetch_endpoint
 	    *via; /* where to connect, in order; n_via == 0: the URL's host and port */
 	size_t n_via;
-	X509_STORE *anchors;       /* instead of the fetcher's; a reference is taken */
-	bool local;                /* our own homeserver: http:// and any address are allowed */
+	X509_STORE *anchors; /* instead of the fetcher's; a reference is taken */
+	bool plain; /* http:// is allowed too, for answers that are signed; to the same addresses */
+	bool local; /* our own homeserver: http:// and any address are allowed */
 	const char *unix_path;     /* connect here; needs `local` */
 	const char *bearer;        /* access token for Authorization; wiped when done */
 	const char *if_none_match; /* ETag */
-	struct str post;           /* JSON; p == NULL: GET */
+	struct str post;           /* p == NULL: GET */
+	const char *post_type;     /* Content-Type of it; NULL: application/json */
 	unsigned redirects;        /* to be followed, https only; at most 5 make sense */
 	size_t max_bytes;          /* of the answer's body */
 	clock_ms timeout_ms;       /* for all of it: names, connecting, redirects, answer */

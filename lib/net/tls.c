@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/strmap.h"
 
 /* BSI TR-02102-2: forward secrecy and authenticated encryption only. */
@@ -26,8 +27,6 @@ static char sigalgs[] =
 
 struct identity {
 	SSL_CTX *ctx;
-	unsigned char *ocsp; /* NULL: nothing to staple */
-	size_t ocsp_len;
 	char **hosts;
 	size_t n_hosts;
 	unsigned char session_context[32]; /* of its name: stays the same over reloads */
@@ -42,6 +41,7 @@ struct tls_server {
 	struct strmap by_host; /* index of the identity */
 	struct strmap_entry *entries;
 	struct tls_tickets *tickets;
+	struct tls_staples *staples; /* or NULL */
 };
 
 /* What hangs on each SSL: its server, and which identity SNI chose. */
@@ -192,16 +192,20 @@ on_status(SSL *ssl, void *arg)
 {
 	struct tls_server *t = SSL_get_ex_data(ssl, server_index);
 	uintptr_t choice = (uintptr_t)SSL_get_ex_data(ssl, choice_index);
-	struct identity *id = &t->ids[choice > 0 ? choice - 1 : 0];
+	size_t i = choice > 0 ? choice - 1 : 0;
+	const struct tls_staple *staple;
 	unsigned char *copy;
 
 	(void)arg;
-	if (id->ocsp == NULL)
+	if (t->staples == NULL || i >= t->staples->n)
 		return SSL_TLSEXT_ERR_NOACK;
-	copy = OPENSSL_memdup(id->ocsp, id->ocsp_len); /* OpenSSL frees it */
+	staple = &t->staples->of[i];
+	if (staple->der.n == 0 || clock_wall_s() >= staple->until)
+		return SSL_TLSEXT_ERR_NOACK;
+	copy = OPENSSL_memdup(staple->der.p, staple->der.n); /* OpenSSL frees it */
 	if (copy == NULL)
 		return SSL_TLSEXT_ERR_NOACK;
-	SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)id->ocsp_len);
+	SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)staple->der.n);
 	return SSL_TLSEXT_ERR_OK;
 }
 
@@ -284,11 +288,6 @@ make_identity(
 			return false;
 		out->n_hosts++;
 	}
-	if (id->ocsp.n > 0) {
-		out->ocsp = OPENSSL_memdup(id->ocsp.p, id->ocsp.n);
-		out->ocsp_len = id->ocsp.n;
-		return out->ocsp != NULL;
-	}
 	return true;
 }
 
@@ -299,7 +298,6 @@ server_free(struct snapshot *s)
 
 	for (size_t i = 0; i < t->n; i++) {
 		SSL_CTX_free(t->ids[i].ctx);
-		OPENSSL_free(t->ids[i].ocsp);
 		for (size_t h = 0; h < t->ids[i].n_hosts; h++)
 			free(t->ids[i].hosts[h]);
 		free(t->ids[i].hosts);
@@ -307,6 +305,7 @@ server_free(struct snapshot *s)
 	free(t->ids);
 	free(t->entries);
 	snapshot_drop((struct snapshot *)t->tickets);
+	snapshot_drop((struct snapshot *)t->staples);
 	free(t);
 }
 
@@ -374,6 +373,14 @@ tls_server_set_tickets(struct tls_server *t, struct tls_tickets *tickets)
 	snapshot_hold((struct snapshot *)tickets);
 	snapshot_drop((struct snapshot *)t->tickets);
 	t->tickets = tickets;
+}
+
+void
+tls_server_set_staples(struct tls_server *t, struct tls_staples *staples)
+{
+	snapshot_hold((struct snapshot *)staples);
+	snapshot_drop((struct snapshot *)t->staples);
+	t->staples = staples;
 }
 
 SSL *

@@ -26,6 +26,7 @@ EXTRA_DIST += \
 	tests/integration/test_proxyproto.py \
 	tests/integration/test_rates.py \
 	tests/integration/test_privacy.py \
+	tests/integration/test_ocsp.py \
 	tests/integration/test_routes.py \
 	tests/integration/test_slow.py \
 	tests/integration/test_stress.py \
@@ -43,6 +44,7 @@ EXTRA_DIST += \
 	tests/sim/fedlist.py \
 	tests/sim/homeserver.py \
 	tests/sim/keyserver.py \
+	tests/sim/ocsp.py \
 	tests/sim/passport.py \
 	tests/sim/pki.py \
 	tests/sim/rawserver.py \
