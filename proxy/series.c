@@ -21,6 +21,8 @@ static struct metric_row rows[S_COUNT] = {
 	    "Request heads cut by timeouts.head" },
 	[S_IDLE_CLOSED] = { "schleuse_connections_idle_closed_total", "", METRIC_COUNTER,
 	    "Connections closed by timeouts.idle" },
+	[S_EXCHANGES_OPEN] = { "schleuse_exchanges_open", "", METRIC_GAUGE,
+	    "Requests being judged or answered" },
 	[S_REQUEST_BYTES] = { "schleuse_request_body_bytes_total", "", METRIC_COUNTER,
 	    "Request body bytes received" },
 	[S_RESPONSE_BYTES] = { "schleuse_response_body_bytes_total", "", METRIC_COUNTER,

@@ -17,6 +17,7 @@ enum series {
 	S_HANDSHAKES_SLOW,
 	S_HEADS_SLOW,
 	S_IDLE_CLOSED,
+	S_EXCHANGES_OPEN,
 	S_REQUEST_BYTES,
 	S_RESPONSE_BYTES,
 	S_RESPONSES, /* [api][status class] */
