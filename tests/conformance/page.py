@@ -13,6 +13,14 @@ BEGIN, END = "<!-- cases: begin -->\n", "<!-- cases: end -->"
 # What "why" in a case may name by one word.
 REASONS = {
     "strict": "two servers could read it differently, so neither gets to see it",
+    "status": "refused as well; the status says what was wrong",
+    "limit": "a limit of ours, answered as such",
+    "path": "rules are about paths: proxy and homeserver must not read one differently",
+    "hop": "RFC 9110 7.6.1: what is meant for one connection ends with it",
+    "continue": "the proxy asks for the body itself, when it wants it",
+    "backend": "an answer that could be read in two ways is not passed on",
+    "told": "who is slow is told so, and by whom",
+    "gone": "who closes a TLS connection does not wait: no long poll is held for it at the homeserver",
 }
 
 
