@@ -91,6 +91,7 @@ report(struct passage *p)
 
 	series_response(api, p->status);
 	metrics_inc(S_ENDED + p->why);
+	metrics_add(S_EXCHANGES_OPEN, -1);
 	metrics_add(S_REQUEST_BYTES, (int64_t)ex->bytes_in);
 	metrics_add(S_RESPONSE_BYTES, (int64_t)ex->bytes_out);
 	log_info("%016llx %s status=%d reason=%s route=%s ms=%llu upstream_ms=%llu in=%llu "
@@ -397,6 +398,7 @@ passage_open(void *listener, struct exchange *ex, enum err bad)
 	p->j.req = &ex->req;
 	p->j.arena = &ex->arena;
 	p->j.now_ms = clock_wall_ms();
+	metrics_inc(S_EXCHANGES_OPEN);
 	if (bad == OK)
 		bad = judge(p);
 	if (bad != OK)

@@ -49,6 +49,8 @@ static struct metric_row rows[S_COUNT] = {
 	    "HTTP/2 streams opened" },
 	[S_H2_REFUSED] = { "schleuse_h2_streams_refused_total", "", METRIC_COUNTER,
 	    "HTTP/2 streams refused because limits.h2_streams_max were open" },
+	[S_EXCHANGES_OPEN] = { "schleuse_exchanges_open", "", METRIC_GAUGE,
+	    "Requests being judged or answered" },
 	[S_REQUEST_BYTES] = { "schleuse_request_body_bytes_total", "", METRIC_COUNTER,
 	    "Request body bytes received" },
 	[S_RESPONSE_BYTES] = { "schleuse_response_body_bytes_total", "", METRIC_COUNTER,

@@ -13,12 +13,19 @@
 #include <stdlib.h>
 
 #define LINGER_MS 2000
+#define LOOK_MS 1000 /* after so long a reset that came together with the request is looked for */
 #define LINGER_BYTES (1024 * 1024)
 
 static void serve(struct h1conn *c);
 static void on_stream(void *arg, unsigned what);
 
 /* --- what the connection waits for --- */
+
+static bool
+client_must_read(const struct h1conn *c)
+{
+	return buf_len(&c->out) > 0 || stream_unsent(c->conn.stream) || c->want_room;
+}
 
 void
 h1conn_want(struct h1conn *c)
@@ -33,7 +40,7 @@ h1conn_want(struct h1conn *c)
 	    (c->want_body || h1_body_done(&c->body)) &&
 	    (c->want_body || buf_len(&c->in) < BUF_PIECE))
 		what |= STREAM_READ;
-	if (buf_len(&c->out) > 0 || stream_unsent(c->conn.stream) || c->want_room)
+	if (client_must_read(c))
 		what |= STREAM_WRITE;
 	stream_want(c->conn.stream, what);
 }
@@ -82,6 +89,8 @@ h1conn_arm(struct h1conn *c)
 			after = sooner(l->write_timeout, &c->write_pace, &l->write_pace, now);
 		else if (wait == WAIT_BODY)
 			after = sooner(l->body_timeout, &c->body_pace, &l->body_pace, now);
+		else if (!c->looked)
+			after = LOOK_MS;
 		break;
 	case GONE:
 		break;
@@ -223,7 +232,7 @@ begin_exchange(struct h1conn *c, enum err bad)
 	h1_body_init(&c->body, &ex->req, c->conn.server->limits.body_max);
 	c->piece_n = 0;
 	c->body_err = OK;
-	c->want_body = c->asked_body = c->want_room = false;
+	c->want_body = c->asked_body = c->want_room = c->looked = false;
 	c->continue_due = ex->req.expect_continue && !h1_body_done(&c->body);
 	c->out_framing = H1_NO_BODY;
 	c->close_after = bad != OK || !ex->req.keep_alive;
@@ -472,6 +481,15 @@ answer_is_late(struct h1conn *c)
 	}
 }
 
+/* Nothing is expected of the peer, but it may be gone. */
+static void
+look_whether_gone(struct h1conn *c)
+{
+	c->looked = true;
+	stream_doubt(c->conn.stream);
+	h1conn_want(c);
+}
+
 static void
 on_timer(void *arg)
 {
@@ -491,6 +509,8 @@ on_timer(void *arg)
 			body_is_late(c);
 		else if (waits_for(c) == WAIT_WRITE)
 			answer_is_late(c);
+		else
+			look_whether_gone(c);
 		break;
 	case LINGER:
 		h1conn_close(c);

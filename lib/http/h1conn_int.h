@@ -29,6 +29,7 @@ struct h1conn {
 	bool want_room;
 	bool continue_due;
 	bool eof;
+	bool looked; /* the client of a long exchange was looked at once more */
 	enum err body_err;
 	/* response */
 	struct buf out;

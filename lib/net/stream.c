@@ -21,9 +21,8 @@
 
 #include "lib/base/buf.h"
 
-#define RECORDS_MAX \
-	(STREAM_WRITE_MAX + 16 * 1024) /* 64 KiB of plaintext as records, and alerts \
-					*/
+#define RECORDS_MAX (STREAM_WRITE_MAX + 16 * 1024) /* 64 KiB of plaintext as records, and alerts \
+						    */
 #define UNSENT_MAX (4 * RECORDS_MAX)
 
 enum state { CONNECTING, HANDSHAKE, OPEN, FAILED };

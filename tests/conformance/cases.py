@@ -89,9 +89,7 @@ class Case:
 
     def ours(self) -> str:
         """What the client must see, in short."""
-        if not self.answers and not self.fate:
-            return f"{self.ended}" if self.ended else "-"
-        return " ".join([*(m.first for m in self.answers), *[self.fate] * bool(self.fate)])
+        return " ".join([*(m.first for m in self.answers), self.fate]).strip() or "-"
 
 
 def _unescape(text: str) -> str:

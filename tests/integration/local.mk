@@ -10,6 +10,7 @@ EXTRA_DIST += \
 	tests/integration/test_certificates.py \
 	tests/integration/test_check_config.py \
 	tests/integration/test_connections.py \
+	tests/integration/test_conformance.py \
 	tests/integration/test_control.py \
 	tests/integration/test_discovery.py \
 	tests/integration/test_displaynames.py \
