@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -279,6 +280,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: backend PORT\n");
 		return 2;
 	}
+	signal(SIGPIPE, SIG_IGN); /* a proxy may go in the middle of a download */
 	listener = listen_on((uint16_t)strtoul(argv[1], NULL, 10));
 	if (epoll_ctl(ep, EPOLL_CTL_ADD, listener, &ev) != 0)
 		return 1;

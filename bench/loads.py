@@ -15,6 +15,7 @@ from daemons import Failed
 from machine import CpuTime, pinned
 
 HERE = pathlib.Path(__file__).resolve().parent
+ERRORS_MAX = 0.01  # of the requests; with more, the figure is that of another work
 GRACE = 60  # seconds a generator may take longer than it was told
 PATH_SMALL = "/_matrix/client/versions"
 
@@ -53,6 +54,8 @@ def measured(proxy, generate):
     """The sample of generate() with the CPU time that passed meanwhile."""
     cpu = CpuTime(proxy.ours, proxy.pids, proxy.layout.proxy)
     sample = generate()
+    if sample["errors"] > ERRORS_MAX * sample["requests"]:
+        raise Failed(f"{sample['errors']} errors beside {sample['requests']} requests; see {proxy.folder}/log")
     return {**sample, **cpu.percent()}
 
 

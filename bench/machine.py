@@ -2,7 +2,10 @@
 """The machine: which program gets which core, and what CPU time and memory programs take."""
 import os
 import pathlib
+import platform
+import re
 import socket
+import ssl
 from dataclasses import dataclass
 
 PROC = pathlib.Path("/proc")
@@ -20,6 +23,13 @@ class Layout:
     def __str__(self):
         shown = [",".join(map(str, cores)) for cores in (self.proxy, self.backend, self.load)]
         return f"proxy on core {shown[0]}, back end on {shown[1]}, load generator on {shown[2]}"
+
+
+def description():
+    """Processor, cores, kernel and the OpenSSL that Python was linked with, which is the system's."""
+    model = re.search(r"^model name\s*: (.*)$", (PROC / "cpuinfo").read_text(), re.M)
+    return (f"{model[1] if model else platform.machine()}, {len(available())} cores, "
+            f"{platform.system()} {platform.release()}, {ssl.OPENSSL_VERSION}")
 
 
 def available():

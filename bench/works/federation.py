@@ -24,7 +24,7 @@ from rounds import Check, Outcome, interleave, median, summary, warmed
 
 ROUNDS_MAX = 3
 SWAP_AFTER = 1.0  # seconds from the start of a run
-SWAP_FACTOR = 4  # a run lasts so much longer than loading takes without load ...
+SWAP_FACTOR = 3  # a run lasts so much longer than loading takes without load ...
 SECONDS_MIN = 4  # ... and at least so long after the swap began
 SWAP_PATIENCE = 60
 CONNECTIONS = 16  # so few that waiting in line does not hide the swap
@@ -169,9 +169,11 @@ def run(stage):
         samples = [load_once(stage, path, entries) for _ in range(min(stage.options.rounds, ROUNDS_MAX))]
     except Failed as why:
         outcome.failures["loading"] = str(why)
-    swaps(stage, outcome, listing)
-    for big in stage.folder.glob("list*.jws*"):
-        big.unlink()
+    try:
+        swaps(stage, outcome, listing)
+    finally:
+        for big in stage.folder.rglob("*.jws*"):
+            big.unlink()
     outcome.notes.append(f"{entries} entries, payload {payload / 1e6:.1f} MB; GETs over {CONNECTIONS} connections")
     outcome.notes += swap_notes(outcome.rounds)
     added = slower_ms(outcome.rounds)
