@@ -28,6 +28,7 @@ EXTRA_DIST += \
 	tests/integration/test_rates.py \
 	tests/integration/test_privacy.py \
 	tests/integration/test_ocsp.py \
+	tests/integration/test_relay.py \
 	tests/integration/test_routes.py \
 	tests/integration/test_slow.py \
 	tests/integration/test_stress.py \
