@@ -84,6 +84,7 @@ class Daemon:
         self.addresses: dict[str, Any] = {}
         self.process: subprocess.Popen[bytes] | None = None
         self.expect_exit = 0
+        self.descriptors = 0  # RLIMIT_NOFILE to start with; 0: that of the tests
 
     def write(self) -> None:
         self.file.write_text(yaml.safe_dump(self.config, sort_keys=False))
@@ -93,9 +94,10 @@ class Daemon:
         self.write()
         Path(self.config["addresses_file"]).unlink(missing_ok=True)
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [str(PROXY), "-c", str(self.file)], stderr=log, stdout=log, env=environment()
-            )
+            n = self.descriptors
+            before = ["prlimit", f"--nofile={n}:{n}"] if n else []
+            command = [*before, str(PROXY), "-c", str(self.file)]
+            self.process = subprocess.Popen(command, stderr=log, stdout=log, env=environment())
         try:
             self.addresses = until("the proxy's addresses file", self._read_addresses)
             until(f"{ready} of the proxy", lambda: self.admin(ready).status == 200)
@@ -144,6 +146,12 @@ class Daemon:
     def signal(self, number: signal.Signals) -> None:
         assert self.process is not None
         self.process.send_signal(number)
+
+    def cpu_seconds(self) -> float:
+        """What it has used of processors so far."""
+        assert self.process is not None
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
 
     def reload(self) -> None:
         """Writes the configuration and asks for a reload; what it changes must be awaited."""

@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	tests/integration/harness.py \
 	tests/integration/test_certificates.py \
 	tests/integration/test_check_config.py \
+	tests/integration/test_connections.py \
 	tests/integration/test_control.py \
 	tests/integration/test_discovery.py \
 	tests/integration/test_displaynames.py \
@@ -22,8 +23,11 @@ EXTRA_DIST += \
 	tests/integration/test_invites_elsewhere.py \
 	tests/integration/test_keys.py \
 	tests/integration/test_membership.py \
+	tests/integration/test_proxyproto.py \
+	tests/integration/test_rates.py \
 	tests/integration/test_privacy.py \
 	tests/integration/test_routes.py \
+	tests/integration/test_slow.py \
 	tests/integration/test_stress.py \
 	tests/integration/test_tenants.py \
 	tests/integration/test_tickets.py \
