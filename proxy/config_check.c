@@ -69,7 +69,12 @@ check_proxies(struct load *l, struct listener_conf *c)
 		load_fault(l, &c->proxied,
 		    "proxy_protocol: required, but proxy_protocol_from names no load balancer; add "
 		    "their networks");
-	else if (!c->proxied && c->proxies_from.n > 0)
+	for (size_t i = 0; i < c->proxies.n; i++)
+		if (c->proxies.v[i].bits == 0)
+			load_fault(l, &c->proxies_from,
+			    "proxy_protocol_from: every address is in it, so anybody could claim "
+			    "to be anybody; name the load balancers");
+	if (!c->proxied && c->proxies_from.n > 0)
 		load_fault(l, &c->proxies_from,
 		    "proxy_protocol_from: has no meaning while proxy_protocol is off; set it to "
 		    "required or remove the list");

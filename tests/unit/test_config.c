@@ -168,6 +168,52 @@ Test(config, finds_services_by_host_and_their_federation)
 	snapshot_drop(&c->snap);
 }
 
+Test(config, checks_load_balancers)
+{
+	struct proxy_conf *c = good(changed("127.0.0.1:0\"\n",
+	    "127.0.0.1:0\"\n    proxy_protocol: required\n"
+	    "    proxy_protocol_from: [192.0.2.7, \"2001:db8::/32\"]\n"));
+
+	cr_assert(c->listeners[0].proxied);
+	cr_assert_eq(c->listeners[0].proxies.n, 2);
+	cr_assert_eq(c->listeners[0].proxies.v[1].bits, 32);
+	snapshot_drop(&c->snap);
+	refuses(changed("127.0.0.1:0\"\n", "127.0.0.1:0\"\n    proxy_protocol: required\n"),
+	    "3:21: proxy_protocol: required, but proxy_protocol_from names no load balancer");
+	refuses(changed("127.0.0.1:0\"\n", "127.0.0.1:0\"\n    proxy_protocol_from: [192.0.2.7]\n"),
+	    "3:26: proxy_protocol_from: has no meaning while proxy_protocol is off");
+	refuses(changed("127.0.0.1:0\"\n",
+		    "127.0.0.1:0\"\n    proxy_protocol: required\n    proxy_protocol_from: [lb]\n"),
+	    "4:27: proxy_protocol_from: 'lb' is not a network");
+	refuses(changed("127.0.0.1:0\"\n",
+		    "127.0.0.1:0\"\n    proxy_protocol: required\n    proxy_protocol_from: [0.0.0.0/0]\n"),
+	    "4:26: proxy_protocol_from: every address is in it");
+}
+
+Test(config, checks_exempt_networks)
+{
+	struct proxy_conf *c = good(more("limits: {exempt: [10.0.0.0/8]}\n"));
+
+	cr_assert_eq(c->exempt.n, 1);
+	cr_assert_eq(c->exempt.v[0].bits, 8);
+	snapshot_drop(&c->snap);
+	refuses(more("limits: {exempt: [10.0.0.1/8]}\n"), "19:19: exempt: '10.0.0.1/8' is not a network");
+}
+
+Test(config, limits_of_rates_are_off_by_default)
+{
+	struct proxy_conf *c = good(base);
+
+	for (int i = 0; i < RATE_LIMITS; i++)
+		cr_assert(c->rates[i].per_minute == 0 && c->rates[i].burst > 0);
+	snapshot_drop(&c->snap);
+	c = good(more("limits: {rates: {password: {per_minute: 7, burst: 9}}}\n"));
+	cr_assert_eq(c->rates[RATE_PASSWORD].per_minute, 7);
+	cr_assert_eq(c->rates[RATE_PASSWORD].burst, 9);
+	cr_assert_eq(c->rates[RATE_LOGIN].per_minute, 0);
+	snapshot_drop(&c->snap);
+}
+
 Test(config, normalises_the_server_name)
 {
 	struct proxy_conf *c =
