@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many connections there may be, and what happens beyond (CP-3-5: one peer takes nothing from others)."""
+"""How many connections there may be, and what happens beyond (ML-123621-2: others go on)."""
 import resource
 import socket
 import time

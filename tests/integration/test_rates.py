@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""limits.rates: 429 beyond a rate, by address, access token or server (CP-3-5)."""
+"""limits.rates: 429 beyond a rate, by address, access token or server (ML-123621-2)."""
 from typing import Any
 
 from harness import World, until

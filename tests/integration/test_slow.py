@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Slow attackers are cut, slow honest clients are not (CP-3-5)."""
+"""Slow attackers are cut, slow honest clients are not (ML-123621-2)."""
 import socket
 import threading
 import time
