@@ -6,6 +6,11 @@
 
 #define PART_MAX 2048
 
+/* What browsers must not make of an error text. */
+#define GUARD \
+	"X-Content-Type-Options: nosniff\r\n" \
+	"Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+
 static bool
 is_client_path(struct str target)
 {
@@ -29,6 +34,8 @@ put_fields(struct buf *out, const struct exchange *ex, const struct route *route
 	unsigned wait =
 	    retry_after > 0 ? (unsigned)((retry_after + 999) / 1000) : reply_retry_after(why);
 
+	if (!buf_put(out, STR(GUARD)))
+		return false;
 	/* Without CORS a browser client sees only a network error (Matrix client-server API, "Web
 	 * Browser Clients"). */
 	if (is_client_path(ex->req.target) && !buf_put(out, STR(REFUSAL_CORS)))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * wellknown - /.well-known/matrix/{server,client,support} from the configuration (B-5.6.1).
+ * wellknown - /.well-known/matrix/{server,client,support} from the configuration.
  *
  * Server-server API "Resolving server names", client-server API "Well-known URI".  A document is
  * built and judged when the configuration is loaded (config_wellknown.c) and lives as long as that;

@@ -8,3 +8,4 @@ EXTRA_DIST += tests/integration/test_docs.py tests/integration/test_tally.py tes
 include tests/conformance/local.mk
 include tests/interop/local.mk
 include tests/soak/local.mk
+include tests/testssl/local.mk

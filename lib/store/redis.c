@@ -9,71 +9,17 @@
  *   UP        commands go from `waiting` to `sent` and, with their replies, to `done`
  *
  * Callers are told from a task of its own, one per turn, so nothing here is on the stack when they
- * free us.  Only enter() writes the stage.
+ * free us.  What a connection needs to come and go is in redis_conn.c.
  */
-#include "lib/store/redis.h"
-
-#include <errno.h>
-#include <netinet/tcp.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include "lib/base/buf.h"
-#include "lib/fact/backoff.h"
-#include "lib/net/stream.h"
 #include "lib/net/tlsclient.h"
+#include "lib/store/redis_int.h"
 
 #define REPLY_MAX (16 << 20) /* bytes of one reply */
-#define READ_PIECE 16384
 #define WORDS_MAX 64
-
-enum stage { IDLE, RESOLVE, CONNECT, LOGIN, UP };
-
-struct redis_call {
-	struct list node;
-	struct redis *redis;
-	char *text; /* as it is sent; NULL afterwards */
-	size_t len;
-	struct timer deadline;
-	bool login;
-	redis_fn *fn; /* NULL: nobody is told */
-	void *arg;
-	enum err err;
-	redisReply *reply;
-};
-
-struct redis {
-	struct loop *loop;
-	struct redis_config cfg;
-	char *host, *unix_path, *user, *password; /* the last one secret */
-	SSL_CTX *tls;
-	struct backoff *backoff;
-	enum stage stage;
-	struct resolver_req req;
-	struct address addrs[RESOLVER_MAX_ANSWERS];
-	size_t n_addrs, at_addr;
-	struct stream *stream;
-	redisReader *reader;
-	size_t fed; /* bytes of the reply being read */
-	struct buf out;
-	struct timer again, connecting;
-	struct list waiting, sent, done;
-	size_t n_calls, n_login;
-	struct task tell;
-	enum err known, now; /* state as last told, and as it is */
-	enum err attempt;    /* why the address tried last did not do */
-};
-
-static void connect_next(struct redis *r);
-
-static void
-enter(struct redis *r, enum stage next)
-{
-	r->stage = next;
-}
 
 /* --- calls --- */
 
@@ -150,27 +96,12 @@ on_tell(void *arg)
 
 /* --- the end of a connection --- */
 
-static void
-close_connection(struct redis *r)
-{
-	stream_close(r->stream);
-	r->stream = NULL;
-	if (r->reader != NULL)
-		redisReaderFree(r->reader);
-	r->reader = NULL;
-	resolver_cancel(&r->req);
-	timer_clear(&r->connecting);
-	if (r->out.mem != NULL)
-		sodium_memzero(r->out.mem, r->out.cap);
-	buf_fini(&r->out);
-}
-
-static void
-lost(struct redis *r, enum err why)
+void
+redis_lost(struct redis *r, enum err why)
 {
 	struct list *node;
 
-	close_connection(r);
+	redis_disconnect(r);
 	LIST_FOR(waiting, &r->waiting) {
 		struct redis_call *c = LIST_ENTRY(waiting, struct redis_call, node);
 
@@ -182,7 +113,7 @@ lost(struct redis *r, enum err why)
 	r->n_login = 0;
 	r->now = why;
 	task_defer(r->loop, &r->tell);
-	enter(r, IDLE);
+	r->stage = IDLE;
 	timer_set(r->loop, &r->again, backoff_fail(r->backoff, STR("redis")));
 }
 
@@ -195,7 +126,7 @@ on_deadline(void *arg)
 
 	finish(c, ERR_TIMEOUT, NULL);
 	if (sent) /* the replies behind it wait for the same server */
-		lost(r, ERR_TIMEOUT);
+		redis_lost(r, ERR_TIMEOUT);
 }
 
 /* --- sending --- */
@@ -230,8 +161,8 @@ put(struct redis *r, struct redis_call *c)
 }
 
 /* Sends what the stage allows; what does not fit into the buffer goes when there is room. */
-static void
-pump(struct redis *r)
+void
+redis_pump(struct redis *r)
 {
 	LIST_FOR(node, &r->waiting) {
 		struct redis_call *c = LIST_ENTRY(node, struct redis_call, node);
@@ -240,7 +171,7 @@ pump(struct redis *r)
 			break;
 	}
 	if (!flush(r))
-		lost(r, ERR_CONNECT);
+		redis_lost(r, ERR_CONNECT);
 }
 
 static struct redis_call *
@@ -283,17 +214,17 @@ judge_login(struct redis *r, struct redis_call *c, redisReply *reply)
 
 	finish(c, OK, reply);
 	if (!ok) {
-		lost(r, ERR_REDIS_ANSWER);
+		redis_lost(r, ERR_REDIS_ANSWER);
 		return;
 	}
 	if (--r->n_login > 0)
 		return;
 	timer_clear(&r->connecting);
 	backoff_forget(r->backoff, STR("redis"));
-	enter(r, UP);
+	r->stage = UP;
 	r->now = OK;
 	task_defer(r->loop, &r->tell);
-	pump(r);
+	redis_pump(r);
 }
 
 static void
@@ -304,7 +235,7 @@ take_reply(struct redis *r, redisReply *reply)
 
 	if (node == NULL) { /* nobody asked */
 		freeReplyObject(reply);
-		lost(r, ERR_REDIS_ANSWER);
+		redis_lost(r, ERR_REDIS_ANSWER);
 		return;
 	}
 	c = LIST_ENTRY(node, struct redis_call, node);
@@ -314,19 +245,19 @@ take_reply(struct redis *r, redisReply *reply)
 		finish(c, OK, reply);
 }
 
-static void
-take_bytes(struct redis *r, const char *p, size_t n)
+void
+redis_take(struct redis *r, const char *p, size_t n)
 {
 	void *reply = NULL;
 
 	r->fed += n;
 	if (redisReaderFeed(r->reader, p, n) != REDIS_OK) {
-		lost(r, ERR_MEMORY);
+		redis_lost(r, ERR_MEMORY);
 		return;
 	}
 	while (r->stream != NULL) {
 		if (redisReaderGetReply(r->reader, &reply) != REDIS_OK) {
-			lost(r, ERR_REDIS_ANSWER);
+			redis_lost(r, ERR_REDIS_ANSWER);
 			return;
 		}
 		if (reply == NULL)
@@ -335,26 +266,8 @@ take_bytes(struct redis *r, const char *p, size_t n)
 		take_reply(r, reply);
 	}
 	if (r->stream != NULL && r->fed > REPLY_MAX)
-		lost(r, ERR_TOO_LARGE);
+		redis_lost(r, ERR_TOO_LARGE);
 }
-
-static void
-read_replies(struct redis *r)
-{
-	char piece[READ_PIECE];
-	ssize_t n;
-
-	while (r->stream != NULL &&
-	       (n = stream_read(r->stream, piece, sizeof(piece))) != STREAM_AGAIN) {
-		if (n <= 0) {
-			lost(r, ERR_CONNECT);
-			return;
-		}
-		take_bytes(r, piece, (size_t)n);
-	}
-}
-
-/* --- connecting --- */
 
 static bool
 ask_login(struct redis *r, const struct str *words, size_t n)
@@ -368,15 +281,15 @@ ask_login(struct redis *r, const struct str *words, size_t n)
 	return true;
 }
 
-static void
-login(struct redis *r)
+void
+redis_login(struct redis *r)
 {
 	char number[16];
 	struct str auth[] = { STR("AUTH"), str_z(r->user), str_z(r->password) };
 	struct str db[] = { STR("SELECT"), STR_NONE };
 	bool ok = true;
 
-	enter(r, LOGIN);
+	r->stage = LOGIN;
 	db[1] = str_of(number, (size_t)snprintf(number, sizeof(number), "%u", r->cfg.db));
 	if (r->user == NULL)
 		auth[1] = auth[2];
@@ -385,151 +298,9 @@ login(struct redis *r)
 	/* Also where there is nothing to select: its answer tells that this is Redis, and ready. */
 	ok = ok && ask_login(r, db, 2);
 	if (ok)
-		pump(r);
+		redis_pump(r);
 	else
-		lost(r, ERR_MEMORY);
-}
-
-static enum err
-why_not(const struct redis *r)
-{
-	SSL *ssl = stream_ssl(r->stream);
-
-	return ssl != NULL && !SSL_in_before(ssl) ? ERR_TLS : ERR_CONNECT;
-}
-
-static void
-on_stream(void *arg, unsigned what)
-{
-	struct redis *r = arg;
-
-	if (r->stage == CONNECT) {
-		if (!stream_open(r->stream)) {
-			r->attempt = why_not(r);
-			connect_next(r);
-			return;
-		}
-		login(r);
-	}
-	if (r->stream != NULL && (what & STREAM_READ))
-		read_replies(r);
-	if (r->stream != NULL && (what & STREAM_WRITE))
-		pump(r);
-}
-
-static void
-on_connecting(void *arg)
-{
-	lost(arg, ERR_TIMEOUT);
-}
-
-/* Takes over fd. */
-static bool
-attach(struct redis *r, int fd)
-{
-	SSL *ssl = r->tls != NULL ? tlsclient_connect(r->tls, r->host) : NULL;
-
-	if (r->tls == NULL || ssl != NULL)
-		r->stream = stream_new(r->loop, fd, ssl, true, on_stream, r);
-	r->reader = r->stream != NULL ? redisReaderCreate() : NULL;
-	r->fed = 0;
-	if (r->reader != NULL) {
-		stream_want(r->stream, STREAM_READ | STREAM_WRITE);
-		return true;
-	}
-	if (r->stream == NULL) {
-		SSL_free(ssl);
-		close(fd);
-	}
-	return false;
-}
-
-static int
-dial(const struct sockaddr *sa, socklen_t len)
-{
-	int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
-
-	if (fd < 0)
-		return -1;
-	if (sa->sa_family != AF_UNIX)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (connect(fd, sa, len) == 0 || errno == EINPROGRESS)
-		return fd;
-	close(fd);
-	return -1;
-}
-
-/* The next address, or the end of this attempt with the reason of the last one. */
-static void
-connect_next(struct redis *r)
-{
-	int fd = -1;
-
-	stream_close(r->stream);
-	r->stream = NULL;
-	if (r->reader != NULL)
-		redisReaderFree(r->reader);
-	r->reader = NULL;
-	while (fd < 0 && r->at_addr < r->n_addrs) {
-		const struct address *a = &r->addrs[r->at_addr++];
-
-		fd = dial(&a->sa, a->len);
-	}
-	if (fd < 0) {
-		lost(r, r->attempt);
-		return;
-	}
-	if (!attach(r, fd))
-		lost(r, ERR_MEMORY);
-}
-
-static void
-on_addrs(void *arg, enum err err, const struct address *addrs, size_t n)
-{
-	struct redis *r = arg;
-
-	if (err != OK) {
-		lost(r, err);
-		return;
-	}
-	memcpy(r->addrs, addrs, n * sizeof(*addrs));
-	r->n_addrs = n;
-	r->at_addr = 0;
-	r->attempt = ERR_CONNECT;
-	enter(r, CONNECT);
-	connect_next(r);
-}
-
-static void
-connect_unix(struct redis *r)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int fd;
-
-	snprintf(un.sun_path, sizeof(un.sun_path), "%s", r->unix_path);
-	fd = dial((struct sockaddr *)&un, sizeof(un));
-	r->n_addrs = r->at_addr = 0;
-	r->attempt = ERR_CONNECT;
-	enter(r, CONNECT);
-	if (fd < 0)
-		lost(r, ERR_CONNECT);
-	else if (!attach(r, fd))
-		lost(r, ERR_MEMORY);
-}
-
-static void
-on_again(void *arg)
-{
-	struct redis *r = arg;
-
-	timer_set(r->loop, &r->connecting, r->cfg.timeout);
-	if (r->unix_path != NULL) {
-		connect_unix(r);
-		return;
-	}
-	enter(r, RESOLVE);
-	if (!resolver_addrs(r->cfg.resolver, str_z(r->host), r->cfg.port, &r->req, on_addrs, r))
-		lost(r, ERR_MEMORY);
+		redis_lost(r, ERR_MEMORY);
 }
 
 /* --- public --- */
@@ -564,8 +335,8 @@ redis_new(struct loop *loop, const struct redis_config *cfg)
 	list_init(&r->sent);
 	list_init(&r->done);
 	resolver_req_init(&r->req);
-	timer_init(&r->again, on_again, r);
-	timer_init(&r->connecting, on_connecting, r);
+	timer_init(&r->again, redis_connect, r);
+	timer_init(&r->connecting, redis_too_slow, r);
 	task_init(&r->tell, on_tell, r);
 	buf_init(&r->out, SIZE_MAX / 2); /* bounded by queue_max */
 	if (!copy_config(r, cfg)) {
@@ -581,7 +352,7 @@ redis_free(struct redis *r)
 {
 	if (r == NULL)
 		return;
-	close_connection(r);
+	redis_disconnect(r);
 	drop_calls(&r->waiting);
 	drop_calls(&r->sent);
 	drop_calls(&r->done);
@@ -607,7 +378,7 @@ redis_send(struct redis *r, const struct str *words, size_t n, redis_fn *fn, voi
 		return NULL;
 	c = queue(r, words, n, fn, arg);
 	if (c != NULL && r->stage == UP)
-		pump(r);
+		redis_pump(r);
 	return c;
 }
 

@@ -5,7 +5,7 @@
  * Runs on one loop (the control thread's).  One connection over TCP, TLS or a unix socket is kept
  * open; when it is lost, it is opened again after a growing wait.  Commands are pipelined: replies
  * come in the order of redis_send().  A command given while there is no connection waits for one
- * until its deadline.  hiredis appears only in redis.c and where a reply is read.
+ * until its deadline.  hiredis appears only here and where a reply is read.
  *
  * A command that was sent before the connection broke may or may not have been carried out; it is
  * never sent again by itself.  Subscriptions are not for this client: a reply belongs to a command.

@@ -23,7 +23,7 @@ LIMITS = {
     "client_body_max": "64k",
     "inspect_body_max": "64k",
 }
-SHORT = {"head": "1s", "body": "1s", "write": "1s", "upstream": "2s", "upstream_slow": "2s"}
+SHORT = {"head": "1s", "body": "1s", "write": "1s", "upstream": "2s", "upstream_slow": "2s", "upstream_body": "2s"}
 
 
 def configure(w: World, times: str, backend: Backend) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Documents under /.well-known/matrix and Strict-Transport-Security (B-5.6.1)."""
+"""Documents under /.well-known/matrix; Strict-Transport-Security (B-5.6.1)."""
 import json
 from typing import Iterator
 
