@@ -4,7 +4,8 @@
 #include "lib/http/h1_int.h"
 
 #define FIELDS_FIRST 16
-#define LINE_REST 11 /* of a request line: blanks and version; CR LF are counted with the fields \
+#define LINE_REST \
+	11           /* of a request line: blanks and version; CR LF are counted with the fields \
 		      */
 #define FIELD_REST 4 /* colon, blank, CR, LF */
 

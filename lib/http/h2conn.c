@@ -18,7 +18,8 @@
 #define READ_SIZE (16 * 1024) /* a TLS record */
 #define READS_MAX 16          /* then others have their turn */
 #define WRITES_MAX 4
-#define ACKS_MAX 1000 /* answers to PING and SETTINGS that nghttp2 keeps */
+#define ACKS_MAX 1000     /* answers to PING and SETTINGS that nghttp2 keeps */
+#define TYPE_UNKNOWN 0x0a /* the first of the frame types RFC 9113 does not know */
 #define SPARE_MAX 256
 #define LINGER_MS 2000
 #define LINGER_BYTES (1024 * 1024)
@@ -551,6 +552,8 @@ new_session(struct h2conn *c)
 	nghttp2_option_set_no_http_messaging(option, 1);
 	nghttp2_option_set_no_closed_streams(option, 1);
 	nghttp2_option_set_max_outbound_ack(option, ACKS_MAX);
+	for (unsigned type = TYPE_UNKNOWN; type <= UINT8_MAX; type++) /* we count them */
+		nghttp2_option_set_user_recv_extension_type(option, (uint8_t)type);
 	if (nghttp2_session_server_new2(&session, callbacks, c, option) != 0)
 		session = NULL;
 	nghttp2_option_del(option);
