@@ -4,8 +4,7 @@
 #include "lib/http/h1_int.h"
 
 #define FIELDS_FIRST 16
-#define LINE_REST 11 /* of a request line: blanks and version; CR LF are counted with the fields \
-		      */
+#define LINE_REST 14 /* blanks, version and two line ends */
 #define FIELD_REST 4 /* colon, blank, CR, LF */
 
 enum { METHOD = 1, SCHEME = 2, AUTHORITY = 4, PATH = 8 };
@@ -15,7 +14,7 @@ h2_head_begin(
     struct h2_head *h, struct arena *a, const struct h1_limits *lim, bool tls, struct h1_head *out)
 {
 	*h = (struct h2_head){
-		.arena = a, .limits = lim, .out = out, .tls = tls, .size = LINE_REST + 4
+		.arena = a, .limits = lim, .out = out, .tls = tls, .size = LINE_REST
 	};
 	*out = (struct h1_head){ .minor = 1, .keep_alive = true };
 }
@@ -72,6 +71,8 @@ pseudo(struct h2_head *h, struct str name, struct str value)
 		return;
 	}
 	h->pseudo |= which;
+	if (which == SCHEME)
+		h->size -= value.n; /* HTTP/1.1 does not write it */
 	if (which == AUTHORITY)
 		h->size += sizeof("Host") - 1 + FIELD_REST;
 	value = arena_dup(h->arena, value);

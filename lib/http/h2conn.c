@@ -18,27 +18,19 @@
 #define READ_SIZE (16 * 1024) /* a TLS record */
 #define READS_MAX 16          /* then others have their turn */
 #define WRITES_MAX 4
-#define ACKS_MAX 1000 /* answers to PING and SETTINGS that nghttp2 keeps */
-#define SPARE_MAX 256
+#define ACKS_MAX 1000     /* answers to PING and SETTINGS that nghttp2 keeps */
+#define TYPE_UNKNOWN 0x0a /* the first of the frame types RFC 9113 does not know */
 #define LINGER_MS 2000
 #define LINGER_BYTES (1024 * 1024)
 #define NOTICE_MS 1000
 
-static void on_stream_timer(void *arg);
-
 /* --- what the connection waits for --- */
-
-static bool
-blocked(const struct h2conn *c)
-{
-	return buf_len(&c->out) > 0 || stream_unsent(c->conn.stream);
-}
 
 void
 h2conn_want(struct h2conn *c)
 {
 	stream_want(
-	    c->conn.stream, (c->ending ? 0 : STREAM_READ) | (blocked(c) ? STREAM_WRITE : 0));
+	    c->conn.stream, (c->ending ? 0 : STREAM_READ) | (h2conn_blocked(c) ? STREAM_WRITE : 0));
 }
 
 void
@@ -67,163 +59,6 @@ h2conn_flush(struct h2conn *c)
 {
 	if (c->state == H2_OPEN)
 		task_defer(c->conn.server->loop, &c->flush);
-}
-
-/* --- streams --- */
-
-void
-h2conn_stream_arm(struct h2stream *s)
-{
-	const struct http_limits *l = &s->server->limits;
-
-	if (h2conn_sends(s))
-		timer_set(s->server->loop, &s->timer, l->write_timeout);
-	else if (s->want_body && !s->eof)
-		timer_set(s->server->loop, &s->timer, l->body_timeout);
-	else
-		timer_clear(&s->timer);
-}
-
-void
-h2conn_due(struct h2stream *s)
-{
-	if (list_empty(&s->due))
-		list_append(&s->c->due, &s->due);
-}
-
-struct h2stream *
-h2conn_stream_new(struct h2conn *c, int32_t id)
-{
-	struct http_server *server = c->conn.server;
-	struct h2stream *s = server->spare;
-
-	if (s != NULL) {
-		server->spare = s->spare;
-		server->n_spare--;
-	} else {
-		s = malloc(sizeof(*s));
-		if (s == NULL)
-			return NULL;
-	}
-	memset(s, 0, sizeof(*s));
-	s->c = c;
-	s->server = server;
-	s->id = id;
-	list_append(&c->streams, &s->node);
-	list_init(&s->due);
-	arena_init(&s->ex.arena, server->limits.request_memory);
-	buf_init(&s->in, server->limits.h2.stream_window);
-	buf_init(&s->out, H2_OUT_MAX);
-	timer_init(&s->timer, on_stream_timer, s);
-	h2conn_arm(c);
-	return s;
-}
-
-static void
-stream_free(void *arg)
-{
-	struct h2stream *s = arg;
-	struct http_server *server = s->server;
-
-	arena_fini(&s->ex.arena);
-	buf_fini(&s->in);
-	buf_fini(&s->out);
-	if (server->draining || server->n_spare >= SPARE_MAX) {
-		free(s);
-		return;
-	}
-	s->spare = server->spare;
-	server->spare = s;
-	server->n_spare++;
-}
-
-void
-h2conn_drop_spares(struct http_server *server)
-{
-	struct h2stream *s;
-
-	while ((s = server->spare) != NULL) {
-		server->spare = s->spare;
-		free(s);
-	}
-	server->n_spare = 0;
-}
-
-static void
-tell_gone(struct h2stream *s, enum err why)
-{
-	const struct exchange_events *ev = s->ex.events;
-
-	s->ex.events = NULL;
-	if (ev != NULL)
-		ev->gone(s->ex.arg, why);
-}
-
-void
-h2conn_stream_gone(struct h2stream *s, enum err why)
-{
-	struct h2conn *c = s->c;
-
-	timer_clear(&s->timer);
-	list_remove(&s->node);
-	list_remove(&s->due);
-	if (c->state == H2_OPEN) {
-		(void)nghttp2_session_consume_connection(c->session, buf_len(&s->in));
-		h2conn_arm(c);
-	}
-	tell_gone(s, why);
-	loop_bury(s->server->loop, &s->grave, stream_free, s);
-}
-
-/* The peer's window holds a response.  As long as the socket or other streams are the reason,
- * their clocks decide. */
-static bool
-stalled(const struct h2stream *s)
-{
-	nghttp2_session *session = s->c->session;
-
-	return !blocked(s->c) &&
-	       (nghttp2_session_get_remote_window_size(session) <= 0 ||
-		   nghttp2_session_get_stream_remote_window_size(session, s->id) <= 0);
-}
-
-static void
-on_stream_timer(void *arg)
-{
-	struct h2stream *s = arg;
-
-	if (!h2conn_sends(s)) {
-		s->body_err = ERR_SLOW_BODY;
-		if (s->ex.events != NULL)
-			s->ex.events->body(s->ex.arg);
-	} else if (stalled(s)) {
-		http_conn_count(&s->c->conn, HTTP_FLOOD + H2_FLOOD_STALLED);
-		h2conn_reset(s, NGHTTP2_ENHANCE_YOUR_CALM);
-		tell_gone(s, ERR_CLIENT_SLOW);
-	} else {
-		h2conn_stream_arm(s);
-	}
-}
-
-/* Outside of nghttp2's callbacks: handlers may take long. */
-static void
-run_due(struct h2conn *c)
-{
-	struct list *node;
-
-	while ((node = list_first(&c->due)) != NULL) {
-		struct h2stream *s = LIST_ENTRY(node, struct h2stream, due);
-		bool room = s->want_room && buf_len(&s->out) <= H2_OUT_MAX / 2;
-
-		list_remove(node);
-		if (s->want_body && s->ex.events != NULL)
-			s->ex.events->body(s->ex.arg);
-		if (!room || s->ex.events == NULL)
-			continue;
-		s->want_room = false;
-		h2conn_stream_arm(s);
-		s->ex.events->room(s->ex.arg);
-	}
 }
 
 /* --- the end --- */
@@ -327,7 +162,7 @@ send_out(struct h2conn *c)
 		buf_consume(&c->out, (size_t)n);
 	}
 	buf_release(&c->out);
-	if (!blocked(c))
+	if (!h2conn_blocked(c))
 		timer_clear(&c->write_timer);
 	else if (moved || c->write_timer.due == 0)
 		timer_set(
@@ -338,7 +173,7 @@ send_out(struct h2conn *c)
 static bool
 over(const struct h2conn *c)
 {
-	return !blocked(c) && !nghttp2_session_want_write(c->session) &&
+	return !h2conn_blocked(c) && !nghttp2_session_want_write(c->session) &&
 	       (c->ending || !nghttp2_session_want_read(c->session));
 }
 
@@ -354,15 +189,15 @@ pump(struct h2conn *c)
 			break;
 		if (!send_out(c))
 			return;
-		if (blocked(c))
+		if (h2conn_blocked(c))
 			break;
 	}
-	run_due(c);
-	if (c->ending && blocked(c))
+	h2conn_run_due(c);
+	if (c->ending && h2conn_blocked(c))
 		lose(c, ERR_CLIENT_GONE); /* who does not read needs no farewell */
 	else if (over(c))
 		begin_linger(c);
-	else if (!blocked(c) && nghttp2_session_want_write(c->session))
+	else if (!h2conn_blocked(c) && nghttp2_session_want_write(c->session))
 		h2conn_flush(c);
 	if (c->state == H2_OPEN)
 		h2conn_want(c);
@@ -420,7 +255,7 @@ receive(struct h2conn *c)
 		lose(c, ERR_CLIENT_GONE);
 		return;
 	}
-	run_due(c);
+	h2conn_run_due(c);
 	h2conn_flush(c);
 }
 
@@ -551,6 +386,8 @@ new_session(struct h2conn *c)
 	nghttp2_option_set_no_http_messaging(option, 1);
 	nghttp2_option_set_no_closed_streams(option, 1);
 	nghttp2_option_set_max_outbound_ack(option, ACKS_MAX);
+	for (unsigned type = TYPE_UNKNOWN; type <= UINT8_MAX; type++) /* we count them */
+		nghttp2_option_set_user_recv_extension_type(option, (uint8_t)type);
 	if (nghttp2_session_server_new2(&session, callbacks, c, option) != 0)
 		session = NULL;
 	nghttp2_option_del(option);
@@ -591,6 +428,10 @@ h2conn_begin(struct http_conn *from)
 	http_conn_move(&c->conn, from);
 	stream_own(c->conn.stream, on_stream, c);
 	c->sni = ssl != NULL ? str_z(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) : STR_NONE;
+	/* Until the peer knows our window it uses the one all begin with. */
+	c->body_held = c->conn.server->limits.h2.stream_window;
+	if (c->body_held < NGHTTP2_INITIAL_WINDOW_SIZE)
+		c->body_held = NGHTTP2_INITIAL_WINDOW_SIZE;
 	buf_init(&c->out, 2 * STREAM_WRITE_MAX);
 	list_init(&c->streams);
 	list_init(&c->due);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * h2conn_int - what the files of h2conn share: h2conn.c (input, output, time-outs, the end),
- * h2conn_recv.c (what the peer's frames mean, floods) and h2conn_ops.c (what a handler does with
- * its exchange).
+ * h2conn_stream.c (the life of one stream), h2conn_recv.c (what the peer's frames mean, floods) and
+ * h2conn_ops.c (what a handler does with its exchange).
  *
  * A stream exists from its head until nghttp2 says that it is closed.  Its handler may be done
  * earlier (ex.events == NULL); then what is buffered still leaves.
@@ -56,6 +56,7 @@ struct h2conn {
 	enum h2_state { H2_OPEN, H2_LINGER, H2_GONE } state;
 	nghttp2_session *session;
 	struct str sni;
+	size_t body_held; /* request bytes a stream may send ahead */
 	struct list streams;
 	struct list due;
 	struct buf out; /* frames, at most what one stream_write() takes */
@@ -86,16 +87,25 @@ h2conn_sends(const struct h2stream *s) /* the response waits for the peer */
 	return buf_len(&s->out) > 0 || s->want_room;
 }
 
+static inline bool
+h2conn_blocked(const struct h2conn *c) /* the socket takes no more now */
+{
+	return buf_len(&c->out) > 0 || stream_unsent(c->conn.stream);
+}
+
 /* h2conn.c */
-void h2conn_flush(struct h2conn *c); /* sends at the end of this turn */
 void h2conn_want(struct h2conn *c);
-void h2conn_arm(struct h2conn *c); /* sets the deadline of what the connection waits for */
-struct h2stream *h2conn_stream_new(struct h2conn *c, int32_t id); /* NULL: out of memory */
-void h2conn_stream_arm(struct h2stream *s);                       /* ... and the stream */
-void h2conn_due(struct h2stream *s);                              /* tells body or room soon */
-void h2conn_stream_gone(struct h2stream *s, enum err why);        /* closed; its memory goes */
+void h2conn_arm(struct h2conn *c);   /* sets the deadline of what the connection waits for */
+void h2conn_flush(struct h2conn *c); /* sends at the end of this turn */
 void h2conn_notice_answered(struct h2conn *c);
 void h2conn_flood(struct h2conn *c, enum h2_flood kind); /* the connection ends with this turn */
+
+/* h2conn_stream.c */
+struct h2stream *h2conn_stream_new(struct h2conn *c, int32_t id); /* NULL: out of memory */
+void h2conn_stream_arm(struct h2stream *s); /* sets the deadline of what it waits for */
+void h2conn_due(struct h2stream *s);        /* tells body or room soon */
+void h2conn_run_due(struct h2conn *c);      /* now: not inside of nghttp2's callbacks */
+void h2conn_stream_gone(struct h2stream *s, enum err why); /* closed; its memory goes */
 
 /* h2conn_recv.c */
 const nghttp2_session_callbacks *h2conn_callbacks(void); /* NULL: out of memory */

@@ -127,11 +127,12 @@ op_write(struct exchange *ex, struct str data)
 
 	if (s->bodiless)
 		return data.n;
-	if (!buf_put(&s->out, str_of(data.p, n)))
+	if (!buf_put(&s->out, str_of(data.p, n))) {
 		n = 0;
+		h2conn_due(s); /* no memory now: nothing else would bring the room event */
+	}
 	ex->bytes_out += n;
-	if (n > 0)
-		resume(s);
+	resume(s);
 	s->want_room |= n < data.n;
 	if (!waits) /* else the peer's time has begun already */
 		h2conn_stream_arm(s);

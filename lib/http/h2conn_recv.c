@@ -5,7 +5,7 @@
  *
  * Every frame that costs us something and asks for nothing is taken from a budget that refills with
  * time; when it is empty the connection ends.  Frames are counted when their head was read, so that
- * those nghttp2 then ignores or refuses count too.
+ * those nghttp2 then refuses count too.
  */
 #include <pthread.h>
 
@@ -112,6 +112,16 @@ on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
 		break;
 	}
 	return ok ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+static int
+on_unknown(nghttp2_session *session, void **payload, const nghttp2_frame_hd *hd, void *arg)
+{
+	(void)session;
+	(void)payload;
+	(void)hd;
+	(void)arg;
+	return NGHTTP2_ERR_CANCEL; /* ignored, as RFC 9113 4.1 wants it */
 }
 
 /* --- heads --- */
@@ -344,6 +354,7 @@ make_callbacks(void)
 	if (nghttp2_session_callbacks_new(&cb) != 0)
 		return;
 	nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
+	nghttp2_session_callbacks_set_unpack_extension_callback(cb, on_unknown);
 	nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
 	nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame_recv);

@@ -28,6 +28,7 @@ libschleuse_a_SOURCES += lib/http/h2conn.h
 libschleuse_a_SOURCES += lib/http/h2conn_int.h
 libschleuse_a_SOURCES += lib/http/h2conn_ops.c
 libschleuse_a_SOURCES += lib/http/h2conn_recv.c
+libschleuse_a_SOURCES += lib/http/h2conn_stream.c
 libschleuse_a_SOURCES += lib/http/pool.c
 libschleuse_a_SOURCES += lib/http/pool.h
 libschleuse_a_SOURCES += lib/http/server.c

@@ -17,6 +17,10 @@ EXTRA_DIST += \
 	tests/integration/test_errors.py \
 	tests/integration/test_fedlist.py \
 	tests/integration/test_fedlist_url.py \
+	tests/integration/test_h2.py \
+	tests/integration/test_h2_floods.py \
+	tests/integration/test_h2_flow.py \
+	tests/integration/test_h2_refused.py \
 	tests/integration/test_http_answers.py \
 	tests/integration/test_http_forwarded.py \
 	tests/integration/test_http_refused.py \
@@ -44,6 +48,7 @@ EXTRA_DIST += \
 	tests/sim/background.py \
 	tests/sim/dns.py \
 	tests/sim/fedlist.py \
+	tests/sim/h2wire.py \
 	tests/sim/homeserver.py \
 	tests/sim/keyserver.py \
 	tests/sim/ocsp.py \
