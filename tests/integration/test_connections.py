@@ -112,6 +112,7 @@ def test_a_worker_goes_on_when_only_others_have_room_made(make_world) -> None:
     """Each keeps one connection at least; which worker has which is left to chance."""
     w = make_world()
     w.config.update(workers=2, limits={"connections_max": 2})
+    w.config["timeouts"]["head"] = "60s"
     w.start()
     for _ in range(3):
         before, held = w.daemon.metric(PAUSES, reason="connections"), []
