@@ -27,6 +27,13 @@ enum h1_method {
 	H1_TRACE
 };
 
+/* Whether asking twice is the same as asking once (RFC 9110 9.2.2). */
+static inline bool
+h1_is_idempotent(enum h1_method m)
+{
+	return m == H1_GET || m == H1_HEAD || m == H1_OPTIONS || m == H1_PUT || m == H1_DELETE;
+}
+
 /* Fields the code asks for by name get a number when parsed, so nobody compares names twice. */
 enum h1_field_id {
 	H1_F_OTHER,

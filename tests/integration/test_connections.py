@@ -24,9 +24,11 @@ def served(w: World, **how) -> bool:
 
 
 def busy(w: World, **how) -> wire.Connection:
-    """A connection in the middle of a request."""
+    """A connection in the middle of a request, as the proxy knows: it has asked for the body."""
     c = w.connect(**how)
-    c.send(b"GET /_matrix HTTP/1.1\r\n")
+    c.send(b"PUT %s HTTP/1.1\r\nHost: matrix.alpha.test\r\n" % PATH.encode())
+    c.send(b"Expect: 100-continue\r\nContent-Length: 10\r\n\r\n")
+    assert c.read_head().status == 100
     return c
 
 
