@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The compared proxies: certificates, configurations and command lines.
 
-Each function writes a configuration and returns how the proxy is launched.  All three are set up as an
-operator would who wants speed and knows his proxy; what is not set is left at the default on purpose.  What they have in common:
+Each function writes a configuration and returns how the proxy is launched.  All three are set up as an operator
+would who wants speed and knows his proxy; what is not set is left at the default on purpose.  What they have in
+common:
 
 - one EC P-256 certificate without a chain, TLS 1.3 only, one cipher suite, tickets on (the default of all);
 - HTTP/2 and HTTP/1.1 offered by ALPN, wherever the proxy has it; plain HTTP/1.1 kept alive upstream;
@@ -161,7 +162,8 @@ backend back
 
 def schleuse(setting, port, origin, variant=Variant()):
     """Verifies what nginx and HAProxy only relay: the origin is listed and has a key server.  All rules are
-    on unless the work says otherwise; everything else is at its default."""
+    on unless the work says otherwise.  connections_per_address: wrk and h2load are one address; the count
+    goes on.  Everything else is at its default."""
     folder = new_folder(setting, "schleuse")
     listed = variant.federation_list
     if listed is None:
@@ -196,6 +198,8 @@ services:
     display_names:
       rule: {variant.rules}
       org_admins: ["@bench:localhost"]
+limits:
+  connections_per_address: 10000
 lookups:
   hosts: {{ {ORIGIN}: "127.0.0.1" }}
   ca_file: {setting.ca}

@@ -21,7 +21,7 @@ def _run(stage, kind):
     outcome = compare(stage, lambda proxy, seconds: client(proxy, program, seconds, THREADS, kind),
                       "connections/s", layout)
     outcome.notes.append(str(layout))
-    outcome.notes.append(f"{THREADS} at a time, each with one GET, then closed; P-256 certificate; p99: of the handshake")
+    outcome.notes.append(f"{THREADS} at a time, each with one GET, then closed; p99: of the handshake")
     outcome.checks = [against_peers(outcome, "connections/s to the faster peer", 1.0)]
     return outcome
 
