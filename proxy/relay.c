@@ -85,7 +85,7 @@ poll_timeout(const struct relay *r)
 	clock_ms wait;
 
 	if (rule_query(r->j, STR("timeout"), &value) > 0 && !str_to_u64(value, c->poll_max, &asked))
-		asked = value.n > 0 && value.p[0] != '-' ? c->poll_max : 0;
+		asked = value.n > 0 && value.p[0] >= '0' && value.p[0] <= '9' ? c->poll_max : 0;
 	wait = asked + c->poll_margin;
 	if (wait < c->upstream_timeout)
 		wait = c->upstream_timeout;

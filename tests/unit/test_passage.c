@@ -766,6 +766,7 @@ Test(passage, waits_for_a_first_byte_as_long_as_its_kind_of_route_takes)
 		{ "/_matrix/client/v3/sync?since=s1&timeout=99999999999999999999", 8000 },
 		{ "/_matrix/client/v3/sync?since=s1&timeout=-1", 100 },
 		{ "/_matrix/client/v3/sync?since=s1&timeout=", 100 },
+		{ "/_matrix/client/v3/sync?since=s1&timeout=abc", 100 },
 	};
 
 	conf.upstream_timeout = 100;
