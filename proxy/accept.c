@@ -9,6 +9,7 @@
 #include "proxy/passage.h"
 #include "proxy/series.h"
 
+#define REAP_AGE_MS 1000 /* idle for less: its next request may be under way */
 #define ROOM_LOOK_MS 100 /* other workers' connections end without telling us */
 
 /* --- room for one more --- */
@@ -42,7 +43,7 @@ make_room(struct worker *w)
 		log_warn("listener: limits.connections_max, or three quarters of the descriptors "
 			 "(LimitNOFILE), are in use; idle connections are closed, then accepting "
 			 "pauses");
-	if (!http_server_reap(&w->http))
+	if (!http_server_reap(&w->http, REAP_AGE_MS))
 		pause_listeners(w);
 }
 
@@ -52,7 +53,8 @@ on_room_timer(void *arg)
 	struct worker *w = arg;
 
 	/* An idle connection may have to make room for one that waits to be accepted. */
-	if (!connlimit_full(w->connections, w->conf->connections_max) || http_server_reap(&w->http))
+	if (!connlimit_full(w->connections, w->conf->connections_max) ||
+	    http_server_reap(&w->http, REAP_AGE_MS))
 		resume_listeners(w);
 	else
 		timer_set(w->loop, &w->room_timer, ROOM_LOOK_MS);

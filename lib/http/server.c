@@ -91,6 +91,7 @@ http_server_open(
 	c->ops = &greeting_ops;
 	c->listener = listener;
 	c->ticket = ticket;
+	c->resting_since = loop_now(s->loop);
 	snprintf(c->peer, sizeof(c->peer), "%s", peer);
 	timer_init(&c->timer, on_timer, c);
 	list_append(&s->conns, &c->node);
@@ -112,6 +113,7 @@ http_conn_move(struct http_conn *to, struct http_conn *from)
 	to->stream = from->stream;
 	to->listener = from->listener;
 	to->ticket = from->ticket;
+	to->resting_since = from->resting_since;
 	memcpy(to->peer, from->peer, sizeof(to->peer));
 	list_prepend(&from->node, &to->node);
 	list_remove(&from->node);
@@ -132,24 +134,35 @@ http_conn_close(struct http_conn *c, void (*free_fn)(void *arg), void *arg)
 	loop_bury(s->loop, &c->grave, free_fn, arg);
 }
 
-void
-http_conn_rest(struct http_conn *c)
+static void
+to_the_end(struct http_conn *c)
 {
 	list_remove(&c->node);
 	list_append(&c->server->conns, &c->node);
 }
 
-/* Those that rest are in the order in which they began to; the others are between them anywhere,
- * and are moved out of the way of the next search. */
-bool
-http_server_reap(struct http_server *s)
+void
+http_conn_rest(struct http_conn *c)
 {
+	c->resting_since = loop_now(c->server->loop);
+	to_the_end(c);
+}
+
+/* Those that rest are in the order in which they began to, and the others somewhere behind the
+ * place they had then; they are moved out of the way of the next search. */
+bool
+http_server_reap(struct http_server *s, clock_ms age)
+{
+	clock_ms now = loop_now(s->loop);
+
 	for (size_t i = 0; i < REAP_LOOKS && i < s->n_conns; i++) {
 		struct http_conn *c = LIST_ENTRY(list_first(&s->conns), struct http_conn, node);
 
+		if (now - c->resting_since < age)
+			return false; /* nobody behind it has rested for longer */
 		if (c->ops->reap != NULL && c->ops->reap(c))
 			return true;
-		http_conn_rest(c);
+		to_the_end(c);
 	}
 	return false;
 }

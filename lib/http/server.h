@@ -99,8 +99,8 @@ void http_server_fini(struct http_server *s); /* closes every connection */
 bool http_server_open(struct http_server *s, int fd, SSL *ssl, const char *peer, void *listener,
     void *ticket) MUST_CHECK;
 
-/* Closes the connection that has been idle for longest, if one is found. */
-bool http_server_reap(struct http_server *s);
+/* Closes the connection that has been idle for longest, if one is found that was so for `age`. */
+bool http_server_reap(struct http_server *s, clock_ms age);
 
 /* --- for h1conn and h2conn --- */
 
@@ -120,6 +120,7 @@ struct http_conn {
 	struct grave grave;
 	void *listener;
 	void *ticket; /* the embedder's */
+	clock_ms resting_since;
 	char peer[INET6_ADDRSTRLEN];
 };
 
