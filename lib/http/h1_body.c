@@ -91,8 +91,9 @@ size_end(struct h1_body *b, char c)
 static enum state
 trailer_name(struct h1_body *b, char c)
 {
+	/* Some parsers act on these wherever they stand. */
 	static const enum h1_field_id refused[] = { H1_F_HOST, H1_F_CONTENT_LENGTH,
-		H1_F_TRANSFER_ENCODING };
+		H1_F_TRANSFER_ENCODING, H1_F_CONNECTION };
 	const struct h1_name *known;
 
 	if (h1_is(c, H1_C_TOKEN)) {

@@ -131,9 +131,9 @@ class Backend:
         try:
             _body(wire, r)
             r.whole = True
-        finally:
-            with self.changed:
-                self.changed.notify_all()
+        except (Ended, OSError):
+            self._gone(r)
+            raise
 
     def _answer(self, wire: Wire, r: Arrived, script: list[Step]) -> bool:
         for word, data in script:

@@ -83,6 +83,7 @@ def test_nothing_is_left_behind(running: Callable[[str], Running], times: str) -
     w, _ = running(times)
     m = w.daemon.metric
     until("no open exchange", lambda: m("schleuse_exchanges_open") == 0)
+    until("no busy upstream", lambda: m("schleuse_upstream_connections", state="busy") == 0)
     until(
         "no open connection",
         lambda: m("schleuse_connections_opened_total") == m("schleuse_connections_closed_total"),

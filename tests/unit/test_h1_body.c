@@ -125,6 +125,7 @@ Test(h1_body, refuses_malformed_chunks_at_every_step)
 		LIT("0\r\na: \0\r\n\r\n"),
 		LIT("0\r\na: b\rc\r\n\r\n"),
 		LIT("0\r\nContent-Length: 5\r\n\r\n"),
+		LIT("0\r\nConnection: close\r\n\r\n"),
 		LIT("0\r\na: b\r\nTRANSFER-ENCODING: chunked\r\n\r\n"),
 		LIT("0\r\nhost: a\r\n\r\n"),
 	};
