@@ -58,11 +58,13 @@ exchange_head_hsts(struct exchange *ex, const struct h1_head *resp)
 
 	if (h1_find(resp, H1_F_TRANSPORT_SECURITY) != NULL)
 		return ex->ops->head(ex, resp);
-	h.fields = arena_alloc(&ex->arena, (h.n_fields + 1) * sizeof(*h.fields));
-	if (h.fields == NULL)
-		return false;
-	if (h.n_fields > 0)
-		memcpy(h.fields, resp->fields, h.n_fields * sizeof(*h.fields));
+	if (h.room == 0) {
+		h.fields = arena_alloc(&ex->arena, (h.n_fields + 1) * sizeof(*h.fields));
+		if (h.fields == NULL)
+			return false;
+		if (h.n_fields > 0)
+			memcpy(h.fields, resp->fields, h.n_fields * sizeof(*h.fields));
+	}
 	h.fields[h.n_fields++] = (struct h1_field){ .name = STR("Strict-Transport-Security"),
 		.value = ex->hsts,
 		.id = H1_F_TRANSPORT_SECURITY };
@@ -82,7 +84,8 @@ exchange_answer(
 	char length[24];
 	size_t n;
 
-	h.fields = arena_alloc(&ex->arena, (3 + count_lines(fields)) * sizeof(*h.fields));
+	h.fields = arena_alloc(&ex->arena, (4 + count_lines(fields)) * sizeof(*h.fields));
+	h.room = 1;
 	if (h.fields == NULL) {
 		exchange_abort(ex);
 		return;

@@ -97,6 +97,7 @@ struct h1_head {
 	int minor; /* HTTP/1.minor: 0 or 1 */
 	struct h1_field *fields;
 	size_t n_fields;
+	size_t room; /* for so many more behind them */
 	enum h1_framing framing;
 	uint64_t length; /* of H1_LENGTH */
 	bool keep_alive; /* as far as the message's own version and Connection say */

@@ -264,9 +264,10 @@ h1_fields_parse(struct arena *a, const char *p, const char *end, const struct h1
 	}
 	if (n == 0)
 		return OK;
-	out->fields = arena_alloc(a, n * sizeof(*fields));
+	out->fields = arena_alloc(a, (n + 1) * sizeof(*fields));
 	if (out->fields == NULL)
 		return ERR_MEMORY;
+	out->room = 1;
 	memcpy(out->fields, fields, n * sizeof(*fields));
 	out->n_fields = n;
 	return OK;

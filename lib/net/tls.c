@@ -263,9 +263,9 @@ make_context(const struct tls_identity *id, const struct tls_server_config *cfg)
 	SSL_CTX_set_tlsext_status_cb(ctx, on_status);
 	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
-	/* What is sent before the handshake is over can be replayed (RFC 8446, section 8). */
-	if (SSL_CTX_set_max_early_data(ctx, 0) != 1 ||
-	    SSL_CTX_set_recv_max_early_data(ctx, 0) != 1 || !tls_profile(ctx, cfg->tls13) ||
+	/* Early data can be replayed (RFC 8446, section 8): none is taken.  A client that sends
+	 * some all the same goes through a full handshake. */
+	if (SSL_CTX_set_max_early_data(ctx, 0) != 1 || !tls_profile(ctx, cfg->tls13) ||
 	    !use_certificate(ctx, id)) {
 		SSL_CTX_free(ctx);
 		return NULL;

@@ -232,12 +232,20 @@ def test_a_wrong_password_is_refused(make_world, redis) -> None:
     assert "wr0ng-one" not in w.daemon.log_text()
 
 
-def test_a_tampered_key_is_not_used(make_world, redis) -> None:
+@pytest.mark.parametrize("how", ["foreign", "moved"])
+def test_a_tampered_key_is_not_used(make_world, redis, how: str) -> None:
     r = redis().start()
     a = shared(make_world, r).start()
     until("a key is stored", lambda: r.ask("DBSIZE") >= b":1")
     (name, *_) = re.findall(rb"schleuse:tls-ticket:\S+", r.ask("KEYS", "*"))
-    r.ask("SET", name, os.urandom(120))
+    a.daemon.stop()
+    if how == "foreign":
+        r.ask("SET", name, os.urandom(120))
+    else:  # a genuine one, brought to another period
+        start, _, period = name.rpartition(b":")
+        value = r.ask("GET", name)[len(b"$120\r\n") :][:120]
+        for p in (-1, 1):
+            r.ask("SET", b"%s:%d" % (start, int(period) + p), value)
     b = shared(make_world, r).start()
     until("it is noticed", lambda: failures(b) > 0)
     assert "not made with tls.ticket_secret_file" in b.daemon.log_text()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Documents under /.well-known/matrix; Strict-Transport-Security (B-5.6.1)."""
 import json
+import subprocess
 from typing import Iterator
 
 import pytest
@@ -114,6 +115,20 @@ def test_hsts_on_every_answer(world: World) -> None:
         world.client("GET", "/nowhere"),
     ):
         assert a.all("Strict-Transport-Security") == ["max-age=31536000"]
+
+
+def test_the_same_over_http_2(world: World) -> None:
+    host, port = world.address
+    where = f"matrix.alpha.test:{port}"
+    for path, want in (("client", DOCUMENTS["client"]), ("nothing", None)):
+        cmd = ["curl", "-s", "--http2", "-D", "-", "--cacert", str(world.ca_file)]
+        cmd += ["--resolve", f"{where}:{host}", f"https://{where}/.well-known/matrix/{path}"]
+        done = subprocess.run(cmd, capture_output=True, text=True, timeout=20, check=True)
+        head, _, body = done.stdout.replace("\r\n", "\n").partition("\n\n")
+        assert head.startswith("HTTP/2 200" if want else "HTTP/2 404")
+        assert "strict-transport-security: max-age=31536000" in head.lower()
+        assert "access-control-allow-origin: *" in head.lower()
+        assert want is None or json.loads(body) == want
 
 
 def test_hsts_of_the_homeserver_stays(make_world) -> None:

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/clock.h"
 #include "lib/net/tls.h"
 #include "tests/unit/lab.h"
 #include "tests/unit/tlscert.h"
@@ -267,6 +268,111 @@ Test(tls, resumes_nothing_under_foreign_keys)
 	cr_assert_not(resumes(server, "a.example.org", session));
 	snapshot_drop(&foreign->snap);
 	SSL_SESSION_free(session);
+}
+
+/* --- early data --- */
+
+/* It can be replayed: never taken, whatever the client believes to be allowed. */
+Test(tls, early_data_is_not_taken)
+{
+	SSL_SESSION *session = first_session("a.example.org");
+	struct talk k = { .client = SSL_new(client_ctx), .server = tls_server_accept(server) };
+	BIO *up = BIO_new(BIO_s_mem()), *down = BIO_new(BIO_s_mem());
+	char got[16] = "";
+	size_t n;
+	int a = 0, b = 0;
+
+	cr_assert_eq(SSL_SESSION_get_max_early_data(session), 0);
+	SSL_SESSION_set_max_early_data(session, 1024);
+	BIO_up_ref(up);
+	BIO_up_ref(down);
+	SSL_set_bio(k.client, down, up);
+	SSL_set_bio(k.server, up, down);
+	SSL_set_connect_state(k.client);
+	SSL_set_tlsext_host_name(k.client, (char *)(uintptr_t) "a.example.org");
+	SSL_set_session(k.client, session);
+	cr_assert_eq(SSL_write_early_data(k.client, "early", 5, &n), 1);
+	for (int i = 0; i < 10 && (a != 1 || b != 1); i++) {
+		b = SSL_do_handshake(k.server);
+		a = SSL_do_handshake(k.client);
+	}
+	cr_assert(a == 1 && b == 1, "the handshake itself goes on");
+	cr_assert_eq(SSL_get_early_data_status(k.client), SSL_EARLY_DATA_REJECTED);
+	cr_assert_eq(SSL_write(k.client, "late", 4), 4);
+	cr_assert_eq(SSL_read(k.server, got, sizeof(got)), 4);
+	cr_assert_str_eq(got, "late");
+	end(&k);
+	SSL_SESSION_free(session);
+}
+
+/* --- order of suites --- */
+
+Test(tls, the_server_chooses_the_suite)
+{
+	struct talk k;
+
+	SSL_CTX_set_max_proto_version(client_ctx, TLS1_2_VERSION);
+	SSL_CTX_set_cipher_list(
+	    client_ctx, "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384");
+	k = shake(server, "a.example.org", NULL, NULL);
+	cr_assert_str_eq(SSL_get_cipher_name(k.client), "ECDHE-ECDSA-AES256-GCM-SHA384");
+	end(&k);
+}
+
+/* --- staples --- */
+
+static struct tls_staples *
+staples(struct str first, int64_t until)
+{
+	struct tls_staple of[2] = { { first, until }, { STR_NONE, 0 } };
+	struct tls_staples *s = tls_staples_of(of, 2);
+
+	cr_assert_not_null(s);
+	return s;
+}
+
+/* The staple a client of this name is given; NULL: none. */
+static const char *
+stapled(const char *name)
+{
+	static char text[32];
+	const unsigned char *der = NULL;
+	struct talk k;
+	long n;
+
+	SSL_CTX_set_tlsext_status_type(client_ctx, TLSEXT_STATUSTYPE_ocsp);
+	k = shake(server, name, NULL, NULL);
+	cr_assert(k.done);
+	n = SSL_get_tlsext_status_ocsp_resp(k.client, &der);
+	snprintf(text, sizeof(text), "%.*s", n > 0 ? (int)n : 0, (const char *)der);
+	end(&k);
+	return n > 0 ? text : NULL;
+}
+
+Test(tls, staples_what_it_was_last_given)
+{
+	struct tls_staples *one = staples(STR("one"), clock_wall_s() + 1000);
+	struct tls_staples *two = staples(STR("second"), clock_wall_s() + 1000);
+
+	cr_assert_null(stapled("a.example.org"));
+	tls_server_set_staples(server, one);
+	cr_assert_str_eq(stapled("a.example.org"), "one");
+	cr_assert_null(stapled("b.example.org"));
+	tls_server_set_staples(server, two);
+	cr_assert_str_eq(stapled("a.example.org"), "second");
+	tls_server_set_staples(server, NULL);
+	cr_assert_null(stapled("a.example.org"));
+	snapshot_drop(&one->snap);
+	snapshot_drop(&two->snap);
+}
+
+Test(tls, staples_nothing_past_its_end)
+{
+	struct tls_staples *old = staples(STR("old"), clock_wall_s());
+
+	tls_server_set_staples(server, old);
+	cr_assert_null(stapled("a.example.org"));
+	snapshot_drop(&old->snap);
 }
 
 /* --- life and death --- */
