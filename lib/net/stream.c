@@ -223,6 +223,28 @@ send_fin(struct stream *s)
 /* --- events --- */
 
 static void
+empty_key(EVP_PKEY *key)
+{
+	/* A new type drops what the key held.  Of all types this is the one whose functions expect
+	 * an empty key. */
+	EVP_PKEY_set_type(key, EVP_PKEY_X25519);
+	EVP_PKEY_free(key);
+}
+
+/* Both ephemeral keys have done their work, but OpenSSL keeps them as long as the connection: 4 KB
+ * with P-256, and a secret that nothing needs any more. */
+static void
+forget_ephemeral_keys(SSL *ssl)
+{
+	EVP_PKEY *key;
+
+	if (SSL_get_tmp_key(ssl, &key) == 1)
+		empty_key(key);
+	if (SSL_get_peer_tmp_key(ssl, &key) == 1)
+		empty_key(key);
+}
+
+static void
 handshake(struct stream *s)
 {
 	int r, e;
@@ -232,10 +254,12 @@ handshake(struct stream *s)
 	e = SSL_get_error(s->ssl, r);
 	if (!flush(s))
 		return;
-	if (r == 1)
+	if (r == 1) {
+		forget_ephemeral_keys(s->ssl);
 		s->state = OPEN;
-	else if (e != SSL_ERROR_WANT_READ && e != SSL_ERROR_WANT_WRITE)
+	} else if (e != SSL_ERROR_WANT_READ && e != SSL_ERROR_WANT_WRITE) {
 		fail(s);
+	}
 }
 
 static void
@@ -364,17 +388,23 @@ stream_free(void *arg)
 	free(s);
 }
 
+static void
+say_goodbye(struct stream *s)
+{
+	if (s->ssl == NULL || s->state != OPEN)
+		return;
+	clear_errors();
+	SSL_shutdown(s->ssl);
+	(void)flush(s); /* best effort */
+}
+
 void
 stream_shut(struct stream *s)
 {
 	if (s->closed || s->shut)
 		return;
 	s->shut = true;
-	if (s->ssl != NULL && s->state == OPEN) {
-		clear_errors();
-		SSL_shutdown(s->ssl);
-		(void)flush(s); /* best effort */
-	}
+	say_goodbye(s);
 	send_fin(s); /* or when the last of it has left */
 }
 
@@ -389,8 +419,8 @@ stream_close(struct stream *s)
 {
 	if (s == NULL || s->closed)
 		return;
-	if (s->state == OPEN && s->ssl != NULL && buf_len(&s->unsent) == 0)
-		stream_shut(s);
+	if (!s->shut && buf_len(&s->unsent) == 0)
+		say_goodbye(s); /* the FIN comes with the end of the descriptor */
 	recorded = 0;
 	s->closed = true;
 	task_cancel(&s->again);

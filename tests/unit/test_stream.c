@@ -365,6 +365,23 @@ Test(stream, calls_nobody_who_wants_nothing)
 	UNTIL(loop, near.n == 1);
 }
 
+Test(stream, forgets_the_ephemeral_keys_of_the_handshake)
+{
+	EVP_PKEY *own, *peers;
+
+	open_stream(true);
+	cr_assert_eq(SSL_get_tmp_key(stream_ssl(s), &own), 1);
+	cr_assert_eq(SSL_get_peer_tmp_key(stream_ssl(s), &peers), 1);
+	cr_assert_not(EVP_PKEY_is_a(own, "EC"));
+	cr_assert_not(EVP_PKEY_is_a(peers, "EC"));
+	EVP_PKEY_free(own);
+	EVP_PKEY_free(peers);
+	cr_assert_eq(stream_write(s, STR("hello")), 5);
+	UNTIL(loop, lab_got(&far, "hello"));
+	lab_say(&far, "hello");
+	UNTIL(loop, near.n == 5);
+}
+
 Test(stream, may_be_closed_in_its_callback)
 {
 	open_stream(true);

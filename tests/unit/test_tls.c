@@ -375,6 +375,31 @@ Test(tls, staples_nothing_past_its_end)
 	snapshot_drop(&old->snap);
 }
 
+static int n_tickets;
+
+static int
+on_session(SSL *ssl, SSL_SESSION *session)
+{
+	(void)ssl;
+	(void)session;
+	n_tickets++;
+	return 0;
+}
+
+Test(tls, gives_one_ticket_for_each_connection)
+{
+	SSL_SESSION *session;
+
+	SSL_CTX_set_session_cache_mode(
+	    client_ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(client_ctx, on_session);
+	session = first_session("a.example.org");
+	cr_assert_eq(n_tickets, 1);
+	cr_assert(resumes(server, "a.example.org", session));
+	cr_assert_eq(n_tickets, 2);
+	SSL_SESSION_free(session);
+}
+
 /* --- life and death --- */
 
 Test(tls, lives_as_long_as_its_connections)
