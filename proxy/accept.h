@@ -7,8 +7,14 @@
 
 #include "proxy/worker.h"
 
-/* Starts accepting on the sockets, one for each configured listener; takes them over. */
-bool accept_listen(struct worker *w, const int *sockets, size_t n) MUST_CHECK;
-void accept_stop(struct worker *w); /* accepts no more */
+void accept_init(struct worker *w);
+
+/* Accepts where the set says; what is not in it any more is closed when its queue is empty, and its
+ * connections end with their next answers. */
+void accept_adopt(struct worker *w, const struct listeners *set);
+void accept_stop(struct worker *w, bool sweep); /* accepts no more; sweep: but what waits already */
+
+/* A connection of it is gone. */
+void accept_forget(struct worker_listener *l);
 
 #endif

@@ -39,7 +39,8 @@ advice(enum err err)
 	case ERR_X5C_CHAIN:
 	case ERR_X5C_USAGE:
 	case ERR_X5C_ROLE:
-		return "check list.anchors, list.signer_role and list.signer_cn; do not trust this list";
+		return "check list.anchors, list.signer_role and list.signer_cn; do not trust this "
+		       "list";
 	case ERR_X5C_VALIDITY:
 		return "check this machine's clock and the signer's certificate";
 	case ERR_FEDLIST_DATES:
@@ -52,7 +53,8 @@ advice(enum err err)
 	case ERR_TLS:
 		return "check list.ca_file and the server's certificate";
 	case ERR_ADDRESS:
-		return "set lookups.private_addresses if the server is meant to be inside your network";
+		return "set lookups.private_addresses if the server is meant to be inside your "
+		       "network";
 	case ERR_DNS:
 	case ERR_CONNECT:
 	case ERR_TIMEOUT:
@@ -237,6 +239,15 @@ fedsource_reload(struct fedsource *s)
 	memset(&s->seen, 0, sizeof(s->seen));
 	s->etag[0] = '\0';
 	look(s);
+}
+
+void
+fedsource_pause(struct fedsource *s)
+{
+	fetch_cancel(s->fetch);
+	s->fetch = NULL;
+	s->again = false;
+	timer_clear(&s->timer);
 }
 
 struct fedsource_state

@@ -41,6 +41,7 @@ struct fedsource_config {
 struct fedsource *fedsource_new(struct loop *loop, const struct fedsource_config *cfg) MUST_CHECK;
 void fedsource_free(struct fedsource *s);
 void fedsource_reload(struct fedsource *s); /* looks at once, whether it changed or not */
+void fedsource_pause(struct fedsource *s);  /* until fedsource_reload() */
 
 struct fedsource_state {
 	int64_t version; /* of the list in force; -1: none */

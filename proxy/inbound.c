@@ -144,6 +144,7 @@ set_limits(struct http_server *s, const struct proxy_conf *c)
 		.idle_timeout = c->idle_timeout,
 		.body_timeout = c->body_timeout,
 		.write_timeout = c->write_timeout,
+		.drain_idle_timeout = c->drain_idle_timeout,
 	};
 }
 
@@ -202,8 +203,7 @@ inbound_adopt(struct worker *w, struct proxy_conf *conf, char *why, size_t why_s
 void
 inbound_close(struct worker *w)
 {
-	accept_stop(w);
-	free(w->listeners);
+	accept_stop(w, false);
 	free_views(w);
 	pools_drop(w->pools);
 	tls_server_free(w->tls);

@@ -36,6 +36,7 @@ enum series {
 	S_LIST_REFUSED,
 	S_RELOADS,
 	S_RELOADS_REFUSED,
+	S_HANDOVERS_FAILED,
 	S_CERTIFICATE_NOT_AFTER,
 	S_ENDED, /* [err]: why exchanges ended, refusals among them */
 	S_COUNT = S_ENDED + ERR_COUNT

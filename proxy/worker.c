@@ -43,18 +43,18 @@ on_conn_closed(struct http_server *s, const struct http_conn *c)
 {
 	struct worker *w = s->owner;
 
-	(void)c;
+	accept_forget(c->listener);
 	if (w->draining && s->n_conns == 0)
 		finish_drain(w);
 }
 
 static void
-begin_drain(struct worker *w)
+begin_drain(struct worker *w, bool alone)
 {
 	if (w->draining)
 		return;
+	accept_stop(w, alone);
 	w->draining = true;
-	accept_stop(w);
 	http_server_drain(&w->http);
 	if (w->http.n_conns == 0)
 		finish_drain(w);
@@ -112,9 +112,9 @@ worker_free(struct worker *w)
 }
 
 struct worker *
-worker_start(struct control *control, unsigned number, struct proxy_conf *conf,
-    struct tls_tickets *tickets, const int *sockets, size_t n_sockets,
-    const unsigned char invite_key[INVITE_KEY_BYTES], char *why, size_t why_size)
+worker_start(struct control *control, unsigned number, unsigned n_workers, struct proxy_conf *conf,
+    struct tls_tickets *tickets, const unsigned char invite_key[INVITE_KEY_BYTES], char *why,
+    size_t why_size)
 {
 	struct thread *t = calloc(1, sizeof(*t));
 	struct worker *w;
@@ -124,6 +124,7 @@ worker_start(struct control *control, unsigned number, struct proxy_conf *conf,
 		return NULL;
 	w = &t->w;
 	w->number = number;
+	w->n_workers = n_workers;
 	w->control = control;
 	w->tickets = snapshot_hold(&tickets->snap);
 	memcpy(w->invite_key, invite_key, INVITE_KEY_BYTES);
@@ -132,9 +133,9 @@ worker_start(struct control *control, unsigned number, struct proxy_conf *conf,
 		goto fail;
 	http_server_init(&w->http, w->loop);
 	w->http.closed = on_conn_closed;
+	accept_init(w);
 	timer_init(&w->drain_timer, on_drain_timer, w);
-	if (!inbound_adopt(w, conf, why, why_size) || !lookups_open(w) ||
-	    !accept_listen(w, sockets, n_sockets))
+	if (!inbound_adopt(w, conf, why, why_size) || !lookups_open(w))
 		goto fail;
 	if (pthread_create(&t->id, NULL, worker_main, w) != 0) {
 		snprintf(why, why_size, "cannot start a thread");
@@ -232,16 +233,35 @@ apply_forget(struct worker *w, struct news *n)
 }
 
 static void
+apply_listeners(struct worker *w, struct news *n)
+{
+	accept_adopt(w, (struct listeners *)n->snapshot);
+}
+
+static void
 apply_drain(struct worker *w, struct news *n)
 {
 	(void)n;
-	begin_drain(w);
+	begin_drain(w, false);
+}
+
+static void
+apply_drain_alone(struct worker *w, struct news *n)
+{
+	(void)n;
+	begin_drain(w, true);
 }
 
 bool
 worker_post_conf(struct worker *w, struct proxy_conf *conf)
 {
 	return post(w, apply_conf, &conf->snap, 0, 0);
+}
+
+bool
+worker_post_listeners(struct worker *w, struct listeners *l)
+{
+	return post(w, apply_listeners, &l->snap, 0, 0);
 }
 
 bool
@@ -263,9 +283,9 @@ worker_post_forget(struct worker *w)
 }
 
 bool
-worker_post_drain(struct worker *w)
+worker_post_drain(struct worker *w, bool alone)
 {
-	return post(w, apply_drain, NULL, 0, 0);
+	return post(w, alone ? apply_drain_alone : apply_drain, NULL, 0, 0);
 }
 
 void

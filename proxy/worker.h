@@ -10,21 +10,29 @@
 
 #include "lib/fact/fact.h"
 #include "lib/federation/fedlist.h"
-#include "lib/http/server.h"
 #include "lib/http/pool.h"
+#include "lib/http/server.h"
 #include "lib/net/listener.h"
 #include "lib/net/tls.h"
 #include "proxy/config.h"
+#include "proxy/listeners.h"
 
 #define INVITE_KEY_BYTES 32
 
 struct control;
 struct passage;
 
+/* One endpoint as the worker serves it.  Connections point at it, so it stays until the last one
+ * is gone, even if no more come. */
 struct worker_listener {
 	struct worker *worker;
-	struct listener *listener;
+	struct endpoint *endpoint; /* one reference */
+	struct listener **listeners;
+	size_t n_listeners; /* 0: accepts no more */
 	enum listener_kind kind;
+	bool leaving; /* being given up: its connections end with their next answer */
+	size_t n_conns;
+	struct grave grave;
 };
 
 struct federation_view {      /* what is in force, as the control thread last said */
@@ -49,8 +57,9 @@ struct worker {
 	struct tls_server *tls;
 	struct tls_tickets *tickets; /* one reference */
 	struct http_server http;
-	struct worker_listener *listeners;
+	struct worker_listener **listeners; /* those that accept */
 	size_t n_listeners;
+	unsigned n_workers;                  /* of the process */
 	struct pools *pools;                 /* one reference */
 	struct federation_view *federations; /* by federation */
 	struct fact_cache *keys;             /* struct serverkeys by origin */
@@ -63,21 +72,23 @@ struct worker {
 	struct timer drain_timer;
 };
 
-/* Starts a worker's thread.  Takes references of conf and tickets, and over the sockets.  NULL with
- * a message. */
-struct worker *worker_start(struct control *control, unsigned number, struct proxy_conf *conf,
-    struct tls_tickets *tickets, const int *sockets, size_t n_sockets,
+/* Starts a worker's thread; it listens nowhere yet.  Takes references of conf and tickets.  NULL
+ * with a message. */
+struct worker *worker_start(struct control *control, unsigned number, unsigned n_workers,
+    struct proxy_conf *conf, struct tls_tickets *tickets,
     const unsigned char invite_key[INVITE_KEY_BYTES], char *why, size_t why_size) MUST_CHECK;
 void worker_join(struct worker *w); /* waits for the thread; it ends after worker_post_drain() */
 void worker_free(struct worker *w); /* after worker_join() */
 
 /* News, from the control thread. */
 bool worker_post_conf(struct worker *w, struct proxy_conf *conf);        /* takes a reference */
+bool worker_post_listeners(struct worker *w, struct listeners *l);       /* takes a reference */
 bool worker_post_tickets(struct worker *w, struct tls_tickets *tickets); /* takes a reference */
 bool worker_post_list(
     struct worker *w, size_t federation, const struct fedlist *list, int64_t as_of);
 bool worker_post_forget(struct worker *w); /* who is behind which token */
-bool worker_post_drain(struct worker *w);
+/* alone: nobody else has our sockets, what waits in their queues is ours. */
+bool worker_post_drain(struct worker *w, bool alone);
 
 /* Whether federation traffic may pass now; fills what rules look at. */
 void worker_list(const struct worker *w, size_t federation, int64_t now_s,

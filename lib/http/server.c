@@ -21,7 +21,14 @@ greeting_close(struct http_conn *c)
 	http_conn_close(c, free, c);
 }
 
-static const struct http_conn_ops greeting_ops = { .drain = greeting_close, .cut = greeting_close };
+/* It was accepted, so it gets one answer; its protocol will see http_conn_leaving(). */
+static void
+greeting_drain(struct http_conn *c)
+{
+	(void)c;
+}
+
+static const struct http_conn_ops greeting_ops = { .drain = greeting_drain, .cut = greeting_close };
 
 /* The connection lives on as one of the agreed protocol. */
 static void
@@ -57,7 +64,7 @@ on_timer(void *arg)
 	greeting_close(c);
 }
 
-void
+bool
 http_server_open(struct http_server *s, int fd, SSL *ssl, const char *peer, void *listener)
 {
 	struct greeting *g = calloc(1, sizeof(*g));
@@ -69,7 +76,7 @@ http_server_open(struct http_server *s, int fd, SSL *ssl, const char *peer, void
 		SSL_free(ssl);
 		close(fd);
 		free(g);
-		return;
+		return false;
 	}
 	c->server = s;
 	c->ops = &greeting_ops;
@@ -81,10 +88,11 @@ http_server_open(struct http_server *s, int fd, SSL *ssl, const char *peer, void
 	http_conn_count(c, HTTP_OPENED);
 	if (ssl == NULL) {
 		speak(c);
-		return;
+		return true;
 	}
 	timer_set(s->loop, &c->timer, s->limits.handshake_timeout);
 	stream_want(c->stream, STREAM_READ);
+	return true;
 }
 
 void
@@ -93,6 +101,7 @@ http_conn_move(struct http_conn *to, struct http_conn *from)
 	to->server = from->server;
 	to->stream = from->stream;
 	to->listener = from->listener;
+	to->leaving = from->leaving;
 	memcpy(to->peer, from->peer, sizeof(to->peer));
 	list_prepend(&from->node, &to->node);
 	list_remove(&from->node);
@@ -127,6 +136,19 @@ http_server_drain(struct http_server *s)
 	LIST_FOR(node, &s->conns) {
 		struct http_conn *c = LIST_ENTRY(node, struct http_conn, node);
 
+		c->ops->drain(c);
+	}
+}
+
+void
+http_server_leave(struct http_server *s, const void *listener)
+{
+	LIST_FOR(node, &s->conns) {
+		struct http_conn *c = LIST_ENTRY(node, struct http_conn, node);
+
+		if (c->listener != listener || c->leaving)
+			continue;
+		c->leaving = true;
 		c->ops->drain(c);
 	}
 }

@@ -92,6 +92,19 @@ tls_tickets_rotate(const struct tls_tickets *old)
 	return t;
 }
 
+struct tls_tickets *
+tls_tickets_of(const struct tls_ticket_key *keys, unsigned n)
+{
+	struct tls_tickets *t = n > 0 && n <= TLS_TICKET_KEYS ? calloc(1, sizeof(*t)) : NULL;
+
+	if (t == NULL)
+		return NULL;
+	snapshot_init(&t->snap, tickets_free);
+	t->n = n;
+	memcpy(t->keys, keys, n * sizeof(*keys));
+	return t;
+}
+
 static int
 use_key(const struct tls_ticket_key *k, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
     int encrypt)

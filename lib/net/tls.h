@@ -29,6 +29,8 @@ struct tls_tickets {
 
 /* A new snapshot: a fresh key in front of those of `old` (NULL: none).  NULL: out of memory. */
 struct tls_tickets *tls_tickets_rotate(const struct tls_tickets *old) MUST_CHECK;
+/* A new snapshot of these keys.  NULL: out of memory, or n is 0 or too large. */
+struct tls_tickets *tls_tickets_of(const struct tls_ticket_key *keys, unsigned n) MUST_CHECK;
 
 /* --- servers --- */
 
