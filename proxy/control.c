@@ -64,6 +64,12 @@ control_questions(struct control *c)
 	return &c->questions;
 }
 
+struct list *
+control_invite_questions(struct control *c)
+{
+	return &c->invite_questions;
+}
+
 void
 control_note_invite(struct control *c, const struct invite_digest *d)
 {
@@ -345,6 +351,7 @@ control_run(struct proxy_conf *conf, char *const *argv)
 	bool ok;
 
 	list_init(&c.questions);
+	list_init(&c.invite_questions);
 	log_threshold = conf->log_level;
 	ok = start(&c);
 	if (ok) {

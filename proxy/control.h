@@ -21,6 +21,7 @@ struct loop *control_loop(struct control *c);
 struct fact_cache *control_keys(struct control *c);
 struct fact_cache *control_accounts(struct control *c);
 struct list *control_questions(struct control *c); /* of workers, waiting here */
+struct list *control_invite_questions(struct control *c);
 void control_forget_accounts(struct control *c);
 void control_worker_ended(struct control *c);
 void control_note_invite(struct control *c, const struct invite_digest *d);

@@ -25,7 +25,7 @@ struct control {
 	struct inheritance inherited; /* its predecessor may still run */
 	struct worker **workers;
 	unsigned n_workers, n_ended;
-	struct list questions;
+	struct list questions, invite_questions;
 	struct admin *admin;
 	struct event *signals;
 	int signal_fd;
