@@ -133,7 +133,8 @@ open_listener(struct worker *w, const struct listening *of)
 		return NULL;
 	}
 	l->worker = w;
-	l->kind = of->conf->kind;
+	l->kind = of->kind;
+	l->leaving = of->given_up;
 	l->endpoint = snapshot_hold(&of->endpoint->snap);
 	endpoint_share(of->endpoint, w->number, w->n_workers, listen_on, l);
 	return l;
@@ -149,7 +150,7 @@ keep_listener(struct worker *w, const struct listening *of)
 		struct worker_listener *l = w->listeners[i];
 
 		if (l == NULL || l->endpoint != of->endpoint ||
-		    (of->conf != NULL && (l->kind != of->conf->kind || l->leaving)))
+		    (!of->given_up && (l->kind != of->kind || l->leaving)))
 			continue;
 		w->listeners[i] = NULL;
 		return l;
@@ -173,11 +174,11 @@ accept_adopt(struct worker *w, const struct listeners *set)
 		const struct listening *of = &set->of[i];
 		struct worker_listener *l = keep_listener(w, of);
 
-		if (l == NULL && of->conf != NULL)
+		if (l == NULL)
 			l = open_listener(w, of);
 		if (l == NULL)
 			continue;
-		l->leaving = of->conf == NULL;
+		l->leaving = of->given_up;
 		if (l->leaving)
 			http_server_leave(&w->http, l);
 		next[n++] = l;

@@ -55,11 +55,13 @@ send_message(int fd, const struct gift *g, const int *fds, size_t n)
 }
 
 static bool
-send_endpoint(int fd, enum gift_type type, const struct endpoint *e)
+send_endpoint(int fd, enum gift_type type, const struct endpoint *e, enum listener_kind kind)
 {
-	struct gift g = {
-		.version = GIFT_VERSION, .type = type, .n = e->n, .activated = e->activated
-	};
+	struct gift g = { .version = GIFT_VERSION,
+		.type = type,
+		.n = e->n,
+		.kind = kind,
+		.activated = e->activated };
 	bool ok = true;
 
 	memcpy(g.key, e->key, sizeof(g.key));
@@ -76,10 +78,10 @@ send_all(int fd, const struct handover_config *cfg)
 {
 	struct gift g = { .version = GIFT_VERSION, .type = GIFT_TICKETS, .n = cfg->tickets->n };
 	const struct listeners *l = cfg->listeners;
-	bool ok = send_endpoint(fd, GIFT_ADMIN, l->admin);
+	bool ok = send_endpoint(fd, GIFT_ADMIN, l->admin, 0);
 
 	for (size_t i = 0; ok && i < l->n; i++)
-		ok = send_endpoint(fd, GIFT_LISTENER, l->of[i].endpoint);
+		ok = send_endpoint(fd, GIFT_LISTENER, l->of[i].endpoint, l->of[i].kind);
 	memcpy(g.tickets, cfg->tickets->keys, sizeof(g.tickets));
 	ok = ok && send_message(fd, &g, NULL, 0);
 	sodium_memzero(&g, sizeof(g));

@@ -22,6 +22,7 @@ struct gift {
 	unsigned version;
 	enum gift_type type;
 	size_t n; /* sockets of the whole endpoint; ticket keys */
+	enum listener_kind kind;
 	bool activated;
 	char key[LISTENERS_KEY_MAX];
 	struct tls_ticket_key tickets[TLS_TICKET_KEYS];

@@ -18,7 +18,7 @@
 #define LISTEN_MAX 4096
 
 struct estate { /* what has been taken so far */
-	struct endpoint *of[ENDPOINTS_MAX];
+	struct listening of[ENDPOINTS_MAX];
 	size_t n;
 	struct endpoint *admin;
 };
@@ -27,7 +27,7 @@ static void
 estate_drop(struct estate *e)
 {
 	for (size_t i = 0; i < e->n; i++)
-		snapshot_drop(&e->of[i]->snap);
+		snapshot_drop(&e->of[i].endpoint->snap);
 	if (e->admin != NULL)
 		snapshot_drop(&e->admin->snap);
 	*e = (struct estate){ 0 };
@@ -67,7 +67,7 @@ receive(int fd, struct gift *g, int fds[GIFT_SOCKETS])
 static struct endpoint *
 endpoint_for(struct estate *e, const struct gift *g)
 {
-	struct endpoint *last = e->n > 0 ? e->of[e->n - 1] : NULL;
+	struct endpoint *last = e->n > 0 ? e->of[e->n - 1].endpoint : NULL;
 	struct endpoint *made;
 
 	if (g->type == GIFT_LISTENER && last != NULL && last->n < g->n &&
@@ -81,7 +81,7 @@ endpoint_for(struct estate *e, const struct gift *g)
 	if (g->type == GIFT_ADMIN)
 		e->admin = made;
 	else
-		e->of[e->n++] = made;
+		e->of[e->n++] = (struct listening){ made, g->kind, false };
 	return made;
 }
 
@@ -168,12 +168,12 @@ add_activated(struct estate *e, int fd, unsigned long n, const struct proxy_conf
 		to = e->admin = endpoint_new(key, true, n);
 	} else {
 		for (size_t i = 0; i < e->n; i++)
-			if (strcmp(e->of[i]->key, key) == 0)
-				to = e->of[i];
+			if (strcmp(e->of[i].endpoint->key, key) == 0)
+				to = e->of[i].endpoint;
 		if (to == NULL && e->n < ENDPOINTS_MAX)
-			to = e->of[e->n] = endpoint_new(key, true, n);
+			to = endpoint_new(key, true, n);
 		if (to != NULL && to->n == 0)
-			e->n++;
+			e->of[e->n++] = (struct listening){ to, LISTEN_BOTH, false };
 	}
 	if (to != NULL)
 		endpoint_add(to, fd);
@@ -208,10 +208,10 @@ from_manager(struct estate *e, const struct proxy_conf *conf)
 		ok = add_activated(e, fd, n, conf);
 	}
 	for (size_t i = 0; ok && i < e->n; i++)
-		if (!is_configured(e->of[i], conf)) {
+		if (!is_configured(e->of[i].endpoint, conf)) {
 			log_error("socket activation: %s was passed, but no listener has this "
 				  "address; connections would wait there for ever",
-			    e->of[i]->key);
+			    e->of[i].endpoint->key);
 			ok = false;
 		}
 	if (!ok)

@@ -181,8 +181,8 @@ holds(const struct listeners *l, const struct endpoint *e)
 	return l->admin == e;
 }
 
-/* An endpoint of `had` for this address that `l` does not yet use; a new reference, or NULL. */
-static struct endpoint *
+/* A listener of `had` for this address that `l` does not yet use, or NULL. */
+static const struct listening *
 find(const struct listeners *l, const struct listeners *had, const struct conf_address *a)
 {
 	char key[LISTENERS_KEY_MAX];
@@ -190,17 +190,25 @@ find(const struct listeners *l, const struct listeners *had, const struct conf_a
 	listeners_key(a, key);
 	for (size_t i = 0; had != NULL && i < had->n; i++)
 		if (strcmp(had->of[i].endpoint->key, key) == 0 && !holds(l, had->of[i].endpoint))
-			return snapshot_hold(&had->of[i].endpoint->snap);
-	if (had != NULL && had->admin != NULL && strcmp(had->admin->key, key) == 0 &&
-	    !holds(l, had->admin))
-		return snapshot_hold(&had->admin->snap);
+			return &had->of[i];
 	return NULL;
 }
 
 static void
-append(struct listeners *l, struct endpoint *e, const struct listener_conf *conf)
+append(struct listeners *l, struct endpoint *e, enum listener_kind kind, bool given_up)
 {
-	l->of[l->n++] = (struct listening){ e, conf };
+	l->of[l->n++] = (struct listening){ e, kind, given_up };
+}
+
+static struct endpoint *
+open_admin(const struct listeners *had, const struct conf_address *a)
+{
+	char key[LISTENERS_KEY_MAX];
+
+	if (had != NULL && had->admin != NULL &&
+	    strcmp(had->admin->key, listeners_key(a, key)) == 0)
+		return snapshot_hold(&had->admin->snap);
+	return bind_endpoint(a, 1, "admin");
 }
 
 static bool
@@ -210,17 +218,15 @@ open_all(struct listeners *l, const struct listeners *had, unsigned n_workers)
 
 	for (size_t i = 0; i < conf->n_listeners; i++) {
 		const struct conf_address *a = &conf->listeners[i].address;
-		struct endpoint *e = find(l, had, a);
+		const struct listening *old = find(l, had, a);
+		struct endpoint *e = old != NULL ? snapshot_hold(&old->endpoint->snap)
+						 : bind_listener(a, had, n_workers);
 
 		if (e == NULL)
-			e = bind_listener(a, had, n_workers);
-		if (e == NULL)
 			return false;
-		append(l, e, &conf->listeners[i]);
+		append(l, e, conf->listeners[i].kind, false);
 	}
-	l->admin = find(l, had, &conf->admin);
-	if (l->admin == NULL)
-		l->admin = bind_endpoint(&conf->admin, 1, "admin");
+	l->admin = open_admin(had, &conf->admin);
 	return l->admin != NULL;
 }
 
@@ -239,7 +245,7 @@ listeners_open(struct proxy_conf *conf, struct listeners *had, unsigned n_worker
 	}
 	for (size_t i = 0; had != NULL && i < had->n; i++)
 		if (!holds(l, had->of[i].endpoint))
-			append(l, snapshot_hold(&had->of[i].endpoint->snap), NULL);
+			append(l, snapshot_hold(&had->of[i].endpoint->snap), had->of[i].kind, true);
 	return l;
 }
 
@@ -250,7 +256,7 @@ listeners_refuse(const struct listeners *l)
 
 	for (size_t i = 0; i < l->n; i++) {
 		const struct endpoint *e = l->of[i].endpoint;
-		bool refuse = l->of[i].conf == NULL;
+		bool refuse = l->of[i].given_up;
 
 		any |= refuse;
 		/* Those of the service manager must go on: it will pass them again. */
@@ -272,21 +278,21 @@ listeners_settle(struct listeners *l)
 		return NULL;
 	s->admin = snapshot_hold(&l->admin->snap);
 	for (size_t i = 0; i < l->n; i++)
-		if (l->of[i].conf != NULL)
-			append(s, snapshot_hold(&l->of[i].endpoint->snap), l->of[i].conf);
+		if (!l->of[i].given_up)
+			append(s, snapshot_hold(&l->of[i].endpoint->snap), l->of[i].kind, false);
 	return s;
 }
 
 struct listeners *
-listeners_inherit(struct endpoint *const *e, size_t n, struct endpoint *admin)
+listeners_inherit(const struct listening *of, size_t n, struct endpoint *admin)
 {
 	struct listeners *l = set_new(NULL, n);
 
 	for (size_t i = 0; i < n; i++) {
 		if (l != NULL)
-			append(l, e[i], NULL);
+			l->of[l->n++] = of[i];
 		else
-			snapshot_drop(&e[i]->snap);
+			snapshot_drop(&of[i].endpoint->snap);
 	}
 	if (l != NULL)
 		l->admin = admin;
@@ -309,7 +315,7 @@ listeners_tell(const struct listeners *l)
 		return true;
 	buf_init(&b, 65536);
 	ok = buf_printf(&b, "{\"listeners\":[");
-	for (size_t i = 0; ok && i < l->n && l->of[i].conf != NULL; i++) {
+	for (size_t i = 0; ok && i < l->n && !l->of[i].given_up; i++) {
 		ok = buf_printf(&b, "%s\"%s\"", comma,
 		    listener_address(l->of[i].endpoint->sockets[0], text, sizeof(text)));
 		comma = ",";

@@ -36,8 +36,9 @@ void endpoint_share(const struct endpoint *e, unsigned worker, unsigned n_worker
     void (*fn)(void *arg, int fd), void *arg);
 
 struct listening {
-	struct endpoint *endpoint;        /* one reference */
-	const struct listener_conf *conf; /* NULL: being given up */
+	struct endpoint *endpoint; /* one reference */
+	enum listener_kind kind;
+	bool given_up; /* not configured any more: accepts what waits, then goes */
 };
 
 struct listeners {
@@ -62,7 +63,7 @@ struct listeners *listeners_settle(struct listeners *l) MUST_CHECK;
 /* A set of endpoints that were inherited, to be given to listeners_open(); takes them over, also
  * when it fails (out of memory).  admin: or NULL. */
 struct listeners *listeners_inherit(
-    struct endpoint *const *e, size_t n, struct endpoint *admin) MUST_CHECK;
+    const struct listening *of, size_t n, struct endpoint *admin) MUST_CHECK;
 
 /* The key of a configured address; returns out. */
 char *listeners_key(const struct conf_address *a, char out[LISTENERS_KEY_MAX]);
