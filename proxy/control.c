@@ -11,6 +11,7 @@
 #include "proxy/control.h"
 
 #include <event2/event.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -214,17 +215,23 @@ raise_descriptor_limit(void)
 	}
 }
 
+/* With a descriptor of its own, because it still answers when the listeners are gone. */
 struct admin *
 control_open_admin(struct control *c, const struct listeners *l)
 {
-	const struct admin_config ac = { .socket = l->admin->sockets[0],
+	const struct admin_config ac = {
+		.socket = fcntl(l->admin->sockets[0], F_DUPFD_CLOEXEC, 0),
 		.missing = health_missing,
 		.refresh = health_refresh,
-		.arg = c };
-	struct admin *a = admin_new(c->loop, &ac);
+		.arg = c,
+	};
+	struct admin *a = ac.socket >= 0 ? admin_new(c->loop, &ac) : NULL;
 
-	if (a == NULL)
-		log_error("admin: out of memory");
+	if (a == NULL) {
+		log_error("admin: out of memory or descriptors");
+		if (ac.socket >= 0)
+			close(ac.socket);
+	}
 	return a;
 }
 

@@ -13,14 +13,14 @@
 struct admin;
 
 struct admin_config {
-	int socket; /* bound and listening; stays the caller's, open until admin_free() */
+	int socket; /* bound and listening; taken over */
 	/* Appends one line for each thing that is missing; nothing: ready. */
 	void (*missing)(void *arg, struct buf *out);
 	void (*refresh)(void *arg); /* before metrics are printed; may be NULL */
 	void *arg;
 };
 
-/* NULL: out of memory. */
+/* NULL: the socket is still the caller's. */
 struct admin *admin_new(struct loop *loop, const struct admin_config *cfg) MUST_CHECK;
 void admin_free(struct admin *a);
 

@@ -121,6 +121,7 @@ class Daemon:
         self.process: subprocess.Popen[bytes] | Orphan | None = None
         self.program = PROXY
         self.environment: dict[str, str] = {}
+        self.pass_fds: tuple[int, ...] = ()
         self.expect_exit = 0
 
     def write(self) -> None:
@@ -133,7 +134,7 @@ class Daemon:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [str(self.program), "-c", str(self.file)], stderr=log, stdout=log,
-                env={**environment(), **self.environment},
+                env={**environment(), **self.environment}, pass_fds=self.pass_fds,
             )
         try:
             self.addresses = until("the proxy's addresses file", self._read_addresses)

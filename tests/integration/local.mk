@@ -7,6 +7,7 @@ EXTRA_DIST += \
 	tests/integration/run \
 	tests/integration/conftest.py \
 	tests/integration/harness.py \
+	tests/integration/load.py \
 	tests/integration/test_certificates.py \
 	tests/integration/test_check_config.py \
 	tests/integration/test_control.py \
@@ -15,6 +16,7 @@ EXTRA_DIST += \
 	tests/integration/test_errors.py \
 	tests/integration/test_fedlist.py \
 	tests/integration/test_fedlist_url.py \
+	tests/integration/test_handover.py \
 	tests/integration/test_http_answers.py \
 	tests/integration/test_http_forwarded.py \
 	tests/integration/test_http_refused.py \
@@ -23,7 +25,9 @@ EXTRA_DIST += \
 	tests/integration/test_keys.py \
 	tests/integration/test_membership.py \
 	tests/integration/test_privacy.py \
+	tests/integration/test_reload.py \
 	tests/integration/test_routes.py \
+	tests/integration/test_service.py \
 	tests/integration/test_stress.py \
 	tests/integration/test_tenants.py \
 	tests/integration/test_tls.py \

@@ -3,14 +3,18 @@
 import signal
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harness import DEADLINE, PROXY, World, invite_v2, transaction, until
+from harness import DEADLINE, PKI, PROXY, World, invite_v2, member_event, transaction, until
 from load import HOST, PATH, Load
-from sim import passport, wire
+from sim import b64, passport, wire
 from sim.wire import request
+from sim.xmatrix import path
 from test_control import hold
+
+ANNA = "@anna:alpha.test"
 
 
 @pytest.fixture
@@ -179,5 +183,32 @@ def test_a_running_exchange_ends_at_the_old_process(own_world: World) -> None:
 def test_an_invite_accepted_by_one_process_is_known_to_the_other(own_world: World) -> None:
     """FD-5.2.1.2-15: the old process drains, the new one serves; both see what either accepted."""
     w = own_world
-    user, room = "@berta:beta.test", "!room:beta.test"
-    anna = f"@anna:{w.NAME}"
+    w.config["timeouts"]["drain_idle"] = "20s"
+    w.config["timeouts"]["drain"] = "20s"
+    w.daemon.reload()
+    until("the reload", lambda: w.daemon.metric("schleuse_reloads_total", outcome="adopted") == 1)
+    peer = w.peer(w.beta)
+    # To the old process: answers end their connection, so one for each request.
+    to_old = [peer.connect() for _ in range(2)]
+    for c in to_old:
+        assert c.ask("GET", PATH, [("Host", w.NAME)]).status == 200
+    w.daemon.signal(signal.SIGUSR2)
+    until("the successor", lambda: "serves now" in w.daemon.log_text())
+
+    def ask(uri: str, body: Any, c: wire.Connection | None) -> int:
+        head = peer.fields(peer.authorization("PUT", uri, body))
+        with c or peer.connect() as c:
+            return c.ask("PUT", uri, head, b64.sorted_json(body)).status
+
+    for n, (invited, sent) in enumerate([(to_old[0], None), (None, to_old[1])]):
+        room, bob = f"!room{n}:{w.beta.name}", f"@bob:{w.beta.name}"
+        token = passport.issue(PKI.passport_signer, bob, ANNA)
+        invite = "/_matrix/federation/v2/invite" + path(room, "$e")
+        assert ask(invite, invite_v2(bob, ANNA, token, room=room), invited) == 200
+        event = member_event(bob, ANNA, room)
+        send = "/_matrix/federation/v1/send" + path(f"t{n}")
+        assert ask(send, transaction(w.beta.name, event), sent) == 200
+        # One that nobody accepted.
+        event = member_event(bob, ANNA, "!other:beta.test")
+        send = "/_matrix/federation/v1/send" + path(f"u{n}")
+        assert ask(send, transaction(w.beta.name, event), None) == 403
