@@ -7,6 +7,7 @@ proxy has announced its end.
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from typing import Callable
@@ -21,6 +22,7 @@ PATH = "/_matrix/client/versions"
 POLL = "/_matrix/client/v3/sync?timeout=700"
 UPLOAD = "/_matrix/media/v3/upload"
 PIECE, PIECES = 4000, 12
+WAITING = 250  # connections; more than workers accept in one turn
 
 
 async def _slow(seen, _):
@@ -29,6 +31,15 @@ async def _slow(seen, _):
         await asyncio.sleep(0.7)
         return web.json_response({})
     return None
+
+
+def all_served(w: World, connections: list[socket.socket]) -> None:
+    """Each of them, connected and no more until now, gets an answer."""
+    for s in connections:
+        s.settimeout(wire.TIMEOUT)
+        with w.tls.wrap_socket(s, server_hostname="matrix.alpha.test") as c:
+            c.sendall(wire.request("GET", PATH, [HOST]))
+            assert c.recv(12) == b"HTTP/1.1 200"
 
 
 class Load:

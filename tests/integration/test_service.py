@@ -11,7 +11,7 @@ from typing import Iterator
 import pytest
 
 from harness import DEADLINE, World, until
-from load import HOST, PATH, Load
+from load import HOST, PATH, WAITING, Load, all_served
 from sim import wire
 
 # As systemd does it: sockets at 3 and up, and the number of the process, known only in it.
@@ -70,17 +70,12 @@ def test_socket_activation(make_world, shared: int) -> None:
     early = [socket.create_connection(first.getsockname()) for _ in range(20)]
     w.start()
     assert w.daemon.addresses == {"listeners": [text_of(first)], "admin": w.config["admin"]}
-    for s in early:
-        with w.tls.wrap_socket(s, server_hostname="matrix.alpha.test") as c:
-            c.sendall(wire.request("GET", PATH, [HOST]))
-            assert c.recv(12) == b"HTTP/1.1 200"
+    all_served(w, early)
     w.daemon.stop()
     # What comes while nothing runs waits for the next start.
     late = socket.create_connection(first.getsockname())
     w.start()
-    with w.tls.wrap_socket(late, server_hostname="matrix.alpha.test") as c:
-        c.sendall(wire.request("GET", PATH, [HOST]))
-        assert c.recv(12) == b"HTTP/1.1 200"
+    all_served(w, [late])
     for s in (*sockets, admin):
         s.close()
 
@@ -198,16 +193,12 @@ def test_sigterm_serves_what_waits_in_the_queues(make_world) -> None:
     """What was connected before the signal gets its answer."""
     w = make_world()
     w.start()
-    for _ in range(3):
-        waiting = [socket.create_connection(w.address) for _ in range(40)]
-        w.daemon.signal(signal.SIGTERM)
-        for s in waiting:
-            s.settimeout(15)
-            with w.tls.wrap_socket(s, server_hostname="matrix.alpha.test") as c:
-                c.sendall(wire.request("GET", PATH, [HOST]))
-                assert c.recv(12) == b"HTTP/1.1 200"
-        assert w.daemon.process.wait(DEADLINE) == 0
-        w.daemon.start()
+    w.daemon.signal(signal.SIGSTOP)
+    waiting = [socket.create_connection(w.address) for _ in range(WAITING)]
+    w.daemon.signal(signal.SIGTERM)
+    w.daemon.signal(signal.SIGCONT)
+    all_served(w, waiting)
+    assert w.daemon.process.wait(DEADLINE) == 0
 
 
 def test_an_idle_connection_gets_one_more_answer(make_world) -> None:
