@@ -134,7 +134,7 @@ open_listener(struct worker *w, const struct listening *of)
 	}
 	l->worker = w;
 	l->kind = of->kind;
-	l->leaving = of->given_up;
+	l->leaving = of->until != 0;
 	l->endpoint = snapshot_hold(&of->endpoint->snap);
 	endpoint_share(of->endpoint, w->number, w->n_workers, listen_on, l);
 	return l;
@@ -150,7 +150,7 @@ keep_listener(struct worker *w, const struct listening *of)
 		struct worker_listener *l = w->listeners[i];
 
 		if (l == NULL || l->endpoint != of->endpoint ||
-		    (!of->given_up && (l->kind != of->kind || l->leaving)))
+		    (of->until == 0 && (l->kind != of->kind || l->leaving)))
 			continue;
 		w->listeners[i] = NULL;
 		return l;
@@ -178,7 +178,7 @@ accept_adopt(struct worker *w, const struct listeners *set)
 			l = open_listener(w, of);
 		if (l == NULL)
 			continue;
-		l->leaving = of->given_up;
+		l->leaving = of->until != 0;
 		if (l->leaving)
 			http_server_leave(&w->http, l);
 		next[n++] = l;

@@ -81,7 +81,7 @@ endpoint_for(struct estate *e, const struct gift *g)
 	if (g->type == GIFT_ADMIN)
 		e->admin = made;
 	else
-		e->of[e->n++] = (struct listening){ made, g->kind, false };
+		e->of[e->n++] = (struct listening){ made, g->kind, 0 };
 	return made;
 }
 
@@ -173,7 +173,7 @@ add_activated(struct estate *e, int fd, unsigned long n, const struct proxy_conf
 		if (to == NULL && e->n < ENDPOINTS_MAX)
 			to = endpoint_new(key, true, n);
 		if (to != NULL && to->n == 0)
-			e->of[e->n++] = (struct listening){ to, LISTEN_BOTH, false };
+			e->of[e->n++] = (struct listening){ to, LISTEN_BOTH, 0 };
 	}
 	if (to != NULL)
 		endpoint_add(to, fd);

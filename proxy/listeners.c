@@ -195,9 +195,9 @@ find(const struct listeners *l, const struct listeners *had, const struct conf_a
 }
 
 static void
-append(struct listeners *l, struct endpoint *e, enum listener_kind kind, bool given_up)
+append(struct listeners *l, struct endpoint *e, enum listener_kind kind, clock_ms until)
 {
-	l->of[l->n++] = (struct listening){ e, kind, given_up };
+	l->of[l->n++] = (struct listening){ e, kind, until };
 }
 
 static struct endpoint *
@@ -224,7 +224,7 @@ open_all(struct listeners *l, const struct listeners *had, unsigned n_workers)
 
 		if (e == NULL)
 			return false;
-		append(l, e, conf->listeners[i].kind, false);
+		append(l, e, conf->listeners[i].kind, 0);
 	}
 	l->admin = open_admin(had, &conf->admin);
 	return l->admin != NULL;
@@ -243,9 +243,13 @@ listeners_open(struct proxy_conf *conf, struct listeners *had, unsigned n_worker
 		snapshot_drop(&l->snap);
 		return NULL;
 	}
-	for (size_t i = 0; had != NULL && i < had->n; i++)
-		if (!holds(l, had->of[i].endpoint))
-			append(l, snapshot_hold(&had->of[i].endpoint->snap), had->of[i].kind, true);
+	for (size_t i = 0; had != NULL && i < had->n; i++) {
+		const struct listening *of = &had->of[i];
+
+		if (!holds(l, of->endpoint))
+			append(l, snapshot_hold(&of->endpoint->snap), of->kind,
+			    of->until != 0 ? of->until : clock_now() + LISTENERS_SETTLE_MS);
+	}
 	return l;
 }
 
@@ -256,7 +260,7 @@ listeners_refuse(const struct listeners *l)
 
 	for (size_t i = 0; i < l->n; i++) {
 		const struct endpoint *e = l->of[i].endpoint;
-		bool refuse = l->of[i].given_up;
+		bool refuse = l->of[i].until != 0;
 
 		any |= refuse;
 		/* Those of the service manager must go on: it will pass them again. */
@@ -270,16 +274,19 @@ listeners_refuse(const struct listeners *l)
 }
 
 struct listeners *
-listeners_settle(struct listeners *l)
+listeners_settle(struct listeners *l, clock_ms now)
 {
 	struct listeners *s = set_new(l->conf, l->n);
 
 	if (s == NULL)
 		return NULL;
 	s->admin = snapshot_hold(&l->admin->snap);
-	for (size_t i = 0; i < l->n; i++)
-		if (!l->of[i].given_up)
-			append(s, snapshot_hold(&l->of[i].endpoint->snap), l->of[i].kind, false);
+	for (size_t i = 0; i < l->n; i++) {
+		const struct listening *of = &l->of[i];
+
+		if (of->until == 0 || of->until > now)
+			append(s, snapshot_hold(&of->endpoint->snap), of->kind, of->until);
+	}
 	return s;
 }
 
@@ -315,7 +322,7 @@ listeners_tell(const struct listeners *l)
 		return true;
 	buf_init(&b, 65536);
 	ok = buf_printf(&b, "{\"listeners\":[");
-	for (size_t i = 0; ok && i < l->n && !l->of[i].given_up; i++) {
+	for (size_t i = 0; ok && i < l->n && l->of[i].until == 0; i++) {
 		ok = buf_printf(&b, "%s\"%s\"", comma,
 		    listener_address(l->of[i].endpoint->sockets[0], text, sizeof(text)));
 		comma = ",";

@@ -18,6 +18,7 @@
 #include "proxy/config.h"
 
 #define LISTENERS_KEY_MAX 256
+#define LISTENERS_SETTLE_MS 1000 /* longer than any handshake worth waiting for */
 
 struct endpoint {
 	struct snapshot snap;
@@ -38,7 +39,8 @@ void endpoint_share(const struct endpoint *e, unsigned worker, unsigned n_worker
 struct listening {
 	struct endpoint *endpoint; /* one reference */
 	enum listener_kind kind;
-	bool given_up; /* not configured any more: accepts what waits, then goes */
+	/* 0: configured.  Else it is being given up: accepts what waits, and goes at this time. */
+	clock_ms until;
 };
 
 struct listeners {
@@ -57,8 +59,8 @@ struct listeners *listeners_open(
 
 /* Lets no new handshake begin at those being given up; whether there are any. */
 bool listeners_refuse(const struct listeners *l);
-/* The same set without those being given up.  NULL: out of memory. */
-struct listeners *listeners_settle(struct listeners *l) MUST_CHECK;
+/* The same set without those whose time has come.  NULL: out of memory. */
+struct listeners *listeners_settle(struct listeners *l, clock_ms now) MUST_CHECK;
 
 /* A set of endpoints that were inherited, to be given to listeners_open(); takes them over, also
  * when it fails (out of memory).  admin: or NULL. */

@@ -13,7 +13,7 @@
 #include "proxy/lookups.h"
 #include "proxy/series.h"
 
-#define SETTLE_MS 1000 /* longer than any round trip worth waiting for */
+#define SETTLE_LOOK_MS 100
 
 struct next { /* what a new configuration brings */
 	struct proxy_conf *conf;
@@ -116,7 +116,7 @@ reload_listeners(struct control *c, struct listeners *l)
 {
 	post_listeners(c, l);
 	if (listeners_refuse(l))
-		timer_set(c->loop, &c->settle, SETTLE_MS);
+		timer_set(c->loop, &c->settle, SETTLE_LOOK_MS);
 	else
 		timer_clear(&c->settle);
 }
@@ -125,12 +125,14 @@ void
 reload_settle(void *arg)
 {
 	struct control *c = arg;
-	struct listeners *l = listeners_settle(c->listeners);
+	struct listeners *l = listeners_settle(c->listeners, clock_now());
 
-	if (l != NULL)
+	if (l != NULL && l->n < c->listeners->n)
 		post_listeners(c, l);
-	else
-		timer_set(c->loop, &c->settle, SETTLE_MS);
+	else if (l != NULL)
+		snapshot_drop(&l->snap);
+	if (c->listeners->n > c->conf->n_listeners)
+		timer_set(c->loop, &c->settle, SETTLE_LOOK_MS);
 }
 
 static void

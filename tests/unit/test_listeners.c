@@ -97,15 +97,22 @@ Test(listeners, keep_what_stays_and_give_up_what_does_not)
 	cr_assert_eq(b->admin, a->admin);
 	snapshot_drop(&a->snap);
 	cr_assert_eq(b->n, 2);
-	cr_assert(b->of[0].endpoint == first && !b->of[0].given_up);
-	cr_assert(b->of[1].endpoint == second && b->of[1].given_up);
+	cr_assert(b->of[0].endpoint == first && b->of[0].until == 0);
+	cr_assert(b->of[1].endpoint == second && b->of[1].until > clock_now());
 	cr_assert(listeners_refuse(b));
 	/* It comes back in time. */
 	c = open_ports(b, 2, 2, any);
-	cr_assert(c->of[1].endpoint == second && !c->of[1].given_up);
+	cr_assert(c->of[1].endpoint == second && c->of[1].until == 0);
 	cr_assert_not(listeners_refuse(c));
 	snapshot_drop(&c->snap);
-	d = listeners_settle(b);
+	/* Another reload does not prolong it. */
+	c = open_ports(b, 2, 1, any);
+	cr_assert_eq(c->of[1].until, b->of[1].until);
+	snapshot_drop(&c->snap);
+	d = listeners_settle(b, b->of[1].until - 1);
+	cr_assert_eq(d->n, 2);
+	snapshot_drop(&d->snap);
+	d = listeners_settle(b, b->of[1].until);
 	cr_assert_eq(d->n, 1);
 	cr_assert(is_open(fd));
 	snapshot_drop(&b->snap);
