@@ -133,7 +133,7 @@ spawn(char *const *argv, int fd, pid_t *pid)
 	char **env;
 	int err;
 
-	snprintf(variable, sizeof(variable), "%s=%d", GIFT_VARIABLE, fd);
+	snprintf(variable, sizeof(variable), "%s=%d", GIFT_VARIABLE, GIFT_FD);
 	env = make_environment(variable);
 	if (env == NULL)
 		return ENOMEM;
@@ -145,8 +145,10 @@ spawn(char *const *argv, int fd, pid_t *pid)
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setsigdefault(&attr, &pipe);
-	/* To itself: it stays open in the new program. */
-	err = posix_spawn_file_actions_adddup2(&files, fd, fd);
+	/* Nothing else is inherited: libraries do not mark all of their descriptors. */
+	err = posix_spawn_file_actions_adddup2(&files, fd, GIFT_FD);
+	if (err == 0)
+		err = posix_spawn_file_actions_addclosefrom_np(&files, GIFT_FD + 1);
 	if (err == 0)
 		err = posix_spawnp(pid, argv[0], &files, &attr, argv, env);
 	posix_spawnattr_destroy(&attr);

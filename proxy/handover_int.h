@@ -12,6 +12,7 @@
 #include "proxy/handover.h"
 
 #define GIFT_VARIABLE "SCHLEUSE_HANDOVER" /* number of the descriptor */
+#define GIFT_FD 3
 #define GIFT_VERSION 1
 #define GIFT_SOCKETS 250 /* the kernel takes 253 in a message */
 #define GIFT_READY 'r'

@@ -125,7 +125,7 @@ from_predecessor(struct inheritance *in, struct estate *e, const char *variable)
 	char *end;
 	long fd = strtol(variable, &end, 10);
 
-	if (*end != '\0' || fd < LISTEN_FIRST || fcntl((int)fd, F_SETFD, FD_CLOEXEC) != 0) {
+	if (*end != '\0' || fd != GIFT_FD || fcntl((int)fd, F_SETFD, FD_CLOEXEC) != 0) {
 		log_error(GIFT_VARIABLE " is set, but not by a predecessor; unset it");
 		return false;
 	}

@@ -45,6 +45,19 @@ def test_two_handovers_lose_nothing(own_world: World) -> None:
     assert w.daemon.metric("schleuse_connections_opened_total") > 0
 
 
+def test_no_descriptor_is_left_behind(own_world: World) -> None:
+    w = own_world
+
+    def inherited() -> int:
+        w.daemon.hand_over()
+        return len(list(Path(f"/proc/{w.daemon.process.pid}/fd").iterdir()))
+
+    w.config["admin"] = f"unix:{w.folder / 'a.sock'}"  # asked by nobody
+    w.daemon.write()
+    counts = [inherited() for _ in range(3)]
+    assert len(set(counts)) == 1, counts
+
+
 def test_the_number_of_workers_may_change(own_world: World) -> None:
     """More workers share the inherited sockets, fewer serve several each."""
     w = own_world
