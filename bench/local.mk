@@ -1,10 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-# `make bench` measures beside nginx and HAProxy; it is no part of `make check`.
-EXTRA_PROGRAMS = bench/backend
-bench_backend_SOURCES = bench/backend.c
-EXTRA_DIST += bench/run bench/proxies.py bench/signed.py bench/wrk.lua
-CLEANFILES += bench/backend$(EXEEXT)
+# `make bench` measures beside nginx and HAProxy; `make check` only builds its programs and tests that
+# they count rightly.
+BENCH_TARGETS = bench/backend bench/clients/fedlist bench/clients/handshakes bench/clients/idle \
+	bench/clients/transfers bench/clients/verify
+check_PROGRAMS += $(BENCH_TARGETS)
+BENCH_CLIENT = bench/clients/client.c bench/clients/client.h
 
-bench: schleuse-proxy$(EXEEXT) bench/backend$(EXEEXT)
+bench_backend_SOURCES = bench/backend.c
+bench_clients_fedlist_SOURCES = bench/clients/fedlist.c $(BENCH_CLIENT)
+bench_clients_fedlist_LDADD = libschleuse.a $(DEPS_LIBS)
+bench_clients_handshakes_SOURCES = bench/clients/handshakes.c $(BENCH_CLIENT)
+bench_clients_handshakes_LDADD = $(DEPS_LIBS)
+bench_clients_idle_SOURCES = bench/clients/idle.c $(BENCH_CLIENT)
+bench_clients_idle_LDADD = $(DEPS_LIBS)
+bench_clients_transfers_SOURCES = bench/clients/transfers.c $(BENCH_CLIENT)
+bench_clients_transfers_LDADD = $(DEPS_LIBS)
+bench_clients_verify_SOURCES = bench/clients/verify.c $(BENCH_CLIENT)
+bench_clients_verify_LDADD = $(DEPS_LIBS)
+
+EXTRA_DIST += bench/run bench/wrk.lua
+EXTRA_DIST += bench/daemons.py
+EXTRA_DIST += bench/listing.py
+EXTRA_DIST += bench/loads.py
+EXTRA_DIST += bench/machine.py
+EXTRA_DIST += bench/plot.py
+EXTRA_DIST += bench/proxies.py
+EXTRA_DIST += bench/report.py
+EXTRA_DIST += bench/rounds.py
+EXTRA_DIST += bench/signed.py
+EXTRA_DIST += bench/stage.py
+EXTRA_DIST += bench/works/__init__.py
+EXTRA_DIST += bench/works/federation.py
+EXTRA_DIST += bench/works/handshakes.py
+EXTRA_DIST += bench/works/idle.py
+EXTRA_DIST += bench/works/policy.py
+EXTRA_DIST += bench/works/put.py
+EXTRA_DIST += bench/works/scale.py
+EXTRA_DIST += bench/works/small.py
+EXTRA_DIST += bench/works/transfers.py
+
+bench: schleuse-proxy$(EXEEXT) $(BENCH_TARGETS)
 	$(PYTHON3) $(srcdir)/bench/run --build .
 .PHONY: bench

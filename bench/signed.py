@@ -8,8 +8,11 @@ know a signature from before within one cycle.
 import base64
 import json
 import os
+import pathlib
+import re
 import secrets
 import time
+from dataclasses import dataclass
 
 from sim import xmatrix
 from sim.keyserver import KeyServer
@@ -67,12 +70,40 @@ def body_of_size(origin, number):
     return transaction(origin, number, filler)
 
 
-def prepare(path, origin, key):
-    """Writes the requests as bench/wrk.lua reads them."""
+@dataclass(frozen=True)
+class Prepared:
+    """Files made of the same transactions."""
+
+    signed: pathlib.Path  # requests as bench/wrk.lua reads them
+    unsigned: pathlib.Path  # the same bytes, to a client path that asks for no signature
+    objects: pathlib.Path  # what was signed, as bench/clients/verify.c reads it
+    public_hex: str
+
+
+def request(target, authorization, text):
+    return f"PUT\n{target}\n{authorization}\n{text}\n"
+
+
+def signed_object(origin, target, content, authorization):
+    """A line for verify.c: the signature in hex and the canonical text it is of."""
+    signature = re.search(r'sig="([^"]+)"', authorization)[1]
+    raw = base64.b64decode(signature + "=" * (-len(signature) % 4))
+    whole = {"method": "PUT", "uri": target, "origin": origin, "destination": DESTINATION, "content": content}
+    return f"{raw.hex()} {canonical(whole)}\n"
+
+
+def prepare(folder, origin, key):
+    """Writes COUNT requests and what goes with them."""
     client = xmatrix.FederationClient(origin, key, DESTINATION, ("", 0), None)
-    with path.open("w") as out:
+    made = Prepared(folder / "requests.signed", folder / "requests.unsigned", folder / "objects",
+                    key.public.encode().hex())
+    with made.signed.open("w") as signed, made.unsigned.open("w") as unsigned, made.objects.open("w") as objects:
         for number in range(COUNT):
             target = f"/_matrix/federation/v1/send/{1700000000000 + number}"
             content = body_of_size(origin, number)
             header = client.authorization("PUT", target, content)
-            out.write(f"PUT\n{target}\n{header}\n{canonical(content)}\n")
+            signed.write(request(target, header, canonical(content)))
+            plain = f"/_matrix/client/v3/rooms/!b:localhost/send/m/{1700000000000 + number}"
+            unsigned.write(request(plain, header, canonical(content)))
+            objects.write(signed_object(origin, target, content, header))
+    return made

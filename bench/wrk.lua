@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- What wrk sends, and how it reports.  BENCH_REQUESTS names a file of prepared requests (see
--- signed.py): blocks of method, target, Authorization and body, each on a line of its own.  Without it
--- wrk repeats one GET of its URL.  Threads begin at different places of the file.
+-- signed.py and works/policy.py): blocks of method, target, Authorization and body, each on a line of its
+-- own; an empty body is none.  Without it wrk repeats one GET of its URL.  Threads begin at different
+-- places of the file.
 
 local threads = 0
 
@@ -10,7 +11,7 @@ function setup(thread)
    threads = threads + 1
 end
 
-if os.getenv("BENCH_REQUESTS") then
+if (os.getenv("BENCH_REQUESTS") or "") ~= "" then
    local requests, at = {}, 0
 
    function init(_)
@@ -19,8 +20,13 @@ if os.getenv("BENCH_REQUESTS") then
          local method, target = file:read("*l"), file:read("*l")
          local authorization, body = file:read("*l"), file:read("*l")
          if not body then break end
-         requests[#requests + 1] = wrk.format(method, target,
-            { ["Authorization"] = authorization, ["Content-Type"] = "application/json" }, body)
+         local fields = { ["Authorization"] = authorization }
+         if body == "" then
+            body = nil
+         else
+            fields["Content-Type"] = "application/json"
+         end
+         requests[#requests + 1] = wrk.format(method, target, fields, body)
       end
       file:close()
       at = (number * 997) % #requests
@@ -33,9 +39,13 @@ if os.getenv("BENCH_REQUESTS") then
 end
 
 function done(summary, latency, _)
-   local e = summary.errors
+   local e, slow = summary.errors, 0
+   for i = 1, #latency do
+      local us, count = latency(i)
+      if us > 10000 then slow = slow + count end
+   end
    io.write(string.format('\nRESULT {"requests": %d, "seconds": %.6f, "p50_us": %d, "p99_us": %d, '
-      .. '"bad_status": %d, "broken": %d}\n',
+      .. '"max_us": %d, "over_10ms": %d, "bad_status": %d, "broken": %d}\n',
       summary.requests, summary.duration / 1e6, latency:percentile(50), latency:percentile(99),
-      e.status, e.connect + e.read + e.write + e.timeout))
+      latency.max, slow, e.status, e.connect + e.read + e.write + e.timeout))
 end

@@ -150,8 +150,9 @@ need_packages()
 	packages_demo="python3 python3-cryptography python3-signedjson python3-aiohttp
 		python3-yaml openssl curl ca-certificates"
 	packages_synapse="debootstrap debian-archive-keyring"
-	packages_interop="$packages_synapse python3-matrix-nio python3-olm"
-	packages_check="libcriterion-dev python3-pytest clang mandoc"
+	packages_interop="$packages_synapse python3-matrix-nio python3-olm nodejs npm"
+	packages_check="libcriterion-dev python3-pytest clang mandoc python3-hpack python3-hyperframe curl nghttp2-client
+		redis-server"
 }
 
 cores()

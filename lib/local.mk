@@ -7,5 +7,6 @@ include lib/jose/local.mk
 include lib/matrix/local.mk
 include lib/federation/local.mk
 include lib/fact/local.mk
+include lib/store/local.mk
 include lib/ops/local.mk
 include lib/daemon/local.mk

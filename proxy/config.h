@@ -19,10 +19,22 @@
 #include "lib/base/strmap.h"
 #include "lib/conf/address.h"
 #include "lib/conf/option.h"
+#include "lib/net/address.h"
+#include "proxy/routes.h"
 
 struct passport_trust;
 
 enum rule_mode { RULE_ENFORCE, RULE_LOG, RULE_OFF };
+
+enum ocsp_mode { OCSP_FILE, OCSP_FETCH, OCSP_OFF };
+
+/* A well-known document: whose it is, and what the proxy answers if it is its own. */
+enum document_mode { DOCUMENT_FORWARD, DOCUMENT_OFF, DOCUMENT_SERVE };
+
+struct document {
+	enum document_mode mode;
+	struct str body, fields; /* JSON; header lines */
+};
 
 /* How a federation is known: its list and whose PASSporTs count. */
 struct passport_cert_conf {
@@ -50,13 +62,66 @@ struct federation_conf {
 	struct passport_trust *passports; /* holds one reference; NULL when no service needs it */
 };
 
+struct contact_conf {
+	char *role, *matrix_id, *email; /* the last two: or NULL */
+};
+
+struct well_known_conf {
+	char *server; /* "forward", "off", or host:port */
+	char *client; /* "forward", "off", or an https URL */
+	char *identity_server, *client_file;
+	enum document_mode support;
+	char *support_file, *support_page;
+	struct contact_conf *contacts;
+	size_t n_contacts;
+	clock_ms max_age;
+	/* made while loading, by enum route_document */
+	struct document documents[ROUTE_DOCUMENTS];
+};
+
+/* --- which homeserver process serves what --- */
+
+#define UPSTREAM_ADDRESSES_MAX 64
+
+enum balance { BALANCE_NONE, BALANCE_USER, BALANCE_ROOM };
+enum check_mode { CHECK_AUTO, CHECK_ON, CHECK_OFF };
+
+struct upstream_conf {
+	char *name;
+	struct conf_list addresses;
+	enum balance balance; /* requests of one user or room go to one address */
+	enum check_mode check;
+	char *check_path;
+	clock_ms check_interval, check_timeout;
+	uint64_t check_rise, check_fall; /* good or bad checks in a row that change the state */
+	clock_ms down_min, down_max;     /* how long an address is left out that refused us */
+	/* made while loading */
+	struct conf_address *address; /* addresses.n of them */
+	size_t first;                 /* addresses are numbered over the whole configuration */
+	bool checked;
+};
+
+struct path_conf {
+	char *path;
+	unsigned methods; /* bits 1 << enum h1_method; 0: any */
+	char *upstream;   /* name */
+};
+
+struct paths;
+
 struct service_conf {
 	char *server_name;       /* Matrix server name, normal form */
 	struct conf_list hosts;  /* public, lower case; the server name's host is always one */
 	char *certificate, *key; /* PEM files; certificate with its chain */
-	char *ocsp_file;         /* DER OCSP response to staple, or NULL */
-	bool is_default;         /* served to clients without SNI */
-	struct conf_address upstream;
+	enum ocsp_mode ocsp;
+	char *ocsp_file;                 /* DER OCSP response to staple, or NULL */
+	char *ocsp_url;                  /* of the responder; NULL: as the certificate says */
+	bool is_default;                 /* served to clients without SNI */
+	struct conf_address upstream;    /* the homeserver */
+	struct upstream_conf *upstreams; /* others */
+	size_t n_upstreams;
+	struct path_conf *paths; /* what goes to them */
+	size_t n_paths;
 	char *federation;           /* name */
 	size_t federation_index;    /* into proxy_conf.federations */
 	enum rule_mode invite_rule; /* PASSporT */
@@ -69,9 +134,14 @@ struct service_conf {
 	bool version_open;            /* federation/v1/version without authentication */
 	bool openid_open;             /* federation/v1/openid/userinfo without authentication */
 	bool admin_paths;             /* forward /_synapse/admin */
+	struct well_known_conf well_known;
 	/* made while loading */
-	struct str certificate_pem, key_pem, ocsp_der; /* the files' bytes; n == 0: none */
-	int64_t certificate_not_after; /* wall-clock second at which the certificate ends */
+	struct upstream_conf homeserver; /* `upstream` as one of them */
+	struct paths *map;               /* of `paths` to 0: the homeserver, n: upstreams[n - 1];
+					    NULL: all goes to the homeserver */
+	struct str certificate_pem, key_pem; /* the files' bytes; n == 0: none */
+	X509 *leaf, *issuer;                 /* first and second certificate of the file, or NULL */
+	int64_t certificate_not_after;       /* wall-clock second at which the certificate ends */
 };
 
 enum listener_kind { LISTEN_CLIENTS = 1, LISTEN_FEDERATION = 2, LISTEN_BOTH = 3 };
@@ -79,11 +149,40 @@ enum listener_kind { LISTEN_CLIENTS = 1, LISTEN_FEDERATION = 2, LISTEN_BOTH = 3 
 struct listener_conf {
 	struct conf_address address; /* port 0: any */
 	enum listener_kind kind;     /* a path of the other kind is 404 here */
+	bool proxied;                /* connections begin with a PROXY header */
+	struct conf_list proxies_from;
+	struct networks proxies; /* the same, made while loading */
+};
+
+/* What is counted for itself by the limits of rates. */
+enum rate_limit {
+	RATE_LOGIN,
+	RATE_REGISTER,
+	RATE_PASSWORD,
+	RATE_CLIENT,
+	RATE_FEDERATION,
+	RATE_FEDERATION_ADDRESS,
+	RATE_LIMITS
+};
+
+struct rate_conf {
+	uint64_t per_minute, burst; /* per_minute 0: no limit */
 };
 
 struct host_conf {
 	char *name;
 	char *address;
+};
+
+struct redis_conf {
+	struct conf_address address; /* text == NULL: there is no Redis */
+	bool tls;
+	char *ca_file; /* or NULL: the system's CAs */
+	char *user, *password_file, *key_prefix;
+	uint64_t db;
+	clock_ms timeout; /* of one command */
+	/* made while loading */
+	struct str password;
 };
 
 struct proxy_conf {
@@ -105,26 +204,48 @@ struct proxy_conf {
 	struct federation_conf *federations;
 	size_t n_federations;
 	struct strmap by_host; /* index of the service; made while loading */
+	size_t n_addresses;    /* of all upstreams; made while loading */
 	/* tls */
 	bool tls13;               /* offer 1.3 */
+	bool http2;               /* offer it by ALPN */
 	clock_ms ticket_lifetime; /* keys rotate twice as often */
+	char *ticket_file;        /* keys of session tickets, or NULL */
+	bool ticket_redis;        /* they are shared through redis, */
+	char *ticket_secret_file; /* encrypted with this */
+	struct str ticket_secret; /* made while loading */
+	clock_ms hsts;            /* 0: not sent */
+	struct str hsts_value;    /* made while loading */
+	struct redis_conf redis;
 	/* limits; bytes */
 	uint64_t head_max, target_max; /* target_max < head_max */
 	uint64_t fields_max;
-	uint64_t client_body_max;     /* streamed client bodies */
-	uint64_t federation_body_max; /* inspected federation bodies, held in memory */
-	uint64_t inspect_body_max;    /* inspected client bodies */
-	uint64_t relay_buffer;        /* held per direction while the other side is slow */
-	uint64_t request_memory;      /* arena of one request */
-	uint64_t connections_max;     /* per worker, clients */
+	uint64_t client_body_max;         /* streamed client bodies */
+	uint64_t federation_body_max;     /* inspected federation bodies, held in memory */
+	uint64_t inspect_body_max;        /* inspected client bodies */
+	uint64_t relay_buffer;            /* held per direction while the other side is slow */
+	uint64_t request_memory;          /* arena of one request */
+	uint64_t connections_max;         /* of clients, in the whole process */
+	uint64_t connections_per_address; /* 0: any number */
+	struct conf_list exempt_from;     /* networks whose addresses stand for many clients */
+	struct networks exempt;           /* the same, made while loading */
+	uint64_t body_rate_min, write_rate_min; /* bytes a second; 0: any */
+	struct rate_conf rates[RATE_LIMITS];
+	uint64_t rate_names_max; /* clients and servers whose rate is remembered */
+	uint64_t h2_streams_max; /* per connection, at the same time */
+	uint64_t h2_stream_window, h2_connection_window; /* request bytes held */
+	uint64_t h2_resets_max, h2_frames_max;           /* per connection and half minute */
 	/* per worker and service */
 	uint64_t upstream_connections_max, upstream_idle_max, upstream_queue_max;
 	/* limits; times */
 	clock_ms handshake_timeout, head_timeout, idle_timeout;
 	clock_ms body_timeout, write_timeout; /* without progress */
+	clock_ms rate_window; /* over which body_rate_min and write_rate_min count */
 	clock_ms upstream_connect_timeout, upstream_idle_timeout, upstream_queue_timeout;
-	clock_ms upstream_timeout;      /* to the first byte, ordinary */
-	clock_ms upstream_slow_timeout; /* the same for long polls, state, join */
+	/* from the end of the request to the first byte of the answer, by enum route_pace */
+	clock_ms upstream_timeout, upstream_slow_timeout, upstream_media_timeout;
+	clock_ms poll_margin, poll_max;  /* a long poll: what the client asks for and a margin */
+	clock_ms upstream_body_timeout;  /* without progress of the answer */
+	clock_ms upstream_total_timeout; /* for all of it; 0: none */
 	clock_ms drain_timeout;
 	clock_ms drain_idle_timeout; /* kept for a last request while draining */
 	clock_ms handover_timeout;   /* until a successor must be ready */
@@ -149,6 +270,13 @@ struct proxy_conf {
  * "file:line:column: what is wrong, what would be right".  Warnings are logged.  The snapshot holds
  * one reference. */
 struct proxy_conf *proxy_conf_load(const char *path, struct buf *errors) MUST_CHECK;
+
+/* 0: the homeserver, n: upstreams[n - 1]. */
+static inline const struct upstream_conf *
+service_upstream(const struct service_conf *s, size_t n)
+{
+	return n == 0 ? &s->homeserver : &s->upstreams[n - 1];
+}
 
 /* host: lower case, no port. */
 const struct service_conf *proxy_conf_service_by_host(const struct proxy_conf *c, struct str host);

@@ -41,6 +41,45 @@ is_ip_with_port(struct arena *a, const char *s)
 	       ad.port != 0;
 }
 
+/* Texts to networks; `what` names the setting. */
+static void
+make_networks(struct load *l, const char *what, const struct conf_list *from, struct networks *to)
+{
+	to->v = arena_alloc(l->ctx.arena, from->n * sizeof(*to->v) + 1);
+	for (size_t i = 0; to->v != NULL && i < from->n; i++) {
+		if (from->v[i] == NULL)
+			continue;
+		if (network_parse(str_z(from->v[i]), &to->v[to->n]))
+			to->n++;
+		else
+			load_fault(l, &from->v[i],
+			    "%s: '%s' is not a network; write 192.0.2.7, 192.0.2.0/24 or "
+			    "2001:db8::/32, with no bits set behind the prefix",
+			    what, from->v[i]);
+	}
+	if (to->v == NULL)
+		load_fault(l, from, "%s: out of memory", what);
+}
+
+static void
+check_proxies(struct load *l, struct listener_conf *c)
+{
+	make_networks(l, "proxy_protocol_from", &c->proxies_from, &c->proxies);
+	if (c->proxied && c->proxies_from.n == 0)
+		load_fault(l, &c->proxied,
+		    "proxy_protocol: required, but proxy_protocol_from names no load balancer; add "
+		    "their networks");
+	for (size_t i = 0; i < c->proxies.n; i++)
+		if (c->proxies.v[i].bits == 0)
+			load_fault(l, &c->proxies_from,
+			    "proxy_protocol_from: every address is in it, so anybody could claim "
+			    "to be anybody; name the load balancers");
+	if (!c->proxied && c->proxies_from.n > 0)
+		load_fault(l, &c->proxies_from,
+		    "proxy_protocol_from: has no meaning while proxy_protocol is off; set it to "
+		    "required or remove the list");
+}
+
 static void
 check_listeners(struct load *l, struct proxy_conf *c)
 {
@@ -50,6 +89,7 @@ check_listeners(struct load *l, struct proxy_conf *c)
 		struct conf_address *ad = &c->listeners[i].address;
 
 		served |= c->listeners[i].kind;
+		check_proxies(l, &c->listeners[i]);
 		if (ad->text == NULL)
 			continue;
 		if (!conf_address_is_ip(ad))
@@ -94,8 +134,8 @@ check_admin(struct load *l, struct proxy_conf *c)
 	}
 }
 
-static bool
-is_https(const char *url)
+bool
+config_is_https(const char *url)
 {
 	const char *host = url + strlen("https://");
 
@@ -112,7 +152,7 @@ check_list(struct load *l, struct federation_conf *f)
 		    "list: %s; give one of the two",
 		    f->list_file == NULL ? "neither file nor url is set"
 					 : "both file and url are set");
-	if (f->list_url != NULL && !is_https(f->list_url))
+	if (f->list_url != NULL && !config_is_https(f->list_url))
 		load_fault(
 		    l, &f->list_url, "url: must be https://host/path without user and password");
 	if (f->list_interval > 0 && f->list_interval >= f->list_ttl && f->list_ttl > 0)
@@ -138,7 +178,7 @@ check_federations(struct load *l, struct proxy_conf *c)
 		check_list(l, f);
 		for (size_t j = 0; j < f->n_passport_certs; j++)
 			if (f->passport_certs[j].x5u != NULL && !c->test_mode &&
-			    !is_https(f->passport_certs[j].x5u))
+			    !config_is_https(f->passport_certs[j].x5u))
 				load_fault(
 				    l, &f->passport_certs[j].x5u, "x5u: must be an https:// URL");
 		if (f->name == NULL)
@@ -245,24 +285,6 @@ check_unique(struct load *l, struct proxy_conf *c, size_t at)
 }
 
 static void
-check_upstream(struct load *l, struct service_conf *s)
-{
-	struct conf_address *ad = &s->upstream;
-
-	if (ad->text == NULL)
-		return;
-	if (!conf_address_is_loopback(ad))
-		load_fault(l, ad,
-		    "homeserver: '%s' is not a loopback address; plain HTTP must not leave the "
-		    "machine, use "
-		    "127.0.0.1:port, [::1]:port or unix:/path",
-		    ad->text);
-	else if (ad->unix_path == NULL && ad->port == 0)
-		load_fault(l, ad,
-		    "homeserver: port 0 cannot be connected to; write the homeserver's port");
-}
-
-static void
 check_admins(struct load *l, struct service_conf *s)
 {
 	for (size_t i = 0; i < s->org_admins.n; i++) {
@@ -320,7 +342,9 @@ check_services(struct load *l, struct proxy_conf *c)
 		check_hosts(l, s);
 		check_names(l, s);
 		check_unique(l, c, i);
-		check_upstream(l, s);
+		if (s->upstream.text != NULL)
+			config_check_local(l, "homeserver", &s->upstream, &s->upstream);
+		config_upstreams(l, c, s);
 		check_membership(l, c, s);
 		check_admins(l, s);
 		if (s->is_default && first != NULL)
@@ -382,10 +406,13 @@ check_order(struct load *l, struct proxy_conf *c)
 		    true },
 		{ "inspect_body_max", "client_body_max", &c->inspect_body_max, &c->client_body_max,
 		    true },
+		{ "h2_stream_window", "h2_connection_window", &c->h2_stream_window,
+		    &c->h2_connection_window, true },
 		{ "upstream_idle_max", "upstream_connections_max", &c->upstream_idle_max,
 		    &c->upstream_connections_max, true },
 		{ "upstream", "upstream_slow", &c->upstream_timeout, &c->upstream_slow_timeout,
 		    true },
+		{ "upstream", "poll_max", &c->upstream_timeout, &c->poll_max, true },
 		{ "negative_ttl", "negative_ttl_max", &c->negative_ttl, &c->negative_ttl_max,
 		    true },
 	};
@@ -402,6 +429,55 @@ check_order(struct load *l, struct proxy_conf *c)
 	}
 }
 
+static void
+check_redis(struct load *l, struct proxy_conf *c)
+{
+	struct redis_conf *r = &c->redis;
+
+	if (r->address.text == NULL) {
+		if (c->ticket_redis)
+			load_fault(l, &c->ticket_redis, "ticket_redis: redis.address is not set");
+		return;
+	}
+	if (!r->tls && !c->test_mode && !conf_address_is_loopback(&r->address))
+		load_fault(l, &r->address,
+		    "address: '%s' is another machine; set redis.tls, or use a loopback address or "
+		    "unix:/path",
+		    r->address.text);
+	if (r->tls && r->address.unix_path != NULL)
+		load_fault(l, &r->tls, "tls: a unix socket has none; remove the one or the other");
+	if (r->address.unix_path == NULL && r->address.port == 0)
+		load_fault(l, &r->address, "address: port 0 cannot be connected to");
+	if (r->user != NULL && r->password_file == NULL)
+		load_fault(
+		    l, &r->user, "user: without password_file there is nothing to log in with");
+}
+
+static void
+check_tickets(struct load *l, struct proxy_conf *c)
+{
+	if (c->ticket_redis && c->ticket_file != NULL)
+		load_fault(l, &c->ticket_file,
+		    "ticket_file: ticket_redis is set too; keys come from one of the two");
+	if (c->ticket_redis != (c->ticket_secret_file != NULL))
+		load_fault(l, c->ticket_redis ? (void *)&c->ticket_redis : &c->ticket_secret_file,
+		    "ticket_secret_file: goes together with ticket_redis; %s",
+		    c->ticket_redis ? "set it" : "remove it");
+}
+
+static void
+make_hsts(struct load *l, struct proxy_conf *c)
+{
+	char text[48];
+	int n = snprintf(text, sizeof(text), "max-age=%llu", (unsigned long long)(c->hsts / 1000));
+
+	if (c->hsts == 0)
+		return;
+	c->hsts_value = arena_dup(l->ctx.arena, str_of(text, (size_t)n));
+	if (c->hsts_value.p == NULL)
+		load_fault(l, &c->hsts, "hsts: out of memory");
+}
+
 void
 config_check(struct load *l, struct proxy_conf *c)
 {
@@ -416,6 +492,10 @@ config_check(struct load *l, struct proxy_conf *c)
 	check_federations(l, c);
 	check_services(l, c);
 	check_lookups(l, c);
+	make_networks(l, "exempt", &c->exempt_from, &c->exempt);
+	make_hsts(l, c);
+	check_redis(l, c);
+	check_tickets(l, c);
 	if (complete)
 		check_order(l, c);
 }

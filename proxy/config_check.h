@@ -15,6 +15,21 @@
 /* What one setting demands of another; names in normal form, implied values filled in.  No I/O. */
 void config_check(struct load *l, struct proxy_conf *c);
 
+bool config_is_https(const char *url); /* with a host, without user and password */
+
+/* The file's bytes in the arena; false: no file is named, or a fault was added.  The room is
+ * reserved at once, so no copy of a key stays behind in memory that was outgrown; the one in use is
+ * wiped. */
+bool config_read_file(
+    struct load *l, const char *what, char *const *path, size_t max, struct str *out);
+
+/* Makes the documents of services.well_known; faults where a value does not do. */
+void config_well_known(struct load *l, struct service_conf *s);
+/* Part of it: the processes of one service's homeserver and the paths to them. */
+void config_upstreams(struct load *l, struct proxy_conf *c, struct service_conf *s);
+void config_check_local(/* the homeserver's address; `field`: where it stands */
+    struct load *l, const char *what, const struct conf_address *ad, const void *field);
+
 /* Reads and judges what the configuration names: certificates, keys, OCSP responses, trust anchors.
  */
 void config_files(struct load *l, struct proxy_conf *c);

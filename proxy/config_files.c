@@ -4,22 +4,24 @@
  */
 #include <errno.h>
 #include <openssl/crypto.h>
-#include <openssl/ocsp.h>
+#include <stdlib.h>
 
 #include "lib/base/fsutil.h"
 #include "lib/jose/x5c.h"
 #include "lib/net/certcheck.h"
+#include "lib/net/ocsp.h"
+#include "lib/net/ticketkeys.h"
 #include "proxy/config_check.h"
 #include "proxy/passport.h"
 
 #define CERTIFICATE_MAX (256 << 10)
 #define KEY_MAX (64 << 10)
 #define OCSP_MAX (64 << 10)
+#define SECRET_MAX (4 << 10)
+#define TICKET_SECRET_MIN 32
 
-/* The file's bytes in the arena.  The room is reserved at once, so no copy of a key stays behind in
- * memory that was outgrown; the one in use is wiped. */
-static bool
-read_file(struct load *l, const char *what, char *const *path, size_t max, struct str *out)
+bool
+config_read_file(struct load *l, const char *what, char *const *path, size_t max, struct str *out)
 {
 	struct buf b;
 	bool ok = false;
@@ -56,6 +58,15 @@ pem_fault(struct load *l, const char *what, char *const *path, enum err why)
 	else
 		load_fault(l, path, "%s: %s: %s; expected a PEM file of certificates", what, *path,
 		    err_text(why));
+}
+
+static void
+demand_private(struct load *l, const struct proxy_conf *c, const char *what, char *const *path)
+{
+	if (!c->test_mode && fs_is_private(*path) != 1)
+		load_fault(l, path,
+		    "%s: %s can be read by others; chmod 0600 (or 0640 with the daemon's group)",
+		    what, *path);
 }
 
 struct finding {
@@ -101,38 +112,95 @@ judge_certificate(struct load *l, const struct proxy_conf *c, struct service_con
 }
 
 static void
-judge_ocsp(struct load *l, struct service_conf *s)
+read_leaf(struct load *l, struct service_conf *s)
 {
-	const unsigned char *p = (const unsigned char *)s->ocsp_der.p;
-	OCSP_RESPONSE *r = d2i_OCSP_RESPONSE(NULL, &p, (long)s->ocsp_der.n);
+	STACK_OF(X509) *chain;
+	enum err why = OK;
 
-	if (r == NULL || OCSP_response_status(r) != OCSP_RESPONSE_STATUS_SUCCESSFUL)
+	chain = x5c_read_pem(s->certificate, &why);
+	s->leaf = sk_X509_shift(chain);
+	s->issuer = sk_X509_shift(chain);
+	sk_X509_pop_free(chain, X509_free);
+	if (s->leaf != NULL && s->issuer == NULL)
+		load_fault(l, &s->certificate,
+		    "certificate: %s holds no chain; OCSP needs the issuer's certificate behind "
+		    "that "
+		    "of the server",
+		    s->certificate);
+}
+
+/* What can never become good is a fault; what time may have changed since the file was written is
+ * left to the one who staples. */
+static void
+judge_ocsp(struct load *l, struct service_conf *s, struct str der)
+{
+	struct ocsp_span span;
+	enum err why = ocsp_judge(der, s->leaf, s->issuer, clock_wall_s(), &span);
+
+	if (why == ERR_OCSP_SYNTAX || why == ERR_OCSP_SIGNATURE || why == ERR_OCSP_SUBJECT)
 		load_fault(l, &s->ocsp_file,
-		    "ocsp_file: %s is not a successful OCSP response in DER; fetch it again, or "
-		    "remove the line",
-		    s->ocsp_file);
-	OCSP_RESPONSE_free(r);
+		    "ocsp_file: %s: %s; fetch it again, or remove the line", s->ocsp_file,
+		    err_text(why));
+}
+
+static bool
+is_responder(const char *url)
+{
+	return config_is_https(url) ||
+	       (strncmp(url, "http://", 7) == 0 && strcspn(url + 7, "@/?#") > 0 &&
+		   url[7 + strcspn(url + 7, "@/?#")] != '@');
+}
+
+static void
+demand_responder(struct load *l, struct service_conf *s)
+{
+	char *url = ocsp_responder(s->leaf);
+
+	if (url == NULL)
+		load_fault(l, &s->ocsp,
+		    "ocsp: %s names no OCSP responder; set ocsp_url, or ocsp to file or off",
+		    s->certificate);
+	free(url);
+}
+
+static void
+read_ocsp(struct load *l, struct service_conf *s)
+{
+	bool fetch = s->ocsp == OCSP_FETCH;
+	struct str der;
+
+	if (s->ocsp_url != NULL && (!fetch || !is_responder(s->ocsp_url)))
+		load_fault(l, &s->ocsp_url, "ocsp_url: %s",
+		    fetch ? "must be http://host/path or https://host/path, without user"
+			  : "needs ocsp: fetch");
+	if (s->ocsp_file != NULL && fetch)
+		load_fault(l, &s->ocsp_file, "ocsp_file: is not used with ocsp: fetch; remove it");
+	if (s->certificate_pem.n == 0 || (!fetch && s->ocsp_file == NULL) || s->ocsp == OCSP_OFF)
+		return;
+	read_leaf(l, s);
+	if (s->issuer == NULL)
+		return;
+	if (!fetch && config_read_file(l, "ocsp_file", &s->ocsp_file, OCSP_MAX, &der))
+		judge_ocsp(l, s, der);
+	else if (fetch && s->ocsp_url == NULL)
+		demand_responder(l, s);
 }
 
 static void
 read_service(struct load *l, const struct proxy_conf *c, struct service_conf *s)
 {
-	bool complete =
-	    read_file(l, "certificate", &s->certificate, CERTIFICATE_MAX, &s->certificate_pem);
+	bool complete = config_read_file(
+	    l, "certificate", &s->certificate, CERTIFICATE_MAX, &s->certificate_pem);
 
 	for (size_t i = 0; i < s->hosts.n; i++)
 		complete = complete && s->hosts.v[i] != NULL;
-	if (read_file(l, "key", &s->key, KEY_MAX, &s->key_pem)) {
-		if (!c->test_mode && fs_is_private(s->key) != 1)
-			load_fault(l, &s->key,
-			    "key: %s can be read by others; chmod 0600 (or 0640 with the daemon's "
-			    "group)",
-			    s->key);
+	if (config_read_file(l, "key", &s->key, KEY_MAX, &s->key_pem)) {
+		demand_private(l, c, "key", &s->key);
 		if (complete)
 			judge_certificate(l, c, s);
 	}
-	if (read_file(l, "ocsp_file", &s->ocsp_file, OCSP_MAX, &s->ocsp_der))
-		judge_ocsp(l, s);
+	read_ocsp(l, s);
+	config_well_known(l, s);
 }
 
 /* The trust anchors in PEM files; NULL after adding a fault at the file to blame, or where one is
@@ -220,10 +288,52 @@ try_ca_file(struct load *l, const char *what, char *const *path)
 	X509_STORE_free(store);
 }
 
+/* A secret of one line: an editor's line break at its end is none of it. */
+static void
+read_secret(struct load *l, const struct proxy_conf *c, const char *what, char *const *path,
+    struct str *out)
+{
+	if (!config_read_file(l, what, path, SECRET_MAX, out))
+		return;
+	demand_private(l, c, what, path);
+	while (out->n > 0 && (out->p[out->n - 1] == '\n' || out->p[out->n - 1] == '\r'))
+		out->n--;
+}
+
+static void
+read_tickets(struct load *l, struct proxy_conf *c)
+{
+	struct tls_ticket_key keys[TLS_TICKET_KEYS];
+	struct str text;
+
+	read_secret(l, c, "ticket_secret_file", &c->ticket_secret_file, &c->ticket_secret);
+	if (c->ticket_secret_file != NULL && c->ticket_secret.p != NULL &&
+	    c->ticket_secret.n < TICKET_SECRET_MIN)
+		load_fault(l, &c->ticket_secret_file,
+		    "ticket_secret_file: %s holds less than %d bytes; make one with: openssl rand "
+		    "-base64 48",
+		    c->ticket_secret_file, TICKET_SECRET_MIN);
+	if (!config_read_file(l, "ticket_file", &c->ticket_file, sizeof(keys), &text))
+		return;
+	demand_private(l, c, "ticket_file", &c->ticket_file);
+	if (tls_tickets_read(text, keys) == 0)
+		load_fault(l, &c->ticket_file,
+		    "ticket_file: %s is not one to %d different records of 80 bytes; make one "
+		    "with: "
+		    "openssl rand 80",
+		    c->ticket_file, TLS_TICKET_KEYS);
+	/* It is read again whenever it changes: nothing of it stays here. */
+	OPENSSL_cleanse(keys, sizeof(keys));
+	OPENSSL_cleanse((char *)(uintptr_t)text.p, text.n);
+}
+
 void
 config_files(struct load *l, struct proxy_conf *c)
 {
 	try_ca_file(l, "ca_file", &c->ca_file);
+	try_ca_file(l, "ca_file", &c->redis.ca_file);
+	read_secret(l, c, "password_file", &c->redis.password_file, &c->redis.password);
+	read_tickets(l, c);
 	for (size_t i = 0; i < c->n_federations; i++) {
 		try_ca_file(l, "ca_file", &c->federations[i].list_ca_file);
 		read_federation(l, &c->federations[i]);
@@ -232,13 +342,23 @@ config_files(struct load *l, struct proxy_conf *c)
 		read_service(l, c, &c->services[i]);
 }
 
+static void
+wipe(struct str secret)
+{
+	if (secret.n > 0)
+		OPENSSL_cleanse((char *)(uintptr_t)secret.p, secret.n);
+}
+
 void
 config_files_fini(struct proxy_conf *c)
 {
-	for (size_t i = 0; i < c->n_services; i++)
-		if (c->services[i].key_pem.n > 0)
-			OPENSSL_cleanse(
-			    (char *)(uintptr_t)c->services[i].key_pem.p, c->services[i].key_pem.n);
+	wipe(c->redis.password);
+	wipe(c->ticket_secret);
+	for (size_t i = 0; i < c->n_services; i++) {
+		wipe(c->services[i].key_pem);
+		X509_free(c->services[i].leaf);
+		X509_free(c->services[i].issuer);
+	}
 	for (size_t i = 0; i < c->n_federations; i++) {
 		X509_STORE_free(c->federations[i].anchors);
 		snapshot_drop((struct snapshot *)c->federations[i].passports);

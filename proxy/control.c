@@ -20,7 +20,9 @@
 #include <unistd.h>
 
 #include "lib/base/arena.h"
+#include "lib/base/rates.h"
 #include "lib/daemon/notify.h"
+#include "lib/net/connlimit.h"
 #include "proxy/control_int.h"
 #include "proxy/lookups.h"
 
@@ -39,12 +41,36 @@ control_on_list(void *arg, size_t federation, const struct fedlist *list, int64_
 			    c->conf->federations[federation].name);
 }
 
+/* --- health of upstreams --- */
+
+void
+control_on_health(void *arg, size_t number, bool up)
+{
+	struct control *c = arg;
+
+	for (unsigned i = 0; i < c->n_workers; i++)
+		if (!worker_post_health(c->workers[i], c->conf, number, up))
+			log_error("upstreams: out of memory; a worker does not know which is down");
+}
+
 /* --- questions of workers --- */
 
 struct loop *
 control_loop(struct control *c)
 {
 	return c->loop;
+}
+
+struct connlimit *
+control_connections(struct control *c)
+{
+	return c->connections;
+}
+
+struct rates *
+control_rates(struct control *c)
+{
+	return c->rates;
 }
 
 struct fact_cache *
@@ -114,20 +140,23 @@ control_worker_ended(struct control *c)
 /* --- tickets --- */
 
 static void
-on_rotate(void *arg)
+on_tickets(void *arg, struct tls_tickets *now)
 {
 	struct control *c = arg;
-	struct tls_tickets *next = tls_tickets_rotate(c->tickets);
 
-	/* A ticket must stay readable for its lifetime: two older keys, each half a lifetime. */
-	timer_set(c->loop, &c->rotate, c->conf->ticket_lifetime / 2);
-	if (next == NULL)
-		return; /* the old key serves until the next time */
-	snapshot_drop(&c->tickets->snap);
-	c->tickets = next;
 	for (unsigned i = 0; i < c->n_workers; i++)
-		if (!worker_post_tickets(c->workers[i], next))
+		if (!worker_post_tickets(c->workers[i], now))
 			log_warn("tls: a worker keeps its old ticket keys: out of memory");
+}
+
+void
+control_on_staples(void *arg, struct tls_staples *now)
+{
+	struct control *c = arg;
+
+	for (unsigned i = 0; i < c->n_workers; i++)
+		if (!worker_post_staples(c->workers[i], now))
+			log_warn("tls: a worker keeps its old OCSP responses: out of memory");
 }
 
 /* --- signals --- */
@@ -192,8 +221,8 @@ start_workers(struct control *c, unsigned n)
 
 	c->workers = calloc(n, sizeof(struct worker *));
 	for (unsigned i = 0; c->workers != NULL && i < n; i++) {
-		struct worker *w = worker_start(
-		    c, i, n, c->conf, c->tickets, invites_key(c->invites)->bytes, why, sizeof(why));
+		struct worker *w = worker_start(c, i, n, c->conf, tickets_now(c->tickets),
+		    staple_now(c->staples), invites_key(c->invites)->bytes, why, sizeof(why));
 
 		if (w == NULL) {
 			log_error("worker %u cannot start: %s", i, why);
@@ -204,15 +233,31 @@ start_workers(struct control *c, unsigned n)
 	return c->workers != NULL;
 }
 
-static void
+static uint64_t
 raise_descriptor_limit(void)
 {
 	struct rlimit r;
 
-	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+		return UINT64_MAX;
+	if (r.rlim_cur < r.rlim_max) {
 		r.rlim_cur = r.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &r);
 	}
+	return r.rlim_cur;
+}
+
+/* A quarter of the descriptors is kept from clients: for homeservers, look-ups, files. */
+static struct connlimit *
+count_connections(const struct proxy_conf *conf)
+{
+	uint64_t descriptors = raise_descriptor_limit(), ceiling = descriptors / 4 * 3;
+
+	if (ceiling < conf->connections_max)
+		log_warn("limits.connections_max: %llu descriptors allow %llu connections; raise "
+			 "LimitNOFILE",
+		    (unsigned long long)descriptors, (unsigned long long)ceiling);
+	return connlimit_new(ceiling);
 }
 
 /* With a descriptor of its own, because it still answers when the listeners are gone. */
@@ -221,8 +266,9 @@ control_open_admin(struct control *c, const struct listeners *l)
 {
 	const struct admin_config ac = {
 		.socket = fcntl(l->admin->sockets[0], F_DUPFD_CLOEXEC, 0),
-		.missing = health_missing,
-		.refresh = health_refresh,
+		.missing = status_missing,
+		.refresh = status_refresh,
+		.more = status_more,
 		.arg = c,
 	};
 	struct admin *a = ac.socket >= 0 ? admin_new(c->loop, &ac) : NULL;
@@ -264,15 +310,21 @@ open_state(struct control *c)
 	const struct invites_config ic = { .state_dir = c->conf->state_dir,
 		.max = c->conf->invites_max,
 		.ttl = c->conf->invites_ttl };
+	const struct outside none = { 0 };
 
-	c->tickets = c->inherited.tickets != NULL ? snapshot_hold(&c->inherited.tickets->snap)
-						  : tls_tickets_rotate(NULL);
-	timer_set(c->loop, &c->rotate, c->conf->ticket_lifetime / 2);
-	if (c->tickets != NULL && invites_open(c->loop, &ic, &c->invites) == OK)
-		return outside_open(&c->out, c->loop, c->conf, control_on_list, c);
-	log_error(
-	    "cannot start: state_dir %s: see the line above, or out of memory", c->conf->state_dir);
-	return false;
+	if (invites_open(c->loop, &ic, &c->invites) != OK) {
+		log_error("cannot start: state_dir %s: see the line above, or out of memory",
+		    c->conf->state_dir);
+		return false;
+	}
+	if (!outside_open(&c->out, &none, c->loop, c->conf, control_on_list, control_on_health, c))
+		return false;
+	c->tickets =
+	    tickets_open(c->loop, c->conf, c->out.redis, c->inherited.tickets, on_tickets, c);
+	c->staples = staple_open(c->loop, c->conf, c->out.fetcher, control_on_staples, c);
+	if (c->tickets == NULL || c->staples == NULL)
+		log_error("cannot start: out of memory");
+	return c->tickets != NULL && c->staples != NULL;
 }
 
 static bool
@@ -283,13 +335,13 @@ start(struct control *c)
 
 	if (!inheritance_take(&c->inherited, c->conf))
 		return false;
-	raise_descriptor_limit();
+	c->connections = count_connections(c->conf);
+	c->rates = rates_new(c->conf->rate_names_max);
 	c->loop = loop_new(c);
-	if (c->loop == NULL || !watch_signals(c)) {
+	if (c->connections == NULL || c->rates == NULL || c->loop == NULL || !watch_signals(c)) {
 		log_error("cannot start: out of memory or descriptors");
 		return false;
 	}
-	timer_init(&c->rotate, on_rotate, c);
 	timer_init(&c->settle, reload_settle, c);
 	if (!open_state(c))
 		return false;
@@ -329,6 +381,8 @@ stop(struct control *c)
 		worker_join(c->workers[i]);
 	lookups_drop(c);
 	admin_free(c->admin);
+	tickets_close(c->tickets);
+	staple_close(c->staples);
 	outside_close(&c->out);
 	for (unsigned i = 0; i < c->n_workers; i++)
 		worker_free(c->workers[i]);
@@ -343,7 +397,8 @@ stop(struct control *c)
 		event_free(c->signals);
 	if (c->signal_fd >= 0)
 		close(c->signal_fd);
-	snapshot_drop((struct snapshot *)c->tickets);
+	connlimit_free(c->connections);
+	rates_free(c->rates);
 	loop_free(c->loop);
 	heartbeat_free(c->heartbeat);
 	snapshot_drop(&c->conf->snap);

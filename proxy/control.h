@@ -15,9 +15,11 @@ struct control;
  * until a successor, started with argv, has taken over; returns the exit status. */
 int control_run(struct proxy_conf *conf, char *const *argv);
 
-/* --- for letters from workers; on the control thread, but control_loop() on any --- */
+/* --- for workers; on the control thread, but the first three on any --- */
 
 struct loop *control_loop(struct control *c);
+struct connlimit *control_connections(struct control *c);
+struct rates *control_rates(struct control *c);
 struct fact_cache *control_keys(struct control *c);
 struct fact_cache *control_accounts(struct control *c);
 struct list *control_questions(struct control *c); /* of workers, waiting here */

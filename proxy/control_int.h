@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * control_int - what the files of the control thread share: control.c (start, letters, stop),
- * reload.c (a new configuration), leave.c (hand-over and drain), health.c (what operators ask).
+ * reload.c (a new configuration), leave.c (hand-over and drain), status.c (what operators ask).
  */
 #ifndef SCHLEUSE_PROXY_CONTROL_INT_H
 #define SCHLEUSE_PROXY_CONTROL_INT_H
@@ -11,6 +11,8 @@
 #include "proxy/control.h"
 #include "proxy/handover.h"
 #include "proxy/outside.h"
+#include "proxy/staple.h"
+#include "proxy/tickets.h"
 #include "proxy/worker.h"
 
 struct control {
@@ -19,7 +21,10 @@ struct control {
 	struct proxy_conf *conf;
 	struct outside out;
 	struct invites *invites;
-	struct tls_tickets *tickets;
+	struct tickets *tickets;
+	struct connlimit *connections;
+	struct rates *rates;
+	struct staple_keeper *staples;
 	struct listeners *listeners;  /* one reference; NULL while draining */
 	struct timer settle;          /* until listeners being given up are closed */
 	struct inheritance inherited; /* its predecessor may still run */
@@ -29,7 +34,6 @@ struct control {
 	struct admin *admin;
 	struct event *signals;
 	int signal_fd;
-	struct timer rotate;
 	struct heartbeat *heartbeat;
 	struct handover *handover; /* under way, or done while we drain */
 	bool draining;
@@ -39,6 +43,8 @@ struct control {
 /* --- control.c --- */
 
 void control_on_list(void *arg, size_t federation, const struct fedlist *list, int64_t as_of);
+void control_on_health(void *arg, size_t number, bool up);
+void control_on_staples(void *arg, struct tls_staples *now);
 struct admin *control_open_admin(struct control *c, const struct listeners *l);
 
 /* --- reload.c --- */
@@ -54,9 +60,10 @@ void leave_to_successor(struct control *c);
 /* Accepts no more; the process ends when the last connection has.  `why` is for the log. */
 void leave(struct control *c, const char *why);
 
-/* --- health.c --- */
+/* --- status.c --- */
 
-void health_missing(void *arg, struct buf *out);
-void health_refresh(void *arg);
+void status_missing(void *arg, struct buf *out);
+void status_refresh(void *arg);
+bool status_more(void *arg, struct buf *out);
 
 #endif

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fedsource - a look: the file's bytes or an answer's body go on an errand, where they are judged,
+ * and what comes back is adopted or refused.  One errand at a time.
+ */
 #include "proxy/fedsource.h"
 
 #include <errno.h>
@@ -7,7 +11,18 @@
 
 #include "lib/base/fsutil.h"
 #include "lib/base/log.h"
+#include "lib/net/errand.h"
 #include "proxy/series.h"
+
+/* What an errand takes with it, and brings back. */
+struct parcel {
+	struct buf text; /* empty: to be read from the file */
+	int64_t as_of;   /* wall-clock second as of which the text is current */
+	int status;      /* of the download, or 0 */
+	char etag[FETCH_HEADER_MAX];
+	enum err err;
+	struct fedstore_offer offer;
+};
 
 struct fedsource {
 	struct loop *loop;
@@ -19,7 +34,8 @@ struct fedsource {
 	clock_ms read_again;         /* a file that was refused, though it does not change */
 	char etag[FETCH_HEADER_MAX]; /* of the answer in force */
 	struct fedsource_state state;
-	bool again; /* a reload came during a download */
+	struct errand *errand;
+	struct parcel parcel;
 };
 
 /* What an operator should do about a refusal. */
@@ -84,28 +100,72 @@ note(struct fedsource *s, enum err err, int status)
 	s->state.http_status = status;
 }
 
-struct held { /* what was in force before a look */
-	const struct fedlist *list;
-	int64_t as_of;
-};
-
-static struct held
-held(const struct fedsource *s)
+static void
+look_after(struct fedsource *s, clock_ms most)
 {
-	return (struct held){ fedstore_list(s->cfg.store), fedstore_as_of(s->cfg.store) };
+	timer_set(s->loop, &s->timer, s->cfg.interval < most ? s->cfg.interval : most);
 }
 
 static void
-tell(struct fedsource *s, struct held before)
+tell(struct fedsource *s, const struct fedlist *before, int64_t before_as_of)
 {
-	struct held now = held(s);
+	const struct fedlist *now = fedstore_list(s->cfg.store);
+	int64_t as_of = fedstore_as_of(s->cfg.store);
 
-	if (now.list == NULL || (now.list == before.list && now.as_of == before.as_of))
+	if (now == NULL || (now == before && as_of == before_as_of))
 		return;
-	if (now.list != before.list)
+	if (now != before)
 		log_info("federation list in force: federation=%s version=%lld entries=%zu",
-		    s->name, (long long)fedlist_version(now.list), fedlist_count(now.list));
-	s->cfg.on_change(s->cfg.arg, now.list, now.as_of);
+		    s->name, (long long)fedlist_version(now), fedlist_count(now));
+	s->cfg.on_change(s->cfg.arg, now, as_of);
+}
+
+/* --- judging --- */
+
+static void
+run_errand(void *arg) /* on a thread of its own */
+{
+	struct fedsource *s = arg;
+	struct parcel *p = &s->parcel;
+
+	p->err = OK;
+	if (buf_len(&p->text) == 0 && s->file != NULL && fs_read(s->file, &p->text) != 0)
+		p->err = errno == EFBIG ? ERR_TOO_LARGE : ERR_FILE;
+	if (p->err == OK)
+		p->err = fedstore_judge(s->cfg.store, buf_str(&p->text), &p->offer);
+	buf_fini(&p->text);
+}
+
+static void
+on_judged(void *arg)
+{
+	struct fedsource *s = arg;
+	struct parcel *p = &s->parcel;
+	const struct fedlist *before = fedstore_list(s->cfg.store);
+	int64_t before_as_of = fedstore_as_of(s->cfg.store);
+
+	s->errand = NULL;
+	if (p->err == OK) {
+		fedstore_adopt(s->cfg.store, &p->offer, p->as_of);
+		memcpy(s->etag, p->etag, sizeof(s->etag));
+	}
+	note(s, p->err, p->status);
+	look_after(s, s->file != NULL ? FEDSOURCE_FILE_LOOK_MS
+		      : p->err != OK  ? FEDSOURCE_RETRY_MS
+				      : s->cfg.interval);
+	tell(s, before, before_as_of);
+}
+
+/* The parcel's text is set, or is the file's. */
+static void
+send_errand(struct fedsource *s)
+{
+	s->errand = errand_start(s->loop, "list", run_errand, on_judged, s);
+	if (s->errand != NULL)
+		return;
+	buf_fini(&s->parcel.text);
+	note(s, ERR_MEMORY, s->parcel.status);
+	look_after(s, s->file != NULL ? FEDSOURCE_FILE_LOOK_MS : FEDSOURCE_RETRY_MS);
 }
 
 /* --- file --- */
@@ -117,88 +177,73 @@ same_file(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-static enum err
-read_file(struct fedsource *s, const struct stat *st)
-{
-	enum err err;
-	struct buf b;
-
-	buf_init(&b, s->cfg.max_bytes);
-	if (fs_read(s->file, &b) != 0)
-		err = errno == EFBIG ? ERR_TOO_LARGE : ERR_FILE;
-	else
-		err = fedstore_offer(s->cfg.store, buf_str(&b), st->st_mtim.tv_sec);
-	buf_fini(&b);
-	return err;
-}
-
 static void
 look_at_file(struct fedsource *s)
 {
-	struct held before = held(s);
 	struct stat st;
 
-	timer_set(s->loop, &s->timer,
-	    s->cfg.interval < FEDSOURCE_FILE_LOOK_MS ? s->cfg.interval : FEDSOURCE_FILE_LOOK_MS);
+	look_after(s, FEDSOURCE_FILE_LOOK_MS);
 	if (stat(s->file, &st) != 0) {
 		memset(&s->seen, 0, sizeof(s->seen));
 		note(s, ERR_FILE, 0);
 		return;
 	}
+	if (s->errand != NULL)
+		return;
 	if (same_file(&st, &s->seen) && (s->state.error == OK || loop_now(s->loop) < s->read_again))
 		return;
 	s->seen = st;
 	s->read_again = loop_now(s->loop) + FEDSOURCE_RETRY_MS;
-	note(s, read_file(s, &st), 0);
-	tell(s, before);
+	s->parcel = (struct parcel){ .as_of = st.st_mtim.tv_sec };
+	buf_init(&s->parcel.text, s->cfg.max_bytes);
+	send_errand(s);
 }
 
 /* --- URL --- */
 
-static void look_at_url(struct fedsource *s);
-
+/* What an answer means that brings no list. */
 static enum err
-judge(struct fedsource *s, const struct fetch_result *r)
+err_of(struct fedsource *s, const struct fetch_result *r)
 {
-	int64_t now = clock_wall_s();
-	enum err err;
-
 	if (r->err != OK)
 		return r->err;
-	if (r->status == 204 || r->status == 304) {
-		if (fedstore_list(s->cfg.store) == NULL)
-			return ERR_HTTP_ANSWER; /* nothing it could confirm */
-		fedstore_confirm(s->cfg.store, now);
+	/* "Not modified" confirms what we have; without any there is nothing to confirm. */
+	if ((r->status == 204 || r->status == 304) && fedstore_list(s->cfg.store) != NULL)
 		return OK;
-	}
-	if (r->status != 200)
-		return ERR_HTTP_ANSWER;
-	err = fedstore_offer(s->cfg.store, r->body, now);
+	return ERR_HTTP_ANSWER;
+}
+
+static void
+settle(struct fedsource *s, const struct fetch_result *r)
+{
+	const struct fedlist *list = fedstore_list(s->cfg.store);
+	int64_t before = fedstore_as_of(s->cfg.store);
+	enum err err = err_of(s, r);
+
 	if (err == OK)
-		memcpy(s->etag, r->etag, strlen(r->etag) + 1);
-	return err;
+		fedstore_confirm(s->cfg.store, clock_wall_s());
+	else
+		s->etag[0] = '\0'; /* ask for all of it next time */
+	note(s, err, r->status);
+	look_after(s, err != OK ? FEDSOURCE_RETRY_MS : s->cfg.interval);
+	tell(s, list, before);
 }
 
 static void
 on_answer(void *arg, const struct fetch_result *r)
 {
 	struct fedsource *s = arg;
-	struct held before = held(s);
-	enum err err;
 
 	s->fetch = NULL;
-	err = judge(s, r);
-	if (err != OK)
-		s->etag[0] = '\0'; /* ask for all of it next time */
-	note(s, err, r->status);
-	timer_set(s->loop, &s->timer,
-	    err == OK || s->cfg.interval < FEDSOURCE_RETRY_MS ? s->cfg.interval
-							      : FEDSOURCE_RETRY_MS);
-	if (s->again) {
-		s->again = false;
-		timer_set(s->loop, &s->timer, 0);
+	if (r->err != OK || r->status != 200 || r->body.n == 0) {
+		settle(s, r);
+		return;
 	}
-	tell(s, before);
+	s->parcel = (struct parcel){ .as_of = clock_wall_s(), .status = r->status };
+	memcpy(s->parcel.etag, r->etag, strlen(r->etag) + 1);
+	s->etag[0] = '\0'; /* until it is judged */
+	fetch_take_body(r, &s->parcel.text);
+	send_errand(s);
 }
 
 static void
@@ -223,31 +268,31 @@ look(void *arg)
 {
 	struct fedsource *s = arg;
 
-	if (s->file != NULL)
-		look_at_file(s);
-	else if (s->fetch == NULL)
+	if (s->file == NULL)
 		look_at_url(s);
 	else
-		s->again = true;
+		look_at_file(s);
 }
 
 /* --- the source --- */
 
 void
-fedsource_reload(struct fedsource *s)
+fedsource_pause(struct fedsource *s)
 {
+	errand_cancel(s->errand);
+	s->errand = NULL;
+	fedstore_offer_drop(&s->parcel.offer);
+	buf_fini(&s->parcel.text);
+	fetch_cancel(s->fetch);
+	s->fetch = NULL;
+	timer_clear(&s->timer);
 	memset(&s->seen, 0, sizeof(s->seen));
-	s->etag[0] = '\0';
-	look(s);
 }
 
 void
-fedsource_pause(struct fedsource *s)
+fedsource_resume(struct fedsource *s)
 {
-	fetch_cancel(s->fetch);
-	s->fetch = NULL;
-	s->again = false;
-	timer_clear(&s->timer);
+	timer_set(s->loop, &s->timer, 0);
 }
 
 struct fedsource_state
@@ -290,6 +335,9 @@ fedsource_free(struct fedsource *s)
 {
 	if (s == NULL)
 		return;
+	errand_cancel(s->errand);
+	fedstore_offer_drop(&s->parcel.offer);
+	buf_fini(&s->parcel.text);
 	fetch_cancel(s->fetch);
 	timer_clear(&s->timer);
 	X509_STORE_free(s->cfg.anchors);

@@ -264,34 +264,21 @@ percent_encode(struct str s, char *out) /* 3 * s.n + 1 bytes */
 	*out = '\0';
 }
 
-/* scheme://authority of the service's upstream */
-static int
-put_base(const struct conf_address *up, char *out, size_t size)
-{
-	bool v6 = up->host != NULL && strchr(up->host, ':') != NULL;
-
-	if (up->unix_path != NULL)
-		return snprintf(out, size, "http://localhost");
-	return snprintf(
-	    out, size, "http://%s%s%s:%u", v6 ? "[" : "", up->host, v6 ? "]" : "", up->port);
-}
-
 static bool
 put_url(const struct ask *a, char *out, size_t size)
 {
 	const char *path = steps[a->step].path, *user_at = strstr(path, "%s");
 	char user[3 * MXID_MAX + 1];
-	int n = put_base(&a->service->upstream, out, size), m;
+	size_t n = strlen(conf_address_url(&a->service->upstream, out, size));
+	int m;
 
-	if (n < 0 || (size_t)n >= size)
-		return false;
 	percent_encode(str_z(a->user_id), user);
 	if (user_at == NULL)
-		m = snprintf(out + n, size - (size_t)n, "%s", path);
+		m = snprintf(out + n, size - n, "%s", path);
 	else
-		m = snprintf(out + n, size - (size_t)n, "%.*s%s%s", (int)(user_at - path), path,
-		    user, user_at + 2);
-	return m >= 0 && (size_t)m < size - (size_t)n;
+		m = snprintf(
+		    out + n, size - n, "%.*s%s%s", (int)(user_at - path), path, user, user_at + 2);
+	return m >= 0 && (size_t)m < size - n;
 }
 
 static void

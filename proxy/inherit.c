@@ -81,7 +81,7 @@ endpoint_for(struct estate *e, const struct gift *g)
 	if (g->type == GIFT_ADMIN)
 		e->admin = made;
 	else
-		e->of[e->n++] = (struct listening){ made, g->kind, 0 };
+		e->of[e->n++] = (struct listening){ .endpoint = made, .kind = g->kind };
 	return made;
 }
 
@@ -113,7 +113,8 @@ take_gift(struct estate *e, struct tls_tickets **tickets, int fd)
 		if (ok && (g.type == GIFT_LISTENER || g.type == GIFT_ADMIN))
 			ok = take_endpoint(e, &g, fds, (size_t)n);
 		else if (ok && g.type == GIFT_TICKETS)
-			ok = (*tickets = tls_tickets_of(g.tickets, (unsigned)g.n)) != NULL;
+			ok = g.n > 0 && g.n <= TLS_TICKET_KEYS &&
+			     (*tickets = tls_tickets_of(g.tickets, g.n)) != NULL;
 	} while (ok && g.type != GIFT_END);
 	sodium_memzero(&g, sizeof(g));
 	return ok && e->admin != NULL;
@@ -173,7 +174,7 @@ add_activated(struct estate *e, int fd, unsigned long n, const struct proxy_conf
 		if (to == NULL && e->n < ENDPOINTS_MAX)
 			to = endpoint_new(key, true, n);
 		if (to != NULL && to->n == 0)
-			e->of[e->n++] = (struct listening){ to, LISTEN_BOTH, 0 };
+			e->of[e->n++] = (struct listening){ .endpoint = to, .kind = LISTEN_BOTH };
 	}
 	if (to != NULL)
 		endpoint_add(to, fd);

@@ -69,6 +69,8 @@ judge_head(struct judged *j, const struct proxy_conf *conf, struct str sni, enum
 	enum h1_method method = j->req->method;
 	enum err err = find_service(j, conf, sni);
 
+	if (err == OK && (method == H1_CONNECT || method == H1_TRACE))
+		err = ERR_METHOD;
 	if (err == OK)
 		err = route_split(j->arena, j->req->target, path);
 	if (err != OK)
@@ -77,8 +79,6 @@ judge_head(struct judged *j, const struct proxy_conf *conf, struct str sni, enum
 	err = route_find(path, j->req->method_text, &j->route);
 	if (err != OK)
 		return err;
-	if (method == H1_CONNECT || method == H1_TRACE)
-		return ERR_METHOD;
 	return check_listener(j, kind);
 }
 

@@ -78,7 +78,7 @@ leave_to_successor(struct control *c)
 		.loop = c->loop,
 		.argv = c->argv,
 		.listeners = c->listeners,
-		.tickets = c->tickets,
+		.tickets = tickets_now(c->tickets),
 		.timeout = c->conf->handover_timeout,
 		.done = on_handover,
 		.arg = c,

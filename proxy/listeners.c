@@ -195,9 +195,9 @@ find(const struct listeners *l, const struct listeners *had, const struct conf_a
 }
 
 static void
-append(struct listeners *l, struct endpoint *e, enum listener_kind kind, clock_ms until)
+append(struct listeners *l, struct endpoint *e, const struct listener_conf *conf)
 {
-	l->of[l->n++] = (struct listening){ e, kind, until };
+	l->of[l->n++] = (struct listening){ .endpoint = e, .kind = conf->kind, .conf = conf };
 }
 
 static struct endpoint *
@@ -224,7 +224,7 @@ open_all(struct listeners *l, const struct listeners *had, unsigned n_workers)
 
 		if (e == NULL)
 			return false;
-		append(l, e, conf->listeners[i].kind, 0);
+		append(l, e, &conf->listeners[i]);
 	}
 	l->admin = open_admin(had, &conf->admin);
 	return l->admin != NULL;
@@ -247,8 +247,12 @@ listeners_open(struct proxy_conf *conf, struct listeners *had, unsigned n_worker
 		const struct listening *of = &had->of[i];
 
 		if (!holds(l, of->endpoint))
-			append(l, snapshot_hold(&of->endpoint->snap), of->kind,
-			    of->until != 0 ? of->until : clock_now() + LISTENERS_SETTLE_MS);
+			l->of[l->n++] = (struct listening){
+				.endpoint = snapshot_hold(&of->endpoint->snap),
+				.kind = of->kind,
+				.until =
+				    of->until != 0 ? of->until : clock_now() + LISTENERS_SETTLE_MS,
+			};
 	}
 	return l;
 }
@@ -284,8 +288,10 @@ listeners_settle(struct listeners *l, clock_ms now)
 	for (size_t i = 0; i < l->n; i++) {
 		const struct listening *of = &l->of[i];
 
-		if (of->until == 0 || of->until > now)
-			append(s, snapshot_hold(&of->endpoint->snap), of->kind, of->until);
+		if (of->until > 0 && of->until <= now)
+			continue;
+		s->of[s->n] = *of;
+		snapshot_hold(&s->of[s->n++].endpoint->snap);
 	}
 	return s;
 }

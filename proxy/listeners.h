@@ -39,7 +39,8 @@ void endpoint_share(const struct endpoint *e, unsigned worker, unsigned n_worker
 struct listening {
 	struct endpoint *endpoint; /* one reference */
 	enum listener_kind kind;
-	/* 0: configured.  Else it is being given up: accepts what waits, and goes at this time. */
+	const struct listener_conf *conf; /* in the set's configuration; NULL: being given up */
+	/* 0: configured.  Else what waits is still accepted, and it goes at this time. */
 	clock_ms until;
 };
 

@@ -11,8 +11,11 @@
 #include "lib/http/fetch.h"
 #include "lib/matrix/discovery.h"
 #include "lib/net/resolver.h"
+#include "proxy/series.h"
 
 #define PENDING_MAX 512 /* look-ups of one kind under way or waiting */
+#define REDIS_WAIT_MIN_MS 200
+#define REDIS_WAIT_MAX_MS 30000
 
 static void
 on_list(void *arg, const struct fedlist *list, int64_t as_of)
@@ -31,9 +34,24 @@ list_close(struct outside_list *l)
 		fedstore_free(l->store);
 }
 
+/* What is held already, or else kept on disk. */
+static void
+list_restore(struct outside_list *l, const struct outside *old, const struct proxy_conf *conf)
+{
+	enum err err;
+
+	for (size_t i = 0; i < old->n_lists; i++)
+		if (fedstore_inherit(l->store, old->lists[i].store))
+			return;
+	err = fedstore_restore(l->store);
+	if (err != OK && err != ERR_NOT_FOUND)
+		log_warn("federation %s: the list kept in %s is not used: %s",
+		    conf->federations[l->federation].name, conf->state_dir, err_text(err));
+}
+
 static bool
-list_open(struct outside_list *l, struct loop *loop, struct fetcher *fetcher,
-    const struct proxy_conf *conf)
+list_open(struct outside_list *l, const struct outside *old, struct loop *loop,
+    struct fetcher *fetcher, const struct proxy_conf *conf)
 {
 	const struct federation_conf *fc = &conf->federations[l->federation];
 	char stem[128];
@@ -57,16 +75,12 @@ list_open(struct outside_list *l, struct loop *loop, struct fetcher *fetcher,
 		.on_change = on_list,
 		.arg = l,
 	};
-	enum err err;
 
 	snprintf(stem, sizeof(stem), "federation-%s", fc->name);
 	l->store = fedstore_new(&sc);
 	if (l->store == NULL)
 		return false;
-	err = fedstore_restore(l->store);
-	if (err != OK && err != ERR_NOT_FOUND)
-		log_warn("federation %s: the list kept in %s is not used: %s", fc->name,
-		    conf->state_dir, err_text(err));
+	list_restore(l, old, conf);
 	if (fc->list_ca_file != NULL) {
 		src.anchors = fetch_anchors(fc->list_ca_file, true);
 		if (src.anchors == NULL)
@@ -84,6 +98,9 @@ outside_close(struct outside *o)
 	for (size_t i = 0; i < o->n_lists; i++)
 		list_close(&o->lists[i]);
 	free(o->lists);
+	if (o->health != NULL)
+		health_free(o->health);
+	redis_free(o->redis);
 	if (o->homeserver != NULL)
 		homeserver_free(o->homeserver);
 	if (o->keyring != NULL)
@@ -150,11 +167,53 @@ open_lookups(struct outside *o, struct loop *loop, struct proxy_conf *conf)
 	return o->homeserver != NULL;
 }
 
-bool
-outside_open(
-    struct outside *o, struct loop *loop, struct proxy_conf *conf, outside_fn *fn, void *arg)
+static void
+on_redis(void *arg, enum err why)
 {
-	bool ok = open_lookups(o, loop, conf);
+	(void)arg;
+	metrics_set(S_REDIS_UP, why == OK);
+	if (why == OK) {
+		log_info("redis: connected");
+		return;
+	}
+	metrics_inc(S_REDIS_FAILURES);
+	log_warn("redis: no connection: reason=%s: %s; trying again", err_name(why), err_text(why));
+}
+
+static bool
+open_redis(struct outside *o, struct loop *loop, const struct redis_conf *c)
+{
+	struct redis_config cfg = { .host = c->address.host,
+		.port = c->address.port,
+		.unix_path = c->address.unix_path,
+		.resolver = o->resolver,
+		.user = c->user,
+		.password = c->password,
+		.db = (unsigned)c->db,
+		.timeout = c->timeout,
+		.wait_min = REDIS_WAIT_MIN_MS,
+		.wait_max = REDIS_WAIT_MAX_MS,
+		.queue_max = PENDING_MAX,
+		.state = on_redis };
+
+	metrics_set(S_REDIS_UP, 0);
+	if (c->address.text == NULL)
+		return true;
+	if (c->tls && (cfg.anchors = fetch_anchors(c->ca_file, c->ca_file == NULL)) == NULL)
+		return false;
+	o->redis = redis_new(loop, &cfg);
+	X509_STORE_free(cfg.anchors);
+	return o->redis != NULL;
+}
+
+bool
+outside_open(struct outside *o, const struct outside *old, struct loop *loop,
+    struct proxy_conf *conf, outside_fn *fn, health_fn *health, void *arg)
+{
+	bool ok = open_lookups(o, loop, conf) && open_redis(o, loop, &conf->redis);
+
+	o->health = ok ? health_new(loop, o->fetcher, conf, health, arg) : NULL;
+	ok = o->health != NULL;
 
 	o->lists = calloc(conf->n_federations, sizeof(*o->lists));
 	ok = ok && o->lists != NULL;
@@ -162,7 +221,7 @@ outside_open(
 		struct outside_list *l = &o->lists[o->n_lists++];
 
 		*l = (struct outside_list){ .federation = i, .fn = fn, .arg = arg };
-		ok = list_open(l, loop, o->fetcher, conf);
+		ok = list_open(l, old, loop, o->fetcher, conf);
 	}
 	if (!ok) {
 		log_error("look-ups and federation lists cannot be set up; see the lines above, or "
@@ -193,5 +252,5 @@ void
 outside_resume_lists(const struct outside *o)
 {
 	for (size_t i = 0; i < o->n_lists; i++)
-		fedsource_reload(o->lists[i].source);
+		fedsource_resume(o->lists[i].source);
 }

@@ -6,10 +6,10 @@
 
 #define PART_MAX 2048
 
-#define CORS \
-	"Access-Control-Allow-Origin: *\r\n" \
-	"Access-Control-Allow-Methods: GET, HEAD, POST, PUT, DELETE, OPTIONS\r\n" \
-	"Access-Control-Allow-Headers: X-Requested-With, Content-Type, Authorization, Date\r\n"
+/* What browsers must not make of an error text. */
+#define GUARD \
+	"X-Content-Type-Options: nosniff\r\n" \
+	"Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
 
 static bool
 is_client_path(struct str target)
@@ -20,17 +20,27 @@ is_client_path(struct str target)
 	       str_has_prefix(target, STR("/.well-known/"));
 }
 
-static bool
-put_fields(struct buf *out, const struct exchange *ex, const struct route *route, enum err why)
+/* Where any method is the homeserver's to judge, only those were refused that nobody serves. */
+static const char *
+allowed(const struct route *route)
 {
-	unsigned wait = reply_retry_after(why);
+	return route != NULL && route->methods[0] != '*' ? route->methods : REFUSAL_METHODS;
+}
 
+static bool
+put_fields(struct buf *out, const struct exchange *ex, const struct route *route, enum err why,
+    clock_ms retry_after)
+{
+	unsigned wait =
+	    retry_after > 0 ? (unsigned)((retry_after + 999) / 1000) : reply_retry_after(why);
+
+	if (!buf_put(out, STR(GUARD)))
+		return false;
 	/* Without CORS a browser client sees only a network error (Matrix client-server API, "Web
 	 * Browser Clients"). */
-	if (is_client_path(ex->req.target) && !buf_put(out, STR(CORS)))
+	if (is_client_path(ex->req.target) && !buf_put(out, STR(REFUSAL_CORS)))
 		return false;
-	if (why == ERR_METHOD && route != NULL && route->methods[0] != '*' &&
-	    !buf_printf(out, "Allow: %s\r\n", route->methods))
+	if (why == ERR_METHOD && !buf_printf(out, "Allow: %s\r\n", allowed(route)))
 		return false;
 	return wait == 0 || buf_printf(out, "Retry-After: %u\r\n", wait);
 }
@@ -42,7 +52,7 @@ refusal_status(const struct exchange *ex, enum err why)
 }
 
 void
-refusal_answer(struct exchange *ex, const struct route *route, enum err why)
+refusal_answer(struct exchange *ex, const struct route *route, enum err why, clock_ms retry_after)
 {
 	int status = refusal_status(ex, why);
 	struct buf fields, body;
@@ -53,7 +63,7 @@ refusal_answer(struct exchange *ex, const struct route *route, enum err why)
 	}
 	buf_init(&fields, PART_MAX);
 	buf_init(&body, PART_MAX);
-	if (put_fields(&fields, ex, route, why) && reply_body(&body, why))
+	if (put_fields(&fields, ex, route, why, retry_after) && reply_body(&body, why, retry_after))
 		exchange_answer(ex, status, "application/json", buf_str(&fields), buf_str(&body));
 	else
 		exchange_abort(ex);

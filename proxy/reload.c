@@ -20,6 +20,7 @@ struct next { /* what a new configuration brings */
 	struct listeners *listeners;
 	struct admin *admin; /* NULL: the old one stays */
 	struct outside out;
+	struct staple_keeper *staples;
 };
 
 static void
@@ -52,7 +53,7 @@ static bool
 try_tls(struct control *c, const struct proxy_conf *conf)
 {
 	char why[256];
-	struct tls_server *trial = inbound_tls(conf, c->tickets, why, sizeof(why));
+	struct tls_server *trial = inbound_tls(conf, tickets_now(c->tickets), why, sizeof(why));
 
 	if (trial == NULL)
 		log_error("reload: %s", why);
@@ -74,12 +75,17 @@ prepare(struct control *c, struct next *n)
 		if (n->admin == NULL)
 			return false;
 	}
-	return outside_open(&n->out, c->loop, n->conf, control_on_list, c);
+	if (!outside_open(
+		&n->out, &c->out, c->loop, n->conf, control_on_list, control_on_health, c))
+		return false;
+	n->staples = staple_open(c->loop, n->conf, n->out.fetcher, control_on_staples, c);
+	return n->staples != NULL;
 }
 
 static void
 give_up(struct next *n)
 {
+	outside_close(&n->out);
 	admin_free(n->admin);
 	if (n->listeners != NULL)
 		snapshot_drop(&n->listeners->snap);
@@ -146,8 +152,11 @@ adopt(struct control *c, struct next *n)
 	c->conf = n->conf;
 	log_threshold = n->conf->log_level;
 	invites_set_limits(c->invites, n->conf->invites_max, n->conf->invites_ttl);
+	tickets_adopt(c->tickets, n->conf, n->out.redis);
+	staple_close(c->staples);
+	c->staples = n->staples;
 	for (unsigned i = 0; i < c->n_workers; i++)
-		if (!worker_post_conf(c->workers[i], n->conf))
+		if (!worker_post_conf(c->workers[i], n->conf, staple_now(n->staples)))
 			log_error("reload: a worker keeps its old configuration: out of memory");
 	if (n->admin != NULL) {
 		admin_free(c->admin);
@@ -158,6 +167,8 @@ adopt(struct control *c, struct next *n)
 	/* Under new trust anchors an old list may no longer count: what the new store holds is
 	 * posted, even nothing. */
 	outside_tell_lists(&c->out);
+	health_carry(c->out.health, old.health);
+	health_tell(c->out.health);
 	lookups_ask_again(c);
 	outside_close(&old);
 	snapshot_drop(&old_conf->snap);

@@ -40,7 +40,21 @@ enum route_rule {
 	RULE_SESSION_END         /* tokens may end: what is known of them is forgotten */
 };
 
+/* What asking often could gain: passwords, names, mails in others' name. */
+enum route_cost { COST_NONE, COST_LOGIN, COST_REGISTER, COST_PASSWORD };
+/* How long the homeserver may take: each has a time-out of its own. */
+enum route_pace {
+	PACE_ORDINARY,
+	PACE_POLL, /* held until something happens, at most for the query's `timeout` */
+	PACE_SLOW, /* a long computation */
+	PACE_MEDIA /* files go up or down, perhaps fetched from another server first */
+};
+
 enum route_open { ROUTE_AUTH, OPEN_VERSION, OPEN_OPENID };
+
+/* Documents the proxy may serve by itself (services.well_known). */
+enum route_document { DOCUMENT_NONE, DOCUMENT_SERVER, DOCUMENT_CLIENT, DOCUMENT_SUPPORT };
+#define ROUTE_DOCUMENTS (DOCUMENT_SUPPORT + 1)
 
 struct route {
 	const char *methods; /* "GET", "GET,POST"; "*": any */
@@ -48,8 +62,10 @@ struct route {
 	enum route_api api;
 	enum route_body body;
 	enum route_rule rule;
-	bool slow;            /* long poll or a long computation: the longer time-out */
+	enum route_pace pace;
 	enum route_open open; /* federation paths that may be open */
+	enum route_document document;
+	enum route_cost cost;
 };
 
 #define ROUTE_SEGMENTS_MAX 32
@@ -71,7 +87,8 @@ void routes_fini(void);
 enum err route_split(struct arena *a, struct str target, struct segments *out) MUST_CHECK;
 
 /* *out = the row.  ERR_PATH: a literal segment was written with escapes.  ERR_METHOD: the path is
- * known, the method is not (only on federation and key paths; the client side is the homeserver's).
+ * known, the method is not (on federation and key paths, and where no wildcard takes it; the client
+ * side is the homeserver's).
  * ERR_UNRECOGNIZED: nothing we serve; unknown client and federation paths have rows. */
 enum err route_find(
     const struct segments *s, struct str method, const struct route **out) MUST_CHECK;

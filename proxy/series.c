@@ -6,33 +6,91 @@
 static const char *const apis[] = { "client", "federation", "key", "admin", "internal", "none" };
 static const char *const classes[] = { "none", "1xx", "2xx", "3xx", "4xx", "5xx" };
 
+#define RATE_ROW(limit, name) \
+	[S_RATE_LIMITED + (limit)] = { "schleuse_rate_limited_total", "limit=\"" name "\"", \
+		METRIC_COUNTER, "Requests refused by limits.rates" }
+#define REFUSED_HELP "Connections closed before anything of them was read as TLS"
+#define PAUSES_HELP "How often a worker stopped accepting, by what was used up"
+
 static struct metric_row rows[S_COUNT] = {
 	[S_CONNECTIONS_OPENED] = { "schleuse_connections_opened_total", "", METRIC_COUNTER,
 	    "Connections accepted" },
 	[S_CONNECTIONS_CLOSED] = { "schleuse_connections_closed_total", "", METRIC_COUNTER,
 	    "Connections closed" },
-	[S_CONNECTIONS_REFUSED] = { "schleuse_connections_refused_total", "", METRIC_COUNTER,
-	    "Connections closed at once because limits.connections_max was reached" },
+	[S_REFUSED_PER_ADDRESS] = { "schleuse_connections_refused_total", "reason=\"per_address\"",
+	    METRIC_COUNTER, REFUSED_HELP },
+	[S_REFUSED_PROXY_SOURCE] = { "schleuse_connections_refused_total",
+	    "reason=\"proxy_source\"", METRIC_COUNTER, REFUSED_HELP },
+	[S_REFUSED_PROXY_HEADER] = { "schleuse_connections_refused_total",
+	    "reason=\"proxy_header\"", METRIC_COUNTER, REFUSED_HELP },
+	[S_REFUSED_PROXY_SLOW] = { "schleuse_connections_refused_total", "reason=\"proxy_slow\"",
+	    METRIC_COUNTER, REFUSED_HELP },
+	[S_PAUSES_CONNECTIONS] = { "schleuse_accept_pauses_total", "reason=\"connections\"",
+	    METRIC_COUNTER, PAUSES_HELP },
+	[S_PAUSES_DESCRIPTORS] = { "schleuse_accept_pauses_total", "reason=\"descriptors\"",
+	    METRIC_COUNTER, PAUSES_HELP },
 	[S_HANDSHAKES_FAILED] = { "schleuse_tls_handshakes_failed_total", "", METRIC_COUNTER,
 	    "TLS handshakes that failed" },
 	[S_HANDSHAKES_SLOW] = { "schleuse_tls_handshakes_slow_total", "", METRIC_COUNTER,
 	    "TLS handshakes cut by timeouts.handshake" },
 	[S_HEADS_SLOW] = { "schleuse_heads_slow_total", "", METRIC_COUNTER,
 	    "Request heads cut by timeouts.head" },
+	[S_WRITES_SLOW] = { "schleuse_writes_slow_total", "", METRIC_COUNTER,
+	    "Connections cut because the end of an answer was not read" },
 	[S_IDLE_CLOSED] = { "schleuse_connections_idle_closed_total", "", METRIC_COUNTER,
 	    "Connections closed by timeouts.idle" },
+	[S_IDLE_REAPED] = { "schleuse_connections_reaped_total", "", METRIC_COUNTER,
+	    "Idle connections closed to make room at limits.connections_max" },
+	[S_CONNECTIONS_H1] = { "schleuse_connections_total", "protocol=\"h1\"", METRIC_COUNTER,
+	    "Connections after their TLS handshake, by protocol" },
+	[S_CONNECTIONS_H2] = { "schleuse_connections_total", "protocol=\"h2\"", METRIC_COUNTER,
+	    "Connections after their TLS handshake, by protocol" },
+	[S_H2_STREAMS] = { "schleuse_h2_streams_total", "", METRIC_COUNTER,
+	    "HTTP/2 streams opened" },
+	[S_H2_REFUSED] = { "schleuse_h2_streams_refused_total", "", METRIC_COUNTER,
+	    "HTTP/2 streams refused because limits.h2_streams_max were open" },
+	[S_EXCHANGES_OPEN] = { "schleuse_exchanges_open", "", METRIC_GAUGE,
+	    "Requests being judged or answered" },
 	[S_REQUEST_BYTES] = { "schleuse_request_body_bytes_total", "", METRIC_COUNTER,
 	    "Request body bytes received" },
 	[S_RESPONSE_BYTES] = { "schleuse_response_body_bytes_total", "", METRIC_COUNTER,
 	    "Response body bytes sent" },
 	[S_DESTINATION_ABSENT] = { "schleuse_xmatrix_destination_absent_total", "", METRIC_COUNTER,
 	    "Federation requests whose X-Matrix header names no destination" },
+	RATE_ROW(RATE_LOGIN, "login"),
+	RATE_ROW(RATE_REGISTER, "register"),
+	RATE_ROW(RATE_PASSWORD, "password"),
+	RATE_ROW(RATE_CLIENT, "client"),
+	RATE_ROW(RATE_FEDERATION, "federation"),
+	RATE_ROW(RATE_FEDERATION_ADDRESS, "federation_address"),
 	[S_RULE_LOGGED_INVITE] = { "schleuse_rule_logged_total", "rule=\"invite\"", METRIC_COUNTER,
 	    "Requests let through although a rule in mode log would refuse them" },
 	[S_RULE_LOGGED_DISPLAYNAME] = { "schleuse_rule_logged_total", "rule=\"displayname\"",
 	    METRIC_COUNTER, "Requests let through although a rule in mode log would refuse them" },
 	[S_UPSTREAM_RETRIES] = { "schleuse_upstream_retries_total", "", METRIC_COUNTER,
 	    "Requests sent again because a reused homeserver connection had closed" },
+	[S_UPSTREAM_BUSY] = { "schleuse_upstream_connections", "state=\"busy\"", METRIC_GAUGE,
+	    "Connections to homeservers" },
+	[S_UPSTREAM_IDLE] = { "schleuse_upstream_connections", "state=\"idle\"", METRIC_GAUGE,
+	    "Connections to homeservers" },
+	[S_UPSTREAM_QUEUED] = { "schleuse_upstream_queued", "", METRIC_GAUGE,
+	    "Requests waiting for a connection to a homeserver" },
+	[S_UPSTREAM_QUEUE_FULL] = { "schleuse_upstream_queue_refused_total", "cause=\"full\"",
+	    METRIC_COUNTER,
+	    "Requests refused because of limits.upstream_queue_max (full) or "
+	    "timeouts.upstream_queue (timeout)" },
+	[S_UPSTREAM_QUEUE_TIMEOUT] = { "schleuse_upstream_queue_refused_total", "cause=\"timeout\"",
+	    METRIC_COUNTER,
+	    "Requests refused because of limits.upstream_queue_max (full) or "
+	    "timeouts.upstream_queue (timeout)" },
+	[S_UPSTREAM_CONNECT_FAILED] = { "schleuse_upstream_connects_failed_total",
+	    "cause=\"refused\"", METRIC_COUNTER, "Connections to homeservers that failed" },
+	[S_UPSTREAM_CONNECT_TIMEOUT] = { "schleuse_upstream_connects_failed_total",
+	    "cause=\"timeout\"", METRIC_COUNTER, "Connections to homeservers that failed" },
+	[S_UPSTREAM_AVOIDED] = { "schleuse_upstream_avoided_total", "", METRIC_COUNTER,
+	    "How often a worker began to avoid an address that it could not connect to" },
+	[S_UPSTREAM_FAILOVERS] = { "schleuse_upstream_failovers_total", "", METRIC_COUNTER,
+	    "Requests that went to another address because one could not be connected to" },
 	[S_KEYS_HIT] = { "schleuse_fact_lookups_total", "fact=\"keys\",outcome=\"hit\"",
 	    METRIC_COUNTER, "Facts a worker needed, by outcome" },
 	[S_KEYS_MISS] = { "schleuse_fact_lookups_total", "fact=\"keys\",outcome=\"miss\"",
@@ -60,6 +118,35 @@ static struct metric_row rows[S_COUNT] = {
 	    "Hand-overs to a successor that failed" },
 	[S_CERTIFICATE_NOT_AFTER] = { "schleuse_certificate_not_after_seconds", "", METRIC_GAUGE,
 	    "When the first of the server certificates expires, Unix time" },
+	[S_OCSP_VALID_UNTIL] = { "schleuse_ocsp_valid_until_seconds", "", METRIC_GAUGE,
+	    "When the first of the stapled OCSP responses ends, Unix time; 0: one is missing, or "
+	    "none is configured" },
+	[S_OCSP_REVOKED] = { "schleuse_ocsp_revoked", "", METRIC_GAUGE,
+	    "Server certificates that their issuer has revoked" },
+	[S_OCSP_FAILURES] = { "schleuse_ocsp_failures_total", "", METRIC_COUNTER,
+	    "OCSP responses that could not be had or not be used" },
+	[S_TICKET_ROTATIONS] = { "schleuse_tls_ticket_rotations_total", "", METRIC_COUNTER,
+	    "Times another key began to encrypt session tickets" },
+	[S_TICKET_FAILURES] = { "schleuse_tls_ticket_failures_total", "", METRIC_COUNTER,
+	    "Times keys of session tickets could not be had from tls.ticket_file or Redis" },
+	[S_REDIS_UP] = { "schleuse_redis_up", "", METRIC_GAUGE,
+	    "1 while there is a connection to Redis, else 0" },
+	[S_REDIS_FAILURES] = { "schleuse_redis_failures_total", "", METRIC_COUNTER,
+	    "Times the connection to Redis was lost or could not be made" },
+};
+
+static const char *const floods[H2_FLOODS] = {
+	[H2_FLOOD_RESET] = "reset",
+	[H2_FLOOD_CONTINUATION] = "continuation",
+	[H2_FLOOD_HPACK] = "hpack",
+	[H2_FLOOD_PING] = "ping",
+	[H2_FLOOD_SETTINGS] = "settings",
+	[H2_FLOOD_PRIORITY] = "priority",
+	[H2_FLOOD_EMPTY] = "empty",
+	[H2_FLOOD_WINDOW] = "window",
+	[H2_FLOOD_UNKNOWN] = "unknown",
+	[H2_FLOOD_OUTPUT] = "output",
+	[H2_FLOOD_STALLED] = "stalled",
 };
 
 static char labels[S_COUNT][64];
@@ -78,6 +165,14 @@ series_declare(void)
 				"Exchanges ended, by API and status class (none: no answer was "
 				"given)" };
 		}
+	for (unsigned f = 0; f < H2_FLOODS; f++) {
+		unsigned i = S_H2_FLOODS + f;
+
+		snprintf(labels[i], sizeof(labels[i]), "kind=\"%s\"", floods[f]);
+		rows[i] = (struct metric_row){ "schleuse_h2_floods_total", labels[i],
+			METRIC_COUNTER,
+			"HTTP/2 connections cut (stalled: streams reset) for what they flooded" };
+	}
 	for (unsigned e = 0; e < ERR_COUNT; e++) {
 		unsigned i = S_ENDED + e;
 

@@ -38,14 +38,20 @@ on_drain_timer(void *arg)
 	finish_drain(w);
 }
 
+void
+worker_look_drained(struct worker *w)
+{
+	if (w->draining && w->http.n_conns == 0 && !accept_waits(w))
+		finish_drain(w);
+}
+
 static void
 on_conn_closed(struct http_server *s, const struct http_conn *c)
 {
 	struct worker *w = s->owner;
 
-	accept_forget(c->listener);
-	if (w->draining && s->n_conns == 0)
-		finish_drain(w);
+	accept_closed(w, c);
+	worker_look_drained(w);
 }
 
 static void
@@ -56,10 +62,8 @@ begin_drain(struct worker *w, bool alone)
 	accept_stop(w, alone);
 	w->draining = true;
 	http_server_drain(&w->http);
-	if (w->http.n_conns == 0)
-		finish_drain(w);
-	else
-		timer_set(w->loop, &w->drain_timer, w->conf->drain_timeout);
+	timer_set(w->loop, &w->drain_timer, w->conf->drain_timeout);
+	worker_look_drained(w);
 }
 
 static void
@@ -113,8 +117,8 @@ worker_free(struct worker *w)
 
 struct worker *
 worker_start(struct control *control, unsigned number, unsigned n_workers, struct proxy_conf *conf,
-    struct tls_tickets *tickets, const unsigned char invite_key[INVITE_KEY_BYTES], char *why,
-    size_t why_size)
+    struct tls_tickets *tickets, struct tls_staples *staples,
+    const unsigned char invite_key[INVITE_KEY_BYTES], char *why, size_t why_size)
 {
 	struct thread *t = calloc(1, sizeof(*t));
 	struct worker *w;
@@ -126,6 +130,8 @@ worker_start(struct control *control, unsigned number, unsigned n_workers, struc
 	w->number = number;
 	w->n_workers = n_workers;
 	w->control = control;
+	w->connections = control_connections(control);
+	w->rates = control_rates(control);
 	w->tickets = snapshot_hold(&tickets->snap);
 	memcpy(w->invite_key, invite_key, INVITE_KEY_BYTES);
 	w->loop = loop_new(w);
@@ -135,7 +141,7 @@ worker_start(struct control *control, unsigned number, unsigned n_workers, struc
 	w->http.closed = on_conn_closed;
 	accept_init(w);
 	timer_init(&w->drain_timer, on_drain_timer, w);
-	if (!inbound_adopt(w, conf, why, why_size) || !lookups_open(w))
+	if (!inbound_adopt(w, conf, staples, why, why_size) || !lookups_open(w))
 		goto fail;
 	if (pthread_create(&t->id, NULL, worker_main, w) != 0) {
 		snprintf(why, why_size, "cannot start a thread");
@@ -159,8 +165,10 @@ struct news {
 	struct letter letter;
 	void (*apply)(struct worker *w, struct news *n);
 	struct snapshot *snapshot; /* one reference */
-	size_t federation;
+	struct snapshot *staples;  /* one reference, or NULL */
+	size_t number;
 	int64_t as_of;
+	bool up;
 };
 
 static void
@@ -171,24 +179,29 @@ open_news(struct letter *l, void *receiver)
 	if (receiver != NULL)
 		n->apply(receiver, n);
 	snapshot_drop(n->snapshot);
+	snapshot_drop(n->staples);
 	free(n);
 }
 
 static bool
-post(struct worker *w, void (*apply)(struct worker *, struct news *), struct snapshot *s,
-    size_t federation, int64_t as_of)
+post_news(struct worker *w, const struct news *what)
 {
-	struct news *n = calloc(1, sizeof(*n));
+	struct news *n = malloc(sizeof(*n));
 
 	if (n == NULL)
 		return false;
+	*n = *what;
 	n->letter.open = open_news;
-	n->apply = apply;
-	n->snapshot = snapshot_hold(s);
-	n->federation = federation;
-	n->as_of = as_of;
+	snapshot_hold(n->snapshot);
+	snapshot_hold(n->staples);
 	loop_post(w->loop, &n->letter);
 	return true;
+}
+
+static bool
+post(struct worker *w, void (*apply)(struct worker *, struct news *), struct snapshot *s)
+{
+	return post_news(w, &(struct news){ .apply = apply, .snapshot = s });
 }
 
 static void
@@ -196,7 +209,8 @@ apply_conf(struct worker *w, struct news *n)
 {
 	char why[256];
 
-	w->left_behind = !inbound_adopt(w, (struct proxy_conf *)n->snapshot, why, sizeof(why));
+	w->left_behind = !inbound_adopt(w, (struct proxy_conf *)n->snapshot,
+	    (struct tls_staples *)n->staples, why, sizeof(why));
 	if (w->left_behind)
 		log_error("reload: this worker keeps its old configuration, and its federation "
 			  "lists will expire: %s",
@@ -212,17 +226,32 @@ apply_tickets(struct worker *w, struct news *n)
 }
 
 static void
+apply_staples(struct worker *w, struct news *n)
+{
+	if (!w->left_behind) /* else they are those of other services */
+		tls_server_set_staples(w->tls, (struct tls_staples *)n->snapshot);
+}
+
+static void
 apply_list(struct worker *w, struct news *n)
 {
 	struct federation_view *v;
 
 	/* Federations are numbered by the configuration in force on the control thread. */
-	if (w->left_behind || n->federation >= w->conf->n_federations)
+	if (w->left_behind || n->number >= w->conf->n_federations)
 		return;
-	v = &w->federations[n->federation];
+	v = &w->federations[n->number];
 	snapshot_drop((struct snapshot *)v->list);
 	v->list = snapshot_hold(n->snapshot);
 	v->as_of = n->as_of;
+}
+
+static void
+apply_health(struct worker *w, struct news *n)
+{
+	/* Addresses are numbered by the configuration. */
+	if (w->conf == (struct proxy_conf *)n->snapshot)
+		upstreams_set_health(w->upstreams, n->number, n->up);
 }
 
 static void
@@ -253,39 +282,58 @@ apply_drain_alone(struct worker *w, struct news *n)
 }
 
 bool
-worker_post_conf(struct worker *w, struct proxy_conf *conf)
+worker_post_conf(struct worker *w, struct proxy_conf *conf, struct tls_staples *staples)
 {
-	return post(w, apply_conf, &conf->snap, 0, 0);
+	return post_news(
+	    w, &(struct news){
+		   .apply = apply_conf, .snapshot = &conf->snap, .staples = &staples->snap });
+}
+
+bool
+worker_post_staples(struct worker *w, struct tls_staples *staples)
+{
+	return post(w, apply_staples, &staples->snap);
 }
 
 bool
 worker_post_listeners(struct worker *w, struct listeners *l)
 {
-	return post(w, apply_listeners, &l->snap, 0, 0);
+	return post(w, apply_listeners, &l->snap);
 }
 
 bool
 worker_post_tickets(struct worker *w, struct tls_tickets *tickets)
 {
-	return post(w, apply_tickets, &tickets->snap, 0, 0);
+	return post(w, apply_tickets, &tickets->snap);
 }
 
 bool
 worker_post_list(struct worker *w, size_t federation, const struct fedlist *list, int64_t as_of)
 {
-	return post(w, apply_list, (struct snapshot *)(uintptr_t)list, federation, as_of);
+	return post_news(w, &(struct news){ .apply = apply_list,
+				.snapshot = (struct snapshot *)(uintptr_t)list,
+				.number = federation,
+				.as_of = as_of });
+}
+
+bool
+worker_post_health(struct worker *w, struct proxy_conf *conf, size_t number, bool up)
+{
+	return post_news(
+	    w, &(struct news){
+		   .apply = apply_health, .snapshot = &conf->snap, .number = number, .up = up });
 }
 
 bool
 worker_post_forget(struct worker *w)
 {
-	return post(w, apply_forget, NULL, 0, 0);
+	return post(w, apply_forget, NULL);
 }
 
 bool
 worker_post_drain(struct worker *w, bool alone)
 {
-	return post(w, alone ? apply_drain_alone : apply_drain, NULL, 0, 0);
+	return post(w, alone ? apply_drain_alone : apply_drain, NULL);
 }
 
 void

@@ -34,6 +34,8 @@
 	X(ERR_BODY_SIZE,             "body_size",              413, "M_TOO_LARGE",     "Request body too large") \
 	X(ERR_SLOW_HEAD,             "slow_head",              408, "M_UNKNOWN",       "Request head did not arrive in time") \
 	X(ERR_SLOW_BODY,             "slow_body",              408, "M_UNKNOWN",       "Request body did not arrive in time") \
+	X(ERR_BODY_RATE,             "body_rate",              408, "M_UNKNOWN",       "Request body arrives too slowly") \
+	X(ERR_RATE,                  "rate_limited",           429, "M_LIMIT_EXCEEDED", "Too many requests; try again later") \
 	X(ERR_MISDIRECTED,           "misdirected",            421, "M_UNKNOWN",       "This connection does not serve the requested host") \
 	/* routing */ \
 	X(ERR_PATH,                  "path",                   400, "M_UNRECOGNIZED",  "Request path is not in its plain form") \
@@ -80,11 +82,13 @@
 	X(ERR_UPSTREAM_DOWN,         "upstream_down",          502, "M_UNKNOWN",       "The homeserver cannot be reached") \
 	X(ERR_UPSTREAM_BAD,          "upstream_bad",           502, "M_UNKNOWN",       "The homeserver gave an unusable answer") \
 	X(ERR_UPSTREAM_SLOW,         "upstream_slow",          504, "M_UNKNOWN",       "The homeserver did not answer in time") \
+	X(ERR_UPSTREAM_TOTAL,        "upstream_total",         504, "M_UNKNOWN",       "The homeserver did not finish its answer in time") \
 	X(ERR_UPSTREAM_BUSY,         "upstream_busy",          503, "M_UNKNOWN",       "Too many requests wait for the homeserver; try again later") \
 	X(ERR_LOOKUP,                "lookup",                 503, "M_UNKNOWN",       "A look-up this request needs failed; try again later") \
 	/* ends without an answer */ \
 	X(ERR_CLIENT_GONE,           "client_gone",              0, "",                "Peer closed the connection") \
 	X(ERR_CLIENT_SLOW,           "client_slow",              0, "",                "Peer did not read in time") \
+	X(ERR_CLIENT_RATE,           "client_rate",              0, "",                "Peer reads too slowly") \
 	X(ERR_UPSTREAM_BROKE,        "upstream_broke",           0, "",                "The homeserver broke off in mid answer") \
 	/* look-ups and downloads */ \
 	X(ERR_DNS,                   "dns",                      0, "",                "Name cannot be resolved") \
@@ -94,6 +98,7 @@
 	X(ERR_TIMEOUT,               "timeout",                  0, "",                "Not answered in time") \
 	X(ERR_TOO_LARGE,             "too_large",                0, "",                "Answer larger than allowed") \
 	X(ERR_HTTP_ANSWER,           "http_answer",              0, "",                "Unexpected HTTP status") \
+	X(ERR_REDIS_ANSWER,          "redis_answer",             0, "",                "Redis gave an error or an unusable answer") \
 	X(ERR_SERVER_NAME,           "server_name",              0, "",                "Not a valid Matrix server name") \
 	X(ERR_NOT_FOUND,             "not_found",                0, "",                "Not found") \
 	X(ERR_CANCELLED,             "cancelled",                0, "",                "Given up because of shutdown or reload") \
@@ -112,6 +117,12 @@
 	X(ERR_X5C_VALIDITY,          "x5c_validity",             0, "",                "Certificate is expired or not yet valid") \
 	X(ERR_X5C_USAGE,             "x5c_usage",                0, "",                "Certificate keyUsage lacks digitalSignature") \
 	X(ERR_X5C_ROLE,              "x5c_role",                 0, "",                "Certificate lacks the required role or name") \
+	X(ERR_OCSP_SYNTAX,           "ocsp_syntax",              0, "",                "Not a successful OCSP response") \
+	X(ERR_OCSP_SIGNATURE,        "ocsp_signature",           0, "",                "OCSP response is not signed by the issuer or its responder") \
+	X(ERR_OCSP_SUBJECT,          "ocsp_subject",             0, "",                "OCSP response is about another certificate") \
+	X(ERR_OCSP_DATES,            "ocsp_dates",               0, "",                "OCSP response is not current") \
+	X(ERR_OCSP_REVOKED,          "ocsp_revoked",             0, "",                "Certificate is revoked") \
+	X(ERR_OCSP_UNKNOWN,          "ocsp_unknown",             0, "",                "OCSP responder does not know the certificate") \
 	X(ERR_FEDLIST_SHAPE,         "fedlist_shape",            0, "",                "Federation list is not of a known form") \
 	X(ERR_FEDLIST_DATES,         "fedlist_dates",            0, "",                "Federation list is outside its own dates (iat, exp)") \
 	X(ERR_FEDLIST_LOWER,         "fedlist_lower",            0, "",                "Federation list has a lower version than the one held") \

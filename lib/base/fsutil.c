@@ -10,6 +10,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A file that has a size is given the room it needs at once: growing a buffer to it would hold the
+ * bytes twice. */
+static bool
+make_room(int fd, struct buf *out)
+{
+	struct stat st;
+
+	return fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
+	       buf_reserve(out, (size_t)st.st_size) != NULL;
+}
+
 int
 fs_read(const char *path, struct buf *out)
 {
@@ -17,7 +28,9 @@ fs_read(const char *path, struct buf *out)
 
 	if (fd < 0)
 		return -1;
-	for (;;) {
+	if (!make_room(fd, out))
+		err = EFBIG;
+	while (err == 0) {
 		char chunk[16384];
 		ssize_t n = read(fd, chunk, sizeof(chunk));
 
@@ -27,7 +40,7 @@ fs_read(const char *path, struct buf *out)
 			err = errno;
 		else if (n > 0 && !buf_put(out, str_of(chunk, (size_t)n)))
 			err = EFBIG;
-		if (n <= 0 || err != 0)
+		if (n <= 0)
 			break;
 	}
 	close(fd);

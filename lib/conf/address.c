@@ -2,6 +2,7 @@
 #include "lib/conf/address.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <sys/un.h>
 
 #define HOST_MAX 253
@@ -143,4 +144,17 @@ conf_address_is_loopback(const struct conf_address *ad)
 	if (inet_pton(AF_INET, ad->host, &ip4) == 1)
 		return (ntohl(ip4.s_addr) >> 24) == 127;
 	return inet_pton(AF_INET6, ad->host, &ip6) == 1 && IN6_IS_ADDR_LOOPBACK(&ip6);
+}
+
+char *
+conf_address_url(const struct conf_address *ad, char *out, size_t size)
+{
+	bool v6 = ad->host != NULL && strchr(ad->host, ':') != NULL;
+
+	if (ad->unix_path != NULL)
+		snprintf(out, size, "http://localhost");
+	else
+		snprintf(out, size, "http://%s%s%s:%u", v6 ? "[" : "", ad->host, v6 ? "]" : "",
+		    ad->port);
+	return out;
 }

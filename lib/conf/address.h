@@ -26,6 +26,9 @@ bool conf_address_is_ip(const struct conf_address *ad); /* the host is an IP lit
 bool conf_address_is_loopback(
     const struct conf_address *ad); /* unix socket, 127.0.0.0/8 or ::1; a name never is */
 
+/* "http://host:port", "http://localhost" for a unix socket; returns out. */
+char *conf_address_url(const struct conf_address *ad, char *out, size_t size);
+
 /* folder "/" path in the arena; absolute paths are copied.  NULL: out of memory. */
 char *conf_path_join(struct arena *a, const char *folder, struct str path)
     __attribute__((warn_unused_result));

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/base/log.h"
 #include "lib/http/server.h"
 #include "lib/net/listener.h"
 #include "lib/ops/metrics.h"
@@ -46,7 +47,7 @@ answer_metrics(struct admin *a, struct exchange *ex)
 	if (a->cfg.refresh != NULL)
 		a->cfg.refresh(a->cfg.arg);
 	buf_init(&out, ANSWER_MAX);
-	if (metrics_print(&out))
+	if (metrics_print(&out) && (a->cfg.more == NULL || a->cfg.more(a->cfg.arg, &out)))
 		exchange_answer(ex, 200, "text/plain; version=0.0.4; charset=utf-8",
 		    STR("Cache-Control: no-store\r\n"), buf_str(&out));
 	else
@@ -86,8 +87,8 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
 	(void)peer_len;
 	if (a->http.n_conns >= CONNECTIONS_MAX)
 		close(fd);
-	else
-		http_server_open(&a->http, fd, NULL, "", a);
+	else if (!http_server_open(&a->http, fd, NULL, "", a, NULL))
+		log_error("admin: no memory for a connection; closed it");
 }
 
 struct admin *

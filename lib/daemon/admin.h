@@ -17,6 +17,9 @@ struct admin_config {
 	/* Appends one line for each thing that is missing; nothing: ready. */
 	void (*missing)(void *arg, struct buf *out);
 	void (*refresh)(void *arg); /* before metrics are printed; may be NULL */
+	/* Appends metrics whose labels come from the configuration; false: out of memory.  May be
+	 * NULL. */
+	bool (*more)(void *arg, struct buf *out);
 	void *arg;
 };
 

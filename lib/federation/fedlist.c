@@ -3,9 +3,6 @@
  * fedlist - the wire forms differ from version to version of the directory's interface; what is
  * read here is what they have in common: "version", "domainList" and in each entry a name or its
  * hash.
- *
- * Digests are uniformly distributed, so a look-up guesses the place of a digest from its value
- * and is there after two or three looks; halving takes over if a list was made to defeat that.
  */
 #include "lib/federation/fedlist.h"
 
@@ -13,25 +10,16 @@
 #include <stdlib.h>
 
 #include "lib/base/base64.h"
+#include "lib/federation/digests.h"
 #include "lib/federation/jread.h"
 #include "lib/matrix/name.h"
 
-#define DIGEST 32
-#define GUESSES 8        /* looks by interpolation before halving */
-#define FIRST_ENTRIES 64 /* room made for the first entry */
-#define TEXT_MAX 512     /* of an unescaped member name or domain; no server name is longer */
-
-_Static_assert(DIGEST == crypto_hash_sha256_BYTES, "SHA-256");
-
-struct entry { /* no padding: 33 bytes each */
-	unsigned char digest[DIGEST];
-	bool insurance;
-};
+#define TEXT_MAX 512 /* of an unescaped member name or domain; no server name is longer */
 
 struct fedlist {
 	struct snapshot snap;
-	struct entry *entries; /* sorted by digest, each once */
-	size_t n, cap, skipped;
+	struct digests members; /* the flag: is an insurance */
+	size_t skipped;
 	int64_t version, not_before, not_after;
 };
 
@@ -40,7 +28,7 @@ fedlist_free(struct snapshot *s)
 {
 	struct fedlist *l = (struct fedlist *)s;
 
-	free(l->entries);
+	digests_fini(&l->members);
 	free(l);
 }
 
@@ -48,69 +36,49 @@ fedlist_free(struct snapshot *s)
 
 /* Whether the text is the hash of a name, in any of the encodings seen; see the header. */
 static bool
-read_hash(struct str s, unsigned char digest[DIGEST])
+read_hash(struct str s, unsigned char digest[DIGEST_BYTES])
 {
 	size_t n;
 
-	if (s.n == 2 * DIGEST)
-		return sodium_hex2bin(digest, DIGEST, s.p, s.n, NULL, &n, NULL) == 0 && n == DIGEST;
+	if (s.n == 2 * DIGEST_BYTES)
+		return sodium_hex2bin(digest, DIGEST_BYTES, s.p, s.n, NULL, &n, NULL) == 0 &&
+		       n == DIGEST_BYTES;
 	if (s.n == 44 && s.p[43] == '=')
 		s.n--;
 	if (s.n != 43)
 		return false;
-	if (!base64_decode(s, digest, DIGEST, &n) && !base64url_decode(s, digest, DIGEST, &n))
+	if (!base64_decode(s, digest, DIGEST_BYTES, &n) &&
+	    !base64url_decode(s, digest, DIGEST_BYTES, &n))
 		return false;
-	return n == DIGEST;
-}
-
-static void
-digest_of(struct str normal, unsigned char digest[DIGEST])
-{
-	crypto_hash_sha256(digest, (const unsigned char *)normal.p, normal.n);
+	return n == DIGEST_BYTES;
 }
 
 static bool
-read_domain(struct str text, unsigned char digest[DIGEST])
+read_domain(struct str text, struct digest *out)
 {
 	char mem[NAME_MAX_LEN + 1];
 	struct str normal;
 
-	if (read_hash(text, digest))
+	if (read_hash(text, out->bytes))
 		return true;
 	normal = name_normal(text, mem);
 	if (normal.n == 0)
 		return false;
-	digest_of(normal, digest);
+	digest_of(normal, out);
 	return true;
-}
-
-static enum err
-grow(struct fedlist *l, const struct fedlist_limits *lim)
-{
-	size_t cap = l->cap > 0 ? l->cap + l->cap / 2 : FIRST_ENTRIES;
-	struct entry *entries;
-
-	if (l->n >= lim->max_entries)
-		return ERR_FEDLIST_SIZE;
-	if (l->n < l->cap)
-		return OK;
-	entries = reallocarray(l->entries, cap, sizeof(*entries));
-	if (entries == NULL)
-		return ERR_MEMORY;
-	l->entries = entries;
-	l->cap = cap;
-	return OK;
 }
 
 static enum err
 add_entry(struct fedlist *l, const struct fedlist_limits *lim, struct str domain, bool insurance)
 {
-	enum err err = grow(l, lim);
+	struct digests *m = &l->members;
 
-	if (err != OK)
-		return err;
-	if (read_domain(domain, l->entries[l->n].digest))
-		l->entries[l->n++].insurance = insurance;
+	if (m->n >= lim->max_entries)
+		return ERR_FEDLIST_SIZE;
+	if (!digests_room(m))
+		return ERR_MEMORY;
+	if (read_domain(domain, &m->v[m->n]))
+		m->v[m->n++].flag = insurance;
 	else
 		l->skipped++;
 	return l->skipped <= lim->max_entries ? OK : ERR_FEDLIST_SIZE;
@@ -291,40 +259,6 @@ read_list(struct jread *r, struct fedlist *l, const struct fedlist_limits *lim)
 	return err;
 }
 
-/* -- sorting -- */
-
-static int
-compare(const void *a, const void *b)
-{
-	return memcmp(((const struct entry *)a)->digest, ((const struct entry *)b)->digest, DIGEST);
-}
-
-/* One of each digest; what any of the same says to be an insurance is one. */
-static void
-drop_duplicates(struct fedlist *l)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < l->n; i++) {
-		if (kept > 0 && compare(&l->entries[kept - 1], &l->entries[i]) == 0)
-			l->entries[kept - 1].insurance |= l->entries[i].insurance;
-		else
-			l->entries[kept++] = l->entries[i];
-	}
-	l->n = kept;
-}
-
-static void
-shrink(struct fedlist *l)
-{
-	struct entry *entries = l->n > 0 ? reallocarray(l->entries, l->n, sizeof(*entries)) : NULL;
-
-	if (entries != NULL) {
-		l->entries = entries;
-		l->cap = l->n;
-	}
-}
-
 enum err
 fedlist_parse(struct str payload, const struct fedlist_limits *lim, struct fedlist **out)
 {
@@ -338,14 +272,12 @@ fedlist_parse(struct str payload, const struct fedlist_limits *lim, struct fedli
 	snapshot_init(&l->snap, fedlist_free);
 	jread_init(&r, payload);
 	err = read_list(&r, l, lim);
+	if (err == OK && !digests_sort(&l->members))
+		err = ERR_MEMORY;
 	if (err != OK) {
 		snapshot_drop(&l->snap);
 		return err;
 	}
-	if (l->n > 0)
-		qsort(l->entries, l->n, sizeof(*l->entries), compare);
-	drop_duplicates(l);
-	shrink(l);
 	*out = l;
 	return OK;
 }
@@ -361,7 +293,7 @@ fedlist_version(const struct fedlist *l)
 size_t
 fedlist_count(const struct fedlist *l)
 {
-	return l->n;
+	return l->members.n;
 }
 
 size_t
@@ -382,42 +314,6 @@ fedlist_not_before(const struct fedlist *l)
 	return l->not_before;
 }
 
-static uint64_t
-lead(const unsigned char digest[DIGEST]) /* the first eight bytes as a number */
-{
-	uint64_t v = 0;
-
-	for (int i = 0; i < 8; i++)
-		v = v << 8 | digest[i];
-	return v;
-}
-
-static const struct entry *
-find(const struct fedlist *l, const unsigned char digest[DIGEST])
-{
-	uint64_t want = lead(digest), low = 0, high = UINT64_MAX; /* of [first, end) */
-	size_t first = 0, end = l->n;
-
-	for (unsigned looks = 0; first < end; looks++) {
-		size_t span = end - first, at = span / 2;
-		int order;
-
-		if (looks < GUESSES && high > low)
-			at = (size_t)((unsigned __int128)(want - low) * (span - 1) / (high - low));
-		order = memcmp(digest, l->entries[first + at].digest, DIGEST);
-		if (order == 0)
-			return &l->entries[first + at];
-		if (order < 0) {
-			end = first + at;
-			high = lead(l->entries[end].digest);
-		} else {
-			low = lead(l->entries[first + at].digest);
-			first += at + 1;
-		}
-	}
-	return NULL;
-}
-
 /* A normal name without its port. */
 static struct str
 without_port(struct str normal)
@@ -430,25 +326,25 @@ without_port(struct str normal)
 	return n > 0 && n < normal.n && normal.p[n - 1] == ':' ? str_of(normal.p, n - 1) : normal;
 }
 
-static const struct entry *
+static const struct digest *
 find_name(const struct fedlist *l, struct str name, enum fedlist_ports ports)
 {
-	unsigned char digest[DIGEST];
+	struct digest wanted;
 	char mem[NAME_MAX_LEN + 1];
 	struct str normal = name_normal(name, mem), host;
-	const struct entry *e;
+	const struct digest *found;
 
 	if (normal.n == 0)
 		return NULL;
-	digest_of(normal, digest);
-	e = find(l, digest);
-	if (e != NULL || ports == FEDLIST_PORTS_EXACT)
-		return e;
+	digest_of(normal, &wanted);
+	found = digests_find(&l->members, &wanted);
+	if (found != NULL || ports == FEDLIST_PORTS_EXACT)
+		return found;
 	host = without_port(normal);
 	if (host.n == normal.n)
 		return NULL;
-	digest_of(host, digest);
-	return find(l, digest);
+	digest_of(host, &wanted);
+	return digests_find(&l->members, &wanted);
 }
 
 bool
@@ -460,7 +356,7 @@ fedlist_has(const struct fedlist *l, struct str name, enum fedlist_ports ports)
 bool
 fedlist_is_insurance(const struct fedlist *l, struct str name, enum fedlist_ports ports)
 {
-	const struct entry *e = find_name(l, name, ports);
+	const struct digest *found = find_name(l, name, ports);
 
-	return e != NULL && e->insurance;
+	return found != NULL && found->flag;
 }

@@ -219,47 +219,25 @@ read_state(const struct fedstore *s)
 	return as_of;
 }
 
-/* -- adoption -- */
-
-/* An offer on its way: verified text, and the list made of it unless that is the one held. */
-struct offer {
-	struct str text;
-	unsigned char digest[DIGEST];
-	struct fedlist *list; /* NULL: same as held */
-};
+/* -- judging -- */
 
 static enum err
-read_offer(const struct fedstore *s, struct arena *a, int64_t now, struct offer *o)
+judge_verified(const struct fedstore *s, const struct jws *j, int64_t now, struct fedstore_offer *o)
 {
 	struct fedlist_limits limits = { .max_entries = s->cfg.max_entries };
-	struct jws j;
-	enum err err = verify(s, a, o->text, now, &j);
+	enum err err;
 
-	if (err != OK)
-		return err;
-	if (EVP_Digest(j.payload.p, j.payload.n, o->digest, NULL, EVP_sha256(), NULL) != 1)
+	if (EVP_Digest(j->payload.p, j->payload.n, o->digest, NULL, EVP_sha256(), NULL) != 1)
 		return ERR_MEMORY;
 	if (s->list != NULL && memcmp(o->digest, s->digest, DIGEST) == 0)
 		return in_dates(s->list, now) ? OK : ERR_FEDLIST_DATES;
-	err = fedlist_parse(j.payload, &limits, &o->list);
+	err = fedlist_parse(j->payload, &limits, &o->list);
 	if (err == OK && !in_dates(o->list, now))
 		err = ERR_FEDLIST_DATES;
 	/* the same version with other content is as odd as a lower one */
 	if (err == OK && s->list != NULL && fedlist_version(o->list) <= fedlist_version(s->list))
 		err = ERR_FEDLIST_LOWER;
 	return err;
-}
-
-static void
-adopt(struct fedstore *s, struct offer *o)
-{
-	if (fedlist_skipped(o->list) > 0)
-		log_warn("fedstore list=%s skipped %zu entries that are no server name",
-		    s->cfg.name, fedlist_skipped(o->list));
-	snapshot_drop((struct snapshot *)s->list);
-	s->list = o->list;
-	memcpy(s->digest, o->digest, DIGEST);
-	o->list = NULL;
 }
 
 /* Blanks and line ends around a list that went through an editor. */
@@ -273,51 +251,76 @@ trim(struct str s)
 	return s;
 }
 
-/* Verifies and adopts.  *is_new: another list than before is held now. */
+/* `text` is trimmed. */
 static enum err
-take(struct fedstore *s, struct offer *o, int64_t now, bool *is_new)
+judge(const struct fedstore *s, struct str text, int64_t now, struct fedstore_offer *o)
 {
 	struct arena a;
+	struct jws j;
 	enum err err;
 
-	o->text = trim(o->text);
-	*is_new = false;
-	if (o->text.n > s->cfg.max_bytes)
+	*o = (struct fedstore_offer){ 0 };
+	if (text.n > s->cfg.max_bytes)
 		return ERR_FEDLIST_SIZE;
-	arena_init(&a, o->text.n + HEADER_ROOM);
-	err = read_offer(s, &a, now, o);
+	arena_init(&a, text.n + HEADER_ROOM);
+	err = verify(s, &a, text, now, &j);
+	if (err == OK)
+		err = judge_verified(s, &j, now, o);
 	arena_fini(&a);
-	if (err == OK && o->list != NULL) {
-		adopt(s, o);
-		*is_new = true;
-	}
-	snapshot_drop((struct snapshot *)o->list);
+	if (err != OK)
+		fedstore_offer_drop(o);
 	return err;
 }
 
 enum err
-fedstore_offer(struct fedstore *s, struct str jws, int64_t as_of)
+fedstore_judge(const struct fedstore *s, struct str jws, struct fedstore_offer *o)
 {
-	struct offer o = { .text = jws };
-	int64_t now = clock_wall_s();
-	bool is_new;
-	enum err err = take(s, &o, now, &is_new);
+	struct str text = trim(jws);
+	enum err err = judge(s, text, clock_wall_s(), o);
 
-	if (err != OK) {
+	if (err != OK)
 		log_debug("fedstore list=%s refused: %s", s->cfg.name, err_name(err));
-		return err;
-	}
-	if (!is_new) {
+	else if (o->list != NULL)
+		write_file(s, "jws", text);
+	return err;
+}
+
+void
+fedstore_offer_drop(struct fedstore_offer *o)
+{
+	snapshot_drop((struct snapshot *)o->list);
+	o->list = NULL;
+}
+
+/* -- adoption -- */
+
+static void
+hold(struct fedstore *s, struct fedstore_offer *o)
+{
+	if (fedlist_skipped(o->list) > 0)
+		log_warn("fedstore list=%s skipped %zu entries that are no server name",
+		    s->cfg.name, fedlist_skipped(o->list));
+	snapshot_drop((struct snapshot *)s->list);
+	s->list = o->list;
+	memcpy(s->digest, o->digest, DIGEST);
+	o->list = NULL;
+}
+
+void
+fedstore_adopt(struct fedstore *s, struct fedstore_offer *o, int64_t as_of)
+{
+	int64_t now = clock_wall_s();
+
+	if (o->list == NULL) {
 		fedstore_confirm(s, as_of);
-		return OK;
+		return;
 	}
+	hold(s, o);
 	/* a date from the future does not keep a list fresh */
 	s->as_of = as_of < now ? as_of : now;
 	log_info("fedstore list=%s adopted version=%lld entries=%zu", s->cfg.name,
 	    (long long)fedlist_version(s->list), fedlist_count(s->list));
-	write_file(s, "jws", o.text);
 	write_state(s);
-	return OK;
 }
 
 void
@@ -336,19 +339,19 @@ enum err
 fedstore_restore(struct fedstore *s)
 {
 	char path[PATH_MAX];
-	struct offer o = { 0 };
+	struct fedstore_offer o;
 	struct buf text;
-	bool is_new;
 	enum err err = ERR_NOT_FOUND;
 
 	if (!file_path(s, "jws", path))
 		return ERR_NOT_FOUND;
 	buf_init(&text, s->cfg.max_bytes);
 	if (fs_read(path, &text) == 0) {
-		o.text = buf_str(&text);
-		err = take(s, &o, clock_wall_s(), &is_new);
-		if (err == OK && is_new)
+		err = judge(s, trim(buf_str(&text)), clock_wall_s(), &o);
+		if (err == OK && o.list != NULL) {
+			hold(s, &o);
 			s->as_of = read_state(s);
+		}
 	} else if (errno != ENOENT) {
 		err = errno == EFBIG ? ERR_FEDLIST_SIZE : ERR_FILE;
 	}
@@ -356,4 +359,64 @@ fedstore_restore(struct fedstore *s)
 	if (err != OK && err != ERR_NOT_FOUND)
 		log_debug("fedstore list=%s kept copy refused: %s", s->cfg.name, err_name(err));
 	return err;
+}
+
+/* -- inheritance -- */
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool
+same_anchor(const X509_OBJECT *a, const X509_OBJECT *b)
+{
+	X509 *one = X509_OBJECT_get0_X509(a), *other = X509_OBJECT_get0_X509(b);
+
+	return one != NULL && other != NULL && X509_cmp(one, other) == 0;
+}
+
+static bool
+has_anchor(STACK_OF(X509_OBJECT) *of, const X509_OBJECT *wanted)
+{
+	for (int i = 0; i < sk_X509_OBJECT_num(of); i++)
+		if (same_anchor(sk_X509_OBJECT_value(of, i), wanted))
+			return true;
+	return false;
+}
+
+/* The same certificates, in whatever order.  Locked, for an offer may be judged meanwhile. */
+static bool
+same_anchors(X509_STORE *a, X509_STORE *b)
+{
+	STACK_OF(X509_OBJECT) *one, *other;
+	bool same;
+
+	if (a == NULL || b == NULL || X509_STORE_lock(b) != 1)
+		return false;
+	one = X509_STORE_get0_objects(a);
+	other = X509_STORE_get0_objects(b);
+	same = sk_X509_OBJECT_num(one) == sk_X509_OBJECT_num(other);
+	for (int i = 0; same && i < sk_X509_OBJECT_num(one); i++)
+		same = has_anchor(other, sk_X509_OBJECT_value(one, i));
+	X509_STORE_unlock(b);
+	return same;
+}
+
+bool
+fedstore_inherit(struct fedstore *s, const struct fedstore *from)
+{
+	const struct fedstore_config *a = &s->cfg, *b = &from->cfg;
+
+	if (from->list == NULL || !same_text(a->name, b->name) ||
+	    !same_text(a->state_dir, b->state_dir) || !same_text(a->signer_role, b->signer_role) ||
+	    !same_text(a->signer_cn, b->signer_cn) || a->max_bytes != b->max_bytes ||
+	    a->max_entries != b->max_entries || !same_anchors(a->anchors, b->anchors))
+		return false;
+	snapshot_drop((struct snapshot *)s->list);
+	s->list = snapshot_hold((struct snapshot *)from->list);
+	memcpy(s->digest, from->digest, DIGEST);
+	s->as_of = from->as_of;
+	return true;
 }

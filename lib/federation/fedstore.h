@@ -2,9 +2,10 @@
 /*
  * fedstore - which federation list is in force, and keeping it across restarts.
  *
- * Runs on the control thread; does no network I/O.  Whoever has the bytes of a list (a file, a
- * download) offers them; only a list that verifies and is not older than the one held is adopted,
- * and then written to the state directory together with the time of the last refresh.
+ * Does no network I/O.  Whoever has the bytes of a list (a file, a download) has them judged; only
+ * a list that verifies and is not older than the one held is kept in the state directory and then
+ * adopted.  A store belongs to one thread, but fedstore_judge(), which takes long, may run on
+ * another one.
  */
 #ifndef SCHLEUSE_FEDERATION_FEDSTORE_H
 #define SCHLEUSE_FEDERATION_FEDSTORE_H
@@ -32,12 +33,28 @@ void fedstore_free(struct fedstore *s);
 /* Loads what the state directory holds, verifying it again.  ERR_NOT_FOUND: nothing there. */
 enum err fedstore_restore(struct fedstore *s) MUST_CHECK;
 
-/* Offers the bytes of a compact JWS, known to be current at wall-clock second `as_of`.  OK:
- * adopted, or the same list as held (age renewed).  Otherwise nothing changes: ERR_FEDLIST_LOWER
- * (also for other content under the version held), ERR_FEDLIST_DATES, ERR_FEDLIST_SIZE, or why it
- * does not verify or parse.  Certificates are judged at the present time.  A list that cannot be
- * written is adopted all the same, and an error logged. */
-enum err fedstore_offer(struct fedstore *s, struct str jws, int64_t as_of) MUST_CHECK;
+/* Goes on with the list that `from` holds, if it was judged under the same demands: a list need not
+ * be verified again because of a reload.  false: it was not; nothing changes. */
+bool fedstore_inherit(struct fedstore *s, const struct fedstore *from);
+
+struct fedstore_offer {
+	struct fedlist *list; /* one reference; NULL: it is the list held */
+	unsigned char digest[32];
+};
+
+/* Judges the bytes of a compact JWS against the list held and, if it may replace that, writes it to
+ * the state directory.  OK: *o is for fedstore_adopt().  Otherwise ERR_FEDLIST_LOWER (also for other
+ * content under the version held), ERR_FEDLIST_DATES, ERR_FEDLIST_SIZE, or why it does not verify
+ * or parse.  Certificates are judged at the present time.  A list that cannot be written may be
+ * adopted all the same, and an error is logged.  On any thread, one at a time, while the store's
+ * own thread only asks and confirms. */
+enum err fedstore_judge(
+    const struct fedstore *s, struct str jws, struct fedstore_offer *o) MUST_CHECK;
+
+/* Puts in force what was judged OK, known to be current at wall-clock second `as_of`; takes over
+ * the list. */
+void fedstore_adopt(struct fedstore *s, struct fedstore_offer *o, int64_t as_of);
+void fedstore_offer_drop(struct fedstore_offer *o); /* not adopted after all */
 
 /* The source confirmed that the held list is current (204/304). */
 void fedstore_confirm(struct fedstore *s, int64_t as_of);

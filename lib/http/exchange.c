@@ -51,6 +51,24 @@ add_lines(struct h1_head *h, struct str fields)
 	}
 }
 
+bool
+exchange_head_hsts(struct exchange *ex, const struct h1_head *resp)
+{
+	struct h1_head h = *resp;
+
+	if (h1_find(resp, H1_F_TRANSPORT_SECURITY) != NULL)
+		return ex->ops->head(ex, resp);
+	h.fields = arena_alloc(&ex->arena, (h.n_fields + 1) * sizeof(*h.fields));
+	if (h.fields == NULL)
+		return false;
+	if (h.n_fields > 0)
+		memcpy(h.fields, resp->fields, h.n_fields * sizeof(*h.fields));
+	h.fields[h.n_fields++] = (struct h1_field){ .name = STR("Strict-Transport-Security"),
+		.value = ex->hsts,
+		.id = H1_F_TRANSPORT_SECURITY };
+	return ex->ops->head(ex, &h);
+}
+
 void
 exchange_answer(
     struct exchange *ex, int status, const char *content_type, struct str fields, struct str body)

@@ -2,7 +2,7 @@
 /*
  * exchange - one request with its response, bodies as streams in both directions.
  *
- * The connection (h1conn; HTTP/2 later) makes an exchange when a request head is complete and hands
+ * The connection (h1conn, h2conn) makes an exchange when a request head is complete and hands
  * it to its server's handler.  The handler sets events and arg, pulls the request body when it
  * wants it (nothing is read ahead of that beyond one buffer: that is the back-pressure), and pushes
  * the response.  It ends with exactly one of: exchange_end() by the handler, exchange_abort() by
@@ -49,7 +49,9 @@ struct exchange {
 	clock_ms began;
 	const char *peer; /* the client's IP address as text; never logged */
 	bool tls;
-	struct str sni; /* the host name the client asked TLS for; n == 0: none */
+	struct str sni;  /* the host name the client asked TLS for; n == 0: none */
+	struct str hsts; /* Strict-Transport-Security for a final head that has none; set by the
+			  * handler, n == 0: nothing is added */
 	bool head_sent;
 	uint64_t bytes_in;  /* request body */
 	uint64_t bytes_out; /* response body */
@@ -91,12 +93,15 @@ exchange_limit_body(struct exchange *ex, uint64_t max)
 
 /* --- the response --- */
 
+bool exchange_head_hsts(struct exchange *ex, const struct h1_head *resp); /* not called directly */
+
 /* Writes a head (buffered).  Interim ones (1xx) may precede.  Hop-by-hop fields are left out, the
- * framing is chosen to fit the client.  false: out of memory. */
+ * framing is chosen to fit the client, ex->hsts is added.  false: out of memory. */
 static inline bool
 exchange_head(struct exchange *ex, const struct h1_head *resp)
 {
-	return ex->ops->head(ex, resp);
+	return ex->hsts.n > 0 && resp->status >= 200 ? exchange_head_hsts(ex, resp)
+						     : ex->ops->head(ex, resp);
 }
 
 /* Bytes of the body taken; fewer than data.n: wait for the room event. */
@@ -125,7 +130,7 @@ exchange_end(struct exchange *ex) /* the response is complete */
 }
 
 static inline void
-exchange_abort(struct exchange *ex) /* cuts the connection */
+exchange_abort(struct exchange *ex) /* cuts the connection; in HTTP/2 the stream */
 {
 	ex->ops->abort(ex);
 }

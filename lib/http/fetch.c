@@ -120,7 +120,8 @@ endpoint_of_url(struct fetch *x)
 		  curl_url_get(u, CURLUPART_USER, &user, 0) ==
 		      CURLUE_NO_USER; /* we bring no credentials */
 
-	ok = ok && (strcmp(scheme, "https") == 0 || (x->local && strcmp(scheme, "http") == 0));
+	ok = ok && (strcmp(scheme, "https") == 0 ||
+		       ((x->local || x->plain) && strcmp(scheme, "http") == 0));
 	if (ok && x->n_via == 0)
 		ok = add_endpoint(x, host, (uint16_t)atoi(port));
 	curl_free(scheme);
@@ -194,8 +195,16 @@ free_fetch(struct fetch *x)
 	free(x->unix_path);
 	free(x->etag);
 	free(x->post);
+	free(x->post_type);
 	buf_fini(&x->body);
 	free(x);
+}
+
+void
+fetch_take_body(const struct fetch_result *r, struct buf *out)
+{
+	*out = *r->body_buf;
+	buf_init(r->body_buf, out->max);
 }
 
 static void
@@ -206,7 +215,8 @@ tell(struct fetch *x)
 		.body = x->err == OK ? buf_str(&x->body) : STR_NONE,
 		.cache_control = x->headers[FETCH_CACHE_CONTROL],
 		.expires = x->headers[FETCH_EXPIRES],
-		.etag = x->headers[FETCH_ETAG] };
+		.etag = x->headers[FETCH_ETAG],
+		.body_buf = &x->body };
 
 	/* Nothing of the fetcher is touched after the call: it may be gone. */
 	fetch_attempt_end(x);
@@ -262,7 +272,10 @@ copy_request(struct fetch *x, const struct fetch_request *req)
 	    !copy_text(&x->unix_path, req->unix_path) || !copy_text(&x->etag, req->if_none_match) ||
 	    !copy_bearer(x, req->bearer))
 		return false;
+	if (!copy_text(&x->post_type, req->post_type != NULL ? req->post_type : "application/json"))
+		return false;
 	x->local = req->local;
+	x->plain = req->plain;
 	x->redirects = req->redirects;
 	x->anchors = req->anchors != NULL ? req->anchors : x->fetcher->anchors;
 	X509_STORE_up_ref(x->anchors);

@@ -11,6 +11,7 @@
 
 #include <openssl/x509.h>
 
+#include "lib/base/buf.h"
 #include "lib/net/loop.h"
 #include "lib/net/resolver.h"
 
@@ -45,12 +46,14 @@ struct fetch_request {    /* copied */
 	const struct fetch_endpoint
 	    *via; /* where to connect, in order; n_via == 0: the URL's host and port */
 	size_t n_via;
-	X509_STORE *anchors;       /* instead of the fetcher's; a reference is taken */
-	bool local;                /* our own homeserver: http:// and any address are allowed */
+	X509_STORE *anchors; /* instead of the fetcher's; a reference is taken */
+	bool plain; /* http:// is allowed too, for answers that are signed; to the same addresses */
+	bool local; /* our own homeserver: http:// and any address are allowed */
 	const char *unix_path;     /* connect here; needs `local` */
 	const char *bearer;        /* access token for Authorization; wiped when done */
 	const char *if_none_match; /* ETag */
-	struct str post;           /* JSON; p == NULL: GET */
+	struct str post;           /* p == NULL: GET */
+	const char *post_type;     /* Content-Type of it; NULL: application/json */
 	unsigned redirects;        /* to be followed, https only; at most 5 make sense */
 	size_t max_bytes;          /* of the answer's body */
 	clock_ms timeout_ms;       /* for all of it: names, connecting, redirects, answer */
@@ -63,6 +66,7 @@ struct fetch_result {
 	int status;
 	struct str body;
 	const char *cache_control, *expires, *etag; /* "" if absent */
+	struct buf *body_buf;                       /* for fetch_take_body() */
 };
 
 /* fn is called later exactly once unless cancelled; the result is valid during the call.  NULL: out
@@ -70,5 +74,9 @@ struct fetch_result {
 struct fetch *fetch_start(struct fetcher *f, const struct fetch_request *req,
     void (*fn)(void *arg, const struct fetch_result *r), void *arg) MUST_CHECK;
 void fetch_cancel(struct fetch *x); /* NULL is allowed */
+
+/* During the call: moves the body, which may be large, out of the result into an uninitialised
+ * buffer. */
+void fetch_take_body(const struct fetch_result *r, struct buf *out);
 
 #endif

@@ -93,7 +93,7 @@ set_fields(struct fetch *x)
 	return (x->host == NULL || add_field(x, "Host", x->host)) &&
 	       (x->authorization == NULL || add_field(x, "Authorization", x->authorization)) &&
 	       (x->etag == NULL || add_field(x, "If-None-Match", x->etag)) &&
-	       (x->post == NULL || add_field(x, "Content-Type", "application/json"));
+	       (x->post == NULL || add_field(x, "Content-Type", x->post_type));
 }
 
 static bool
@@ -121,7 +121,7 @@ set_options(struct fetch *x)
 		  SET(NOPROXY, "*") && SET(FOLLOWLOCATION, 0L) && SET(FORBID_REUSE, 1L) &&
 		  SET(FRESH_CONNECT, 1L) && SET(PATH_AS_IS, 1L) &&
 		  SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
-		  SET(PROTOCOLS_STR, x->local ? "http,https" : "https") &&
+		  SET(PROTOCOLS_STR, x->local || x->plain ? "http,https" : "https") &&
 		  SET(USERAGENT, "schleuse/" PACKAGE_VERSION) &&
 		  SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) && SET(SSL_VERIFYPEER, 1L) &&
 		  SET(SSL_VERIFYHOST, 2L) && SET(CAINFO, NULL) && SET(CAPATH, NULL) &&

@@ -31,12 +31,12 @@ struct fetch {
 	/* the request */
 	char *url, *host, *unix_path, *etag;
 	char *authorization; /* secret */
-	char *post;
+	char *post, *post_type;
 	size_t post_len;
 	X509_STORE *anchors;
 	struct fetch_endpoint via[FETCH_MAX_ENDPOINTS];
 	size_t n_via, at_via;
-	bool local;
+	bool local, plain;
 	unsigned redirects;
 	/* the attempt */
 	CURL *easy;

@@ -142,6 +142,7 @@ push_out(struct forward *f)
 		}
 		if (n == 0)
 			return false;
+		f->delivered = true;
 		buf_consume(&f->out, (size_t)n);
 	}
 	buf_release(&f->out);
@@ -384,7 +385,7 @@ want(struct forward *f)
 static void
 pump_down(struct forward *f)
 {
-	bool was_full = f->full;
+	bool was_full = f->full, had_head = f->response_head;
 	enum err err = download(f);
 
 	if (f->ex == NULL)
@@ -408,8 +409,8 @@ pump_down(struct forward *f)
 	exchange_flush(f->ex);
 	if (f->ex == NULL)
 		return;
-	if (f->full != was_full)
-		arm(f);
+	if (f->full != was_full || f->response_head != had_head)
+		arm(f); /* another time-out holds now */
 	stream_doubt(f->up->stream);
 	want(f);
 }
@@ -448,6 +449,7 @@ forward_start(struct forward *f, struct loop *loop, struct exchange *ex, struct 
 	timer_init(&f->timer, on_timer, f);
 	buf_init(&f->out, 4 * OUT_HIGH);
 	upstream_own(up, on_upstream, f);
+	f->reused = up->reused;
 	f->body_left = how->body;
 	f->request_done = ex->req.framing == H1_NO_BODY;
 	if (!put_head(f)) {
@@ -457,13 +459,9 @@ forward_start(struct forward *f, struct loop *loop, struct exchange *ex, struct 
 		return;
 	}
 	arm(f);
-	if (f->request_done || (how->whole_body && put_whole_body(f))) {
-		(void)push_out(f);
-		want(f);
-		return;
-	}
-	stream_want(
-	    up->stream, STREAM_READ | STREAM_WRITE); /* the body follows at the end of this turn */
+	/* Sent at the end of this turn: requests that arrived together leave one behind the other,
+	 * and the upstream is woken once, not for each of them. */
+	stream_want(up->stream, STREAM_READ | STREAM_WRITE);
 }
 
 void
@@ -495,11 +493,17 @@ forward_on_room(struct forward *f)
 }
 
 bool
+forward_is_idempotent(const struct h1_head *req)
+{
+	enum h1_method m = req->method;
+
+	return m == H1_GET || m == H1_HEAD || m == H1_OPTIONS || m == H1_PUT || m == H1_DELETE;
+}
+
+bool
 forward_may_retry(const struct forward *f, const struct exchange *ex)
 {
-	enum h1_method m = ex->req.method;
-
-	return !f->got_byte && !ex->head_sent &&
+	return f->reused && !f->got_byte && !ex->head_sent &&
 	       (ex->req.framing == H1_NO_BODY || f->how.whole_body) &&
-	       (m == H1_GET || m == H1_HEAD || m == H1_OPTIONS || m == H1_PUT || m == H1_DELETE);
+	       (!f->delivered || forward_is_idempotent(&ex->req));
 }

@@ -19,7 +19,7 @@ struct forward_request {
 	size_t head_max; /* of the response's head */
 	size_t fields_max;
 	clock_ms first_byte_timeout; /* from the last request byte to the first response byte */
-	clock_ms idle_timeout;       /* without progress in mid body */
+	clock_ms idle_timeout;       /* without progress in mid response */
 	void (*on_head)(void *arg,
 	    int status); /* the final status is known, nothing of it sent yet; may be NULL */
 };
@@ -35,7 +35,9 @@ struct forward {
 	struct h1_body body;
 	size_t scanned;
 	bool request_done, response_head, response_done, upload_failed;
-	bool got_byte; /* anything of a response arrived */
+	bool reused;    /* the connection had carried a request before */
+	bool delivered; /* the kernel took bytes of the request */
+	bool got_byte;  /* anything of a response arrived */
 	bool up_eof;
 	bool full;      /* the client does not take more now */
 	bool no_memory; /* for the head of the request */
@@ -57,8 +59,12 @@ void forward_cancel(struct forward *f); /* may be called any time; closes the up
 void forward_on_body(struct forward *f);
 void forward_on_room(struct forward *f);
 
-/* Whether the failed attempt may be repeated on another connection: a reused connection had closed,
- * nothing was answered, the method is safe and the body is at hand. */
+/* Whether asking twice is the same as asking once (RFC 9110 9.2.2). */
+bool forward_is_idempotent(const struct h1_head *req);
+
+/* Whether the failed attempt may be repeated on another connection (RFC 9112 9.3.1):
+ * a reused connection had closed, nothing was answered, the request is at hand, and either its
+ * method is idempotent or nothing of it left this machine. */
 bool forward_may_retry(const struct forward *f, const struct exchange *ex);
 
 #endif

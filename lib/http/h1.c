@@ -5,8 +5,6 @@
  */
 #include "lib/http/h1_int.h"
 
-#define METHOD_MAX 32
-
 /* A bare LF ends the head too: what precedes it can only be refused, so nothing is gained by
  * waiting. */
 size_t
@@ -41,9 +39,9 @@ h1_head_early(struct str in, const struct h1_limits *lim)
 	if (str_eq(in, STR("\r")))
 		return OK;
 	in = skip_empty_line(in);
-	while (n < in.n && n <= METHOD_MAX && h1_is(in.p[n], H1_C_TOKEN))
+	while (n < in.n && n <= H1_METHOD_MAX && h1_is(in.p[n], H1_C_TOKEN))
 		n++;
-	if (n > METHOD_MAX || (n < in.n && (n == 0 || in.p[n] != ' ')) ||
+	if (n > H1_METHOD_MAX || (n < in.n && (n == 0 || in.p[n] != ' ')) ||
 	    str_has_prefix(in, STR("PRI *")))
 		return ERR_HTTP_LINE;
 	if (n < in.n) {
@@ -63,8 +61,8 @@ has_sentinel(struct str head)
 	return str_has_suffix(head, STR("\r\n\r\n"));
 }
 
-static enum h1_method
-method_of(struct str m)
+enum h1_method
+h1_method_of(struct str m)
 {
 	static const struct {
 		struct str text;
@@ -107,10 +105,10 @@ request_line(const char **at, const char *end, const struct h1_limits *lim, stru
 
 	while (h1_is(*p, H1_C_TOKEN))
 		p++;
-	if (p == start || p - start > METHOD_MAX || *p != ' ')
+	if (p == start || p - start > H1_METHOD_MAX || *p != ' ')
 		return ERR_HTTP_LINE;
 	out->method_text = str_of(start, (size_t)(p - start));
-	out->method = method_of(out->method_text);
+	out->method = h1_method_of(out->method_text);
 
 	start = ++p;
 	while (h1_is(*p, H1_C_TARGET))

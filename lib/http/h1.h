@@ -60,7 +60,8 @@ enum h1_field_id {
 	H1_F_ORIGIN,
 	H1_F_REFERER,
 	H1_F_ETAG,
-	H1_F_CACHE_CONTROL
+	H1_F_CACHE_CONTROL,
+	H1_F_TRANSPORT_SECURITY /* Strict-Transport-Security */
 };
 
 struct h1_field {

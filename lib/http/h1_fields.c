@@ -66,6 +66,7 @@ static const struct h1_name names[][5] = {
 	[18] = { { "proxy-authenticate", H1_F_PROXY_AUTHENTICATE, true } },
 	[19] = { { "proxy-authorization", H1_F_PROXY_AUTHORIZATION, true } },
 	[22] = { { "x-http-method-override", H1_F_METHOD_OVERRIDE } },
+	[25] = { { "strict-transport-security", H1_F_TRANSPORT_SECURITY } },
 };
 #define NAMES_PER_ROW (sizeof(names[0]) / sizeof(names[0][0]))
 

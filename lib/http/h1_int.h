@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * h1_int - what the files of the HTTP/1.1 parser share; nobody else includes it.
+ * h1_int - what the files of the HTTP/1.1 parser share, h2_head among them for what is the same in
+ * HTTP/2; nobody else includes it.
  *
  * Scanning relies on a sentinel: a head ends with an empty line, and CR is in no class of
  * characters, so a scan over one class always stops inside the head and the byte behind a CR can be
@@ -37,6 +38,10 @@ h1_is_blank(char c)
 {
 	return c == ' ' || c == '\t';
 }
+
+#define H1_METHOD_MAX 32 /* bytes */
+
+enum h1_method h1_method_of(struct str m);
 
 struct h1_name {
 	const char *lower;

@@ -13,12 +13,19 @@
 #include <stdlib.h>
 
 #define LINGER_MS 2000
+#define LOOK_MS 1000 /* after so long a reset that came together with the request is looked for */
 #define LINGER_BYTES (1024 * 1024)
 
 static void serve(struct h1conn *c);
 static void on_stream(void *arg, unsigned what);
 
 /* --- what the connection waits for --- */
+
+static bool
+client_must_read(const struct h1conn *c)
+{
+	return buf_len(&c->out) > 0 || stream_unsent(c->conn.stream) || c->want_room;
+}
 
 void
 h1conn_want(struct h1conn *c)
@@ -33,16 +40,41 @@ h1conn_want(struct h1conn *c)
 	    (c->want_body || h1_body_done(&c->body)) &&
 	    (c->want_body || buf_len(&c->in) < BUF_PIECE))
 		what |= STREAM_READ;
-	if (buf_len(&c->out) > 0 || stream_unsent(c->conn.stream) || c->want_room)
+	if (client_must_read(c))
 		what |= STREAM_WRITE;
 	stream_want(c->conn.stream, what);
+}
+
+enum wait { WAIT_NOTHING, WAIT_BODY, WAIT_WRITE };
+
+/* What an exchange waits for the peer to do. */
+static enum wait
+waits_for(const struct h1conn *c)
+{
+	if (c->state != EXCHANGE && c->state != FLUSH)
+		return WAIT_NOTHING;
+	if (buf_len(&c->out) > 0 || stream_unsent(c->conn.stream) || c->want_room)
+		return WAIT_WRITE;
+	return c->want_body ? WAIT_BODY : WAIT_NOTHING;
+}
+
+static clock_ms
+sooner(clock_ms after, const struct pace *p, const struct pace_rule *r, clock_ms now)
+{
+	clock_ms left = pace_left(p, r, now);
+
+	return left < after ? left + 1 : after;
 }
 
 void
 h1conn_arm(struct h1conn *c)
 {
 	const struct http_limits *l = &c->conn.server->limits;
-	clock_ms after = 0;
+	enum wait wait = waits_for(c);
+	clock_ms now = loop_now(c->conn.server->loop), after = 0;
+
+	pace_wait(&c->write_pace, now, wait == WAIT_WRITE);
+	pace_wait(&c->body_pace, now, wait == WAIT_BODY);
 
 	switch (c->state) {
 	case HEAD:
@@ -56,10 +88,12 @@ h1conn_arm(struct h1conn *c)
 		break;
 	case EXCHANGE:
 	case FLUSH:
-		if (buf_len(&c->out) > 0 || stream_unsent(c->conn.stream) || c->want_room)
-			after = l->write_timeout;
-		else if (c->want_body)
-			after = l->body_timeout;
+		if (wait == WAIT_WRITE)
+			after = sooner(l->write_timeout, &c->write_pace, &l->write_pace, now);
+		else if (wait == WAIT_BODY)
+			after = sooner(l->body_timeout, &c->body_pace, &l->body_pace, now);
+		else if (!c->looked)
+			after = LOOK_MS;
 		break;
 	case GONE:
 		break;
@@ -97,6 +131,8 @@ h1conn_close(struct h1conn *c)
 {
 	if (c->state == GONE)
 		return;
+	if ((c->state == EXCHANGE && c->ex.head_sent) || buf_len(&c->out) > 0)
+		stream_cut(c->conn.stream);
 	c->state = GONE;
 	task_cancel(&c->next);
 	http_conn_close(&c->conn, conn_free, c);
@@ -132,6 +168,7 @@ h1conn_send(struct h1conn *c) /* false: the connection was lost */
 		if (n == 0)
 			break;
 		moved = true;
+		c->handed += (uint64_t)n;
 		buf_consume(&c->out, (size_t)n);
 	}
 	buf_release(&c->out);
@@ -162,6 +199,7 @@ next_request(struct h1conn *c)
 	c->scanned = 0;
 	buf_release(&c->in);
 	enter(c, HEAD);
+	http_conn_rest(&c->conn);
 	if (buf_len(&c->in) > 0)
 		task_defer(
 		    c->conn.server->loop, &c->next); /* pipelined: not deeper into the stack */
@@ -197,10 +235,12 @@ begin_exchange(struct h1conn *c, enum err bad)
 	h1_body_init(&c->body, &ex->req, c->conn.server->limits.body_max);
 	c->piece_n = 0;
 	c->body_err = OK;
-	c->want_body = c->asked_body = c->want_room = false;
-	c->continue_due = ex->req.expect_continue && ex->req.framing != H1_NO_BODY;
+	c->want_body = c->asked_body = c->want_room = c->looked = false;
+	c->continue_due = ex->req.expect_continue && !h1_body_done(&c->body);
 	c->out_framing = H1_NO_BODY;
 	c->close_after = bad != OK || !ex->req.keep_alive;
+	pace_init(&c->body_pace, &c->conn.server->limits.body_pace);
+	pace_init(&c->write_pace, &c->conn.server->limits.write_pace);
 	c->state = EXCHANGE;
 	h1conn_arm(c);
 	c->conn.server->request(c->conn.listener, ex, bad);
@@ -337,9 +377,12 @@ read_head(struct h1conn *c)
 static void
 read_exchange(struct h1conn *c)
 {
+	size_t before = buf_len(&c->in);
 	bool any = fill(c);
 
 	if (any && c->want_body) {
+		pace_earn(&c->body_pace, &c->conn.server->limits.body_pace,
+		    loop_now(c->conn.server->loop), buf_len(&c->in) - before);
 		h1conn_arm(c);
 		c->ex.events->body(c->ex.arg);
 	}
@@ -409,6 +452,62 @@ end_waiting(struct h1conn *c)
 	}
 }
 
+/* Nothing of the body came in time, or too little. */
+static void
+body_is_late(struct h1conn *c)
+{
+	const struct http_limits *l = &c->conn.server->limits;
+	clock_ms now = loop_now(c->conn.server->loop);
+
+	c->body_err =
+	    pace_left(&c->body_pace, &l->body_pace, now) == 0 ? ERR_BODY_RATE : ERR_SLOW_BODY;
+	c->ex.events->body(c->ex.arg);
+}
+
+/* Looks how much the peer has really taken: of what left us the kernel may hold megabytes.  OK: it
+ * is slow, but not too slow. */
+static enum err
+look_at_reader(struct h1conn *c)
+{
+	const struct http_limits *l = &c->conn.server->limits;
+	clock_ms now = loop_now(c->conn.server->loop);
+	uint64_t backlog = stream_backlog(c->conn.stream);
+	uint64_t taken = c->handed > backlog ? c->handed - backlog : 0;
+	bool moved = taken > c->delivered;
+
+	if (moved) {
+		pace_earn(&c->write_pace, &l->write_pace, now, taken - c->delivered);
+		c->delivered = taken;
+	}
+	if (pace_left(&c->write_pace, &l->write_pace, now) == 0)
+		return ERR_CLIENT_RATE;
+	return moved ? OK : ERR_CLIENT_SLOW;
+}
+
+static void
+answer_is_late(struct h1conn *c)
+{
+	enum err err = look_at_reader(c);
+
+	if (err == OK) {
+		h1conn_arm(c);
+	} else if (c->state == EXCHANGE) {
+		h1conn_lose(c, err);
+	} else {
+		http_conn_count(&c->conn, HTTP_WRITE_SLOW);
+		h1conn_close(c);
+	}
+}
+
+/* Nothing is expected of the peer, but it may be gone. */
+static void
+look_whether_gone(struct h1conn *c)
+{
+	c->looked = true;
+	stream_doubt(c->conn.stream);
+	h1conn_want(c);
+}
+
 static void
 on_timer(void *arg)
 {
@@ -419,15 +518,14 @@ on_timer(void *arg)
 		end_waiting(c);
 		break;
 	case EXCHANGE:
-		if (c->want_body && buf_len(&c->out) == 0 && !stream_unsent(c->conn.stream) &&
-		    !c->want_room) {
-			c->body_err = ERR_SLOW_BODY;
-			c->ex.events->body(c->ex.arg);
-		} else {
-			h1conn_lose(c, ERR_CLIENT_SLOW);
-		}
-		break;
 	case FLUSH:
+		if (waits_for(c) == WAIT_BODY)
+			body_is_late(c);
+		else if (waits_for(c) == WAIT_WRITE)
+			answer_is_late(c);
+		else
+			look_whether_gone(c);
+		break;
 	case LINGER:
 		h1conn_close(c);
 		break;
@@ -459,7 +557,19 @@ cut(struct http_conn *conn)
 	h1conn_lose(conn_of(conn), ERR_DRAINING);
 }
 
-static const struct http_conn_ops conn_ops = { .drain = drain, .cut = cut };
+static bool
+reap(struct http_conn *conn)
+{
+	struct h1conn *c = conn_of(conn);
+
+	if (c->state != HEAD || buf_len(&c->in) > 0)
+		return false;
+	http_conn_count(conn, HTTP_REAPED);
+	h1conn_close(c);
+	return true;
+}
+
+static const struct http_conn_ops conn_ops = { .drain = drain, .cut = cut, .reap = reap };
 
 bool
 h1conn_begin(struct http_conn *from)
@@ -476,6 +586,7 @@ h1conn_begin(struct http_conn *from)
 	buf_init(&c->out, 2 * OUT_MAX + c->conn.server->limits.head.head_max);
 	timer_init(&c->conn.timer, on_timer, c);
 	task_init(&c->next, on_next, c);
+	http_conn_count(&c->conn, HTTP_H1);
 	enter(c, HEAD);
 	return true;
 }

@@ -29,12 +29,17 @@ struct h1conn {
 	bool want_room;
 	bool continue_due;
 	bool eof;
+	bool looked; /* the client of a long exchange was looked at once more */
 	enum err body_err;
 	/* response */
 	struct buf out;
 	enum h1_framing out_framing;
 	bool close_after;
 	size_t lingered;
+	/* how slow the peer is */
+	struct pace body_pace, write_pace;
+	uint64_t handed;    /* bytes given to the stream */
+	uint64_t delivered; /* of these, taken by the peer when it was last looked at */
 };
 
 extern const struct exchange_ops h1conn_ops;

@@ -235,6 +235,7 @@ write_plain(struct h1conn *c, struct str data)
 
 		if (n <= 0)
 			break;
+		c->handed += (uint64_t)n;
 		done += (size_t)n;
 	}
 	room = OUT_MAX - buf_len(&c->out);
@@ -313,11 +314,15 @@ op_end(struct exchange *ex)
 		h1conn_flushed(c);
 }
 
+/* What there is of an answer is sent, so that the client sees where it ended. */
 static void
 op_abort(struct exchange *ex)
 {
+	struct h1conn *c = conn_of(ex);
+
 	ex->events = NULL;
-	h1conn_close(conn_of(ex));
+	if (h1conn_send(c))
+		h1conn_close(c);
 }
 
 const struct exchange_ops h1conn_ops = {

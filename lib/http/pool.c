@@ -2,10 +2,10 @@
 #include "lib/http/pool.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "lib/net/dial.h"
 
 struct pool {
 	struct loop *loop;
@@ -14,10 +14,61 @@ struct pool {
 	struct list busy;  /* connecting or taken */
 	struct list queue; /* pool_waits without a connection */
 	size_t n_idle, n_all, n_queue;
+	struct timer again; /* for takers that are stalled */
 	bool freed;
 };
 
 static void serve_queue(struct pool *p);
+
+static void
+count(const struct pool *p, enum pool_count what, int n)
+{
+	if (p->cfg.count != NULL)
+		p->cfg.count(what, n);
+}
+
+/* --- lists, and how many are on them --- */
+
+static void
+add_idle(struct pool *p, struct upstream *up)
+{
+	list_remove(&up->node);
+	list_prepend(&p->idle, &up->node);
+	p->n_idle++;
+	count(p, POOL_BUSY, -1);
+	count(p, POOL_IDLE, 1);
+}
+
+static void
+leave_idle(struct pool *p, struct upstream *up)
+{
+	list_remove(&up->node);
+	list_append(&p->busy, &up->node);
+	p->n_idle--;
+	count(p, POOL_IDLE, -1);
+	count(p, POOL_BUSY, 1);
+}
+
+static void
+enqueue(struct pool *p, struct pool_wait *w, bool first)
+{
+	if (first)
+		list_prepend(&p->queue, &w->node);
+	else
+		list_append(&p->queue, &w->node);
+	p->n_queue++;
+	count(p, POOL_QUEUED, 1);
+}
+
+static void
+dequeue(struct pool *p, struct pool_wait *w)
+{
+	list_remove(&w->node);
+	p->n_queue--;
+	count(p, POOL_QUEUED, -1);
+}
+
+/* --- the end of a connection --- */
 
 static void
 upstream_free(void *arg)
@@ -28,6 +79,14 @@ upstream_free(void *arg)
 	free(up);
 }
 
+static void
+pool_end(struct pool *p)
+{
+	timer_clear(&p->again);
+	free(p);
+}
+
+/* Of a connection that is not idle. */
 static void
 drop(struct upstream *up)
 {
@@ -41,12 +100,20 @@ drop(struct upstream *up)
 	list_remove(&up->node);
 	stream_close(up->stream);
 	p->n_all--;
+	count(p, POOL_BUSY, -1);
 	loop_bury(p->loop, &up->grave, upstream_free, up);
 	if (p->freed && p->n_all == 0)
-		free(p);
+		pool_end(p);
 }
 
-/* Drops a connection that was counted as busy: who waits in the queue may have its place. */
+static void
+drop_idle(struct upstream *up)
+{
+	leave_idle(up->pool, up);
+	drop(up);
+}
+
+/* Drops a connection that was in use: who waits in the queue may have its place. */
 static void
 make_room(struct upstream *up)
 {
@@ -64,10 +131,8 @@ static void
 wait_done(struct pool_wait *w, struct upstream *up, enum err why)
 {
 	timer_clear(&w->timer);
-	if (!list_empty(&w->node)) {
-		list_remove(&w->node);
-		w->pool->n_queue--;
-	}
+	if (!list_empty(&w->node))
+		dequeue(w->pool, w);
 	w->connecting = NULL;
 	w->pool = NULL;
 	w->fn(w->arg, up, why);
@@ -79,13 +144,16 @@ on_wait_timer(void *arg)
 	struct pool_wait *w = arg;
 	struct upstream *up = w->connecting;
 
-	if (up == NULL) {
-		/* Queued too long, or refused on the spot and told only now. */
+	if (up == NULL && !w->stalled) {
+		count(w->pool, POOL_QUEUE_TIMEOUT, 1);
 		wait_done(w, NULL, ERR_UPSTREAM_BUSY);
 		return;
 	}
-	up->wait = NULL;
-	make_room(up);
+	count(w->pool, POOL_CONNECT_TIMEOUT, 1);
+	if (up != NULL) {
+		up->wait = NULL;
+		make_room(up);
+	}
 	wait_done(w, NULL, ERR_UPSTREAM_SLOW);
 }
 
@@ -93,6 +161,12 @@ static void
 on_refused(void *arg)
 {
 	wait_done(arg, NULL, ERR_UPSTREAM_DOWN);
+}
+
+static void
+on_full(void *arg)
+{
+	wait_done(arg, NULL, ERR_UPSTREAM_BUSY);
 }
 
 /* Tells a failure on the next tick: never from inside the call that asked. */
@@ -118,7 +192,6 @@ static void
 on_event(void *arg, unsigned what)
 {
 	struct upstream *up = arg;
-	struct pool *p = up->pool;
 	struct pool_wait *w = up->wait;
 
 	if (up->fn != NULL) {
@@ -127,11 +200,11 @@ on_event(void *arg, unsigned what)
 	}
 	if (w == NULL) {
 		/* Idle: neither an end nor unasked-for bytes leave a usable connection. */
-		p->n_idle--;
-		drop(up);
+		drop_idle(up);
 		return;
 	}
 	if (stream_failed(up->stream)) {
+		count(up->pool, POOL_CONNECT_FAILED, 1);
 		up->wait = NULL;
 		make_room(up);
 		wait_done(w, NULL, ERR_UPSTREAM_DOWN);
@@ -143,39 +216,18 @@ on_event(void *arg, unsigned what)
 static void
 on_idle_timer(void *arg)
 {
-	struct upstream *up = arg;
-
-	up->pool->n_idle--;
-	drop(up);
+	drop_idle(arg);
 }
 
-static int
-dial(const struct pool_config *cfg, bool *connecting)
-{
-	int one = 1,
-	    fd = socket(cfg->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+/* --- connecting --- */
 
-	if (fd < 0)
-		return -1;
-	if (cfg->address.ss_family != AF_UNIX)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	*connecting = false;
-	if (connect(fd, (const struct sockaddr *)&cfg->address, cfg->address_len) == 0)
-		return fd;
-	if (errno == EINPROGRESS) {
-		*connecting = true;
-		return fd;
-	}
-	close(fd);
-	return -1;
-}
-
+/* false with errno. */
 static bool
-open_for(struct pool *p, struct pool_wait *w)
+connect_for(struct pool *p, struct pool_wait *w)
 {
 	struct upstream *up = calloc(1, sizeof(*up));
 	bool connecting;
-	int fd = up != NULL ? dial(&p->cfg, &connecting) : -1;
+	int fd = up != NULL ? dial(&p->cfg.address, p->cfg.address_len, &connecting) : -1;
 
 	if (fd < 0) {
 		free(up);
@@ -188,15 +240,44 @@ open_for(struct pool *p, struct pool_wait *w)
 	if (up->stream == NULL) {
 		close(fd);
 		free(up);
+		errno = ENOMEM;
 		return false;
 	}
 	timer_init(&up->timer, on_idle_timer, up);
 	list_append(&p->busy, &up->node);
 	p->n_all++;
+	count(p, POOL_BUSY, 1);
 	w->connecting = up;
-	timer_set(p->loop, &w->timer, p->cfg.connect_timeout);
+	if (!w->stalled)
+		timer_set(p->loop, &w->timer, p->cfg.connect_timeout);
 	stream_want(up->stream, STREAM_WRITE);
 	return true;
+}
+
+/* Begins to connect.  false: the listen queue is full; w heads the queue, and it is tried again on
+ * the next tick. */
+static bool
+open_for(struct pool *p, struct pool_wait *w)
+{
+	if (connect_for(p, w))
+		return true;
+	if (errno != EAGAIN || p->cfg.address.ss_family != AF_UNIX) {
+		count(p, POOL_CONNECT_FAILED, 1);
+		refuse_later(p, w, on_refused);
+		return true;
+	}
+	if (!w->stalled)
+		timer_set(p->loop, &w->timer, p->cfg.connect_timeout);
+	w->stalled = true;
+	enqueue(p, w, true);
+	timer_set(p->loop, &p->again, 0);
+	return false;
+}
+
+static void
+on_again(void *arg)
+{
+	serve_queue(arg);
 }
 
 /* --- public --- */
@@ -213,6 +294,7 @@ pool_new(struct loop *loop, const struct pool_config *cfg)
 	list_init(&p->idle);
 	list_init(&p->busy);
 	list_init(&p->queue);
+	timer_init(&p->again, on_again, p);
 	return p;
 }
 
@@ -224,17 +306,17 @@ pool_free(struct pool *p)
 	if (p == NULL)
 		return;
 	while ((node = list_first(&p->queue)) != NULL) {
-		list_remove(node);
-		refuse_later(p, LIST_ENTRY(node, struct pool_wait, node), on_refused);
+		struct pool_wait *w = LIST_ENTRY(node, struct pool_wait, node);
+
+		dequeue(p, w);
+		refuse_later(p, w, on_refused);
 	}
-	p->n_queue = 0;
 	p->n_all++; /* keeps the struct while we empty it */
 	while ((node = list_first(&p->idle)) != NULL)
-		drop(LIST_ENTRY(node, struct upstream, node));
-	p->n_idle = 0;
+		drop_idle(LIST_ENTRY(node, struct upstream, node));
 	p->freed = true;
 	if (--p->n_all == 0)
-		free(p);
+		pool_end(p);
 }
 
 void
@@ -246,24 +328,38 @@ pool_set_limits(struct pool *p, const struct pool_config *cfg)
 	p->cfg = *cfg;
 	p->cfg.address = address;
 	p->cfg.address_len = len;
+	serve_queue(p);
+}
+
+/* Whether the peer has neither closed nor said anything since. */
+static bool
+is_silent(const struct upstream *up)
+{
+	char byte;
+
+	return recv(stream_fd(up->stream), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+	       (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 struct upstream *
-pool_take(struct pool *p, stream_fn *fn, void *arg)
+pool_take(struct pool *p, bool certain)
 {
-	struct list *node = list_first(&p->idle);
-	struct upstream *up;
+	struct list *node;
 
-	if (node == NULL)
-		return NULL;
-	up = LIST_ENTRY(node, struct upstream, node);
-	list_remove(&up->node);
-	list_append(&p->busy, &up->node);
-	p->n_idle--;
-	timer_clear(&up->timer);
-	up->reused = true;
-	upstream_own(up, fn, arg);
-	return up;
+	while ((node = list_first(&p->idle)) != NULL) {
+		struct upstream *up = LIST_ENTRY(node, struct upstream, node);
+
+		if (certain && !is_silent(up)) {
+			drop_idle(up);
+			continue;
+		}
+		leave_idle(p, up);
+		timer_clear(&up->timer);
+		up->reused = true;
+		up->in.max = p->cfg.buffer_max;
+		return up;
+	}
+	return NULL;
 }
 
 void
@@ -281,14 +377,6 @@ pool_wait_init(struct pool_wait *w)
 	timer_init(&w->timer, on_wait_timer, w);
 }
 
-static void
-enqueue(struct pool *p, struct pool_wait *w)
-{
-	list_append(&p->queue, &w->node);
-	p->n_queue++;
-	timer_set(p->loop, &w->timer, p->cfg.queue_timeout);
-}
-
 void
 pool_acquire(struct pool *p, bool fresh, struct pool_wait *w,
     void (*fn)(void *arg, struct upstream *up, enum err why), void *arg)
@@ -299,17 +387,16 @@ pool_acquire(struct pool *p, bool fresh, struct pool_wait *w,
 	w->fn = fn;
 	w->arg = arg;
 	/* At the bound an idle connection makes room for a fresh one. */
-	if (p->n_all >= p->cfg.connections_max && fresh && !list_empty(&p->idle)) {
-		p->n_idle--;
-		drop(LIST_ENTRY(p->idle.prev, struct upstream, node));
-	}
-	if (p->n_all < p->cfg.connections_max) {
-		if (!open_for(p, w))
-			refuse_later(p, w, on_refused);
+	if (p->n_all >= p->cfg.connections_max && fresh && !list_empty(&p->idle))
+		drop_idle(LIST_ENTRY(p->idle.prev, struct upstream, node));
+	if (p->n_all < p->cfg.connections_max && p->n_queue == 0) {
+		(void)open_for(p, w);
 	} else if (p->n_queue < p->cfg.queue_max) {
-		enqueue(p, w);
+		enqueue(p, w, false);
+		timer_set(p->loop, &w->timer, p->cfg.queue_timeout);
 	} else {
-		refuse_later(p, w, on_wait_timer);
+		count(p, POOL_QUEUE_FULL, 1);
+		refuse_later(p, w, on_full);
 	}
 }
 
@@ -323,10 +410,8 @@ pool_cancel(struct pool_wait *w)
 		return;
 	w->pool = NULL;
 	timer_clear(&w->timer);
-	if (!list_empty(&w->node)) {
-		list_remove(&w->node);
-		p->n_queue--;
-	}
+	if (!list_empty(&w->node))
+		dequeue(p, w);
 	if (up != NULL) {
 		up->wait = NULL;
 		w->connecting = NULL;
@@ -343,10 +428,9 @@ serve_queue(struct pool *p)
 	       (node = list_first(&p->queue)) != NULL) {
 		struct pool_wait *w = LIST_ENTRY(node, struct pool_wait, node);
 
-		list_remove(node);
-		p->n_queue--;
+		dequeue(p, w);
 		if (!open_for(p, w))
-			refuse_later(p, w, on_refused);
+			break;
 	}
 }
 
@@ -359,14 +443,13 @@ pool_release(struct upstream *up, bool reusable)
 
 	up->fn = NULL;
 	if (!reusable || p->freed || stream_failed(up->stream) || buf_len(&up->in) > 0 ||
-	    (w != NULL && w->fresh)) {
+	    (w != NULL && w->fresh) || p->n_all > p->cfg.connections_max) {
 		make_room(up);
 		return;
 	}
 	up->reused = true;
 	if (w != NULL) {
-		list_remove(node);
-		p->n_queue--;
+		dequeue(p, w);
 		up->wait = w;
 		w->connecting = up;
 		stream_want(up->stream, STREAM_WRITE); /* hands over at the end of this turn */
@@ -377,9 +460,7 @@ pool_release(struct upstream *up, bool reusable)
 		return;
 	}
 	buf_release(&up->in);
-	list_remove(&up->node);
-	list_prepend(&p->idle, &up->node);
-	p->n_idle++;
+	add_idle(p, up);
 	stream_want(up->stream, STREAM_READ);
 	timer_set(p->loop, &up->timer, p->cfg.idle_timeout);
 }
@@ -394,4 +475,10 @@ size_t
 pool_waiting(const struct pool *p)
 {
 	return p->n_queue;
+}
+
+size_t
+pool_load(const struct pool *p)
+{
+	return p->n_all - p->n_idle + p->n_queue;
 }

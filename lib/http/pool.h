@@ -13,12 +13,25 @@
 #include "lib/base/buf.h"
 #include "lib/net/stream.h"
 
+/* What a pool counts; the embedder turns it into metrics. */
+enum pool_count {
+	POOL_BUSY, /* connections connecting or taken, idle ones, takers in the queue: by +1 and -1
+		    */
+	POOL_IDLE,
+	POOL_QUEUED,
+	POOL_QUEUE_FULL, /* takers refused */
+	POOL_QUEUE_TIMEOUT,
+	POOL_CONNECT_FAILED,
+	POOL_CONNECT_TIMEOUT
+};
+
 struct pool_config {
 	struct sockaddr_storage address;
 	socklen_t address_len;
 	size_t connections_max, idle_max, queue_max;
 	clock_ms connect_timeout, idle_timeout, queue_timeout;
-	size_t buffer_max; /* ceiling of an upstream's input buffer */
+	size_t buffer_max;                          /* ceiling of an upstream's input buffer */
+	void (*count)(enum pool_count what, int n); /* may be NULL */
 };
 
 struct pool;
@@ -43,7 +56,8 @@ struct pool_wait {
 	struct pool *pool;
 	struct upstream *connecting;
 	struct timer timer;
-	bool fresh; /* a reused connection will not do */
+	bool fresh;   /* a reused connection will not do */
+	bool stalled; /* a first attempt was put off: the listen queue was full */
 	void (*fn)(void *arg, struct upstream *up, enum err why); /* up NULL: why tells */
 	void *arg;
 };
@@ -51,20 +65,24 @@ struct pool_wait {
 struct pool *pool_new(struct loop *loop, const struct pool_config *cfg) MUST_CHECK;
 void pool_free(struct pool *p); /* closes idle connections; those in use close when released; who is
 				   queued is refused */
-void pool_set_limits(struct pool *p, const struct pool_config *cfg); /* the address stays */
+/* New limits, from now on: what is beyond them goes when it is released or idle.  The address
+ * stays. */
+void pool_set_limits(struct pool *p, const struct pool_config *cfg);
 
-/* An idle connection at once, or NULL. */
-struct upstream *pool_take(struct pool *p, stream_fn *fn, void *arg);
+/* An idle connection at once, or NULL.  `certain`: each is looked at once more (a system call), for
+ * a request that could not be sent a second time. */
+struct upstream *pool_take(struct pool *p, bool certain) MUST_CHECK;
 
 /* A connection later: a new one, or, at the bound, the next one released.  `fresh`: never a reused
- * one.  fn is called once, not before this returns, with ERR_UPSTREAM_DOWN, ERR_UPSTREAM_SLOW
- * (connecting), ERR_UPSTREAM_BUSY (queue full or waited too long). */
+ * one.  A unix socket whose listen queue is full is tried again until connect_timeout.  fn is
+ * called once, not before this returns, with ERR_UPSTREAM_DOWN, ERR_UPSTREAM_SLOW (connecting),
+ * ERR_UPSTREAM_BUSY (queue full or waited too long). */
 void pool_wait_init(struct pool_wait *w);
 void pool_acquire(struct pool *p, bool fresh, struct pool_wait *w,
     void (*fn)(void *arg, struct upstream *up, enum err why), void *arg);
 void pool_cancel(struct pool_wait *w); /* may be called any time */
 
-/* Sets who gets the stream's events from now on (after pool_acquire()). */
+/* Sets who gets the stream's events from now on. */
 void upstream_own(struct upstream *up, stream_fn *fn, void *arg);
 
 /* Gives the connection back; not reusable: it is closed. */
@@ -72,5 +90,6 @@ void pool_release(struct upstream *up, bool reusable);
 
 size_t pool_connections(const struct pool *p);
 size_t pool_waiting(const struct pool *p);
+size_t pool_load(const struct pool *p); /* connections in use, and takers waiting */
 
 #endif

@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #include "lib/http/h1conn.h"
+#include "lib/http/h2conn.h"
+
+#define REAP_LOOKS 256 /* connections looked at in one search for an idle one */
 
 struct greeting {
 	struct http_conn conn;
@@ -30,12 +33,24 @@ greeting_drain(struct http_conn *c)
 
 static const struct http_conn_ops greeting_ops = { .drain = greeting_drain, .cut = greeting_close };
 
+static bool
+agreed_h2(const struct http_conn *c)
+{
+	SSL *ssl = stream_ssl(c->stream);
+	const unsigned char *name = NULL;
+	unsigned n = 0;
+
+	if (ssl != NULL)
+		SSL_get0_alpn_selected(ssl, &name, &n);
+	return str_eq(str_of((const char *)name, n), STR("h2"));
+}
+
 /* The connection lives on as one of the agreed protocol. */
 static void
 speak(struct http_conn *c)
 {
 	timer_clear(&c->timer);
-	if (h1conn_begin(c))
+	if (agreed_h2(c) ? h2conn_begin(c) : h1conn_begin(c))
 		loop_bury(c->server->loop, &c->grave, free, c);
 	else
 		greeting_close(c);
@@ -65,7 +80,8 @@ on_timer(void *arg)
 }
 
 bool
-http_server_open(struct http_server *s, int fd, SSL *ssl, const char *peer, void *listener)
+http_server_open(
+    struct http_server *s, int fd, SSL *ssl, const char *peer, void *listener, void *ticket)
 {
 	struct greeting *g = calloc(1, sizeof(*g));
 	struct http_conn *c = &g->conn;
@@ -81,6 +97,7 @@ http_server_open(struct http_server *s, int fd, SSL *ssl, const char *peer, void
 	c->server = s;
 	c->ops = &greeting_ops;
 	c->listener = listener;
+	c->ticket = ticket;
 	snprintf(c->peer, sizeof(c->peer), "%s", peer);
 	timer_init(&c->timer, on_timer, c);
 	list_append(&s->conns, &c->node);
@@ -101,6 +118,7 @@ http_conn_move(struct http_conn *to, struct http_conn *from)
 	to->server = from->server;
 	to->stream = from->stream;
 	to->listener = from->listener;
+	to->ticket = from->ticket;
 	to->leaving = from->leaving;
 	memcpy(to->peer, from->peer, sizeof(to->peer));
 	list_prepend(&from->node, &to->node);
@@ -120,6 +138,28 @@ http_conn_close(struct http_conn *c, void (*free_fn)(void *arg), void *arg)
 	if (s->closed != NULL)
 		s->closed(s, c);
 	loop_bury(s->loop, &c->grave, free_fn, arg);
+}
+
+void
+http_conn_rest(struct http_conn *c)
+{
+	list_remove(&c->node);
+	list_append(&c->server->conns, &c->node);
+}
+
+/* Those that rest are in the order in which they began to; the others are between them anywhere,
+ * and are moved out of the way of the next search. */
+bool
+http_server_reap(struct http_server *s)
+{
+	for (size_t i = 0; i < REAP_LOOKS && i < s->n_conns; i++) {
+		struct http_conn *c = LIST_ENTRY(list_first(&s->conns), struct http_conn, node);
+
+		if (c->ops->reap != NULL && c->ops->reap(c))
+			return true;
+		http_conn_rest(c);
+	}
+	return false;
 }
 
 void
@@ -162,4 +202,5 @@ http_server_fini(struct http_server *s)
 
 		c->ops->cut(c);
 	}
+	h2conn_drop_spares(s);
 }

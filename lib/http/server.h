@@ -12,7 +12,34 @@
 #include <netinet/in.h>
 
 #include "lib/http/exchange.h"
+#include "lib/http/pace.h"
 #include "lib/net/stream.h"
+
+/* Of one HTTP/2 connection.  A flood ends it; see enum h2_flood. */
+struct h2_limits {
+	uint32_t streams_max;                      /* at the same time */
+	uint32_t stream_window, connection_window; /* request bytes held, of one stream and all */
+	uint64_t resets_max;                       /* cancelled streams in H2_PERIOD_MS */
+	uint64_t frames_max; /* frames that ask for nothing, of all kinds, in H2_PERIOD_MS */
+};
+
+#define H2_PERIOD_MS 30000
+
+/* What a peer floods us with; each ends the connection with ENHANCE_YOUR_CALM. */
+enum h2_flood {
+	H2_FLOOD_RESET,        /* streams cancelled by the peer, or by its faults */
+	H2_FLOOD_CONTINUATION, /* a head that does not end */
+	H2_FLOOD_HPACK,        /* a head that grows when decoded */
+	H2_FLOOD_PING,
+	H2_FLOOD_SETTINGS,
+	H2_FLOOD_PRIORITY,
+	H2_FLOOD_EMPTY,   /* DATA without data */
+	H2_FLOOD_WINDOW,  /* WINDOW_UPDATE in crumbs */
+	H2_FLOOD_UNKNOWN, /* frames of unknown types */
+	H2_FLOOD_OUTPUT,  /* answers to frames pile up unread */
+	H2_FLOOD_STALLED, /* a closed window holds a response; ends the stream only */
+	H2_FLOODS
+};
 
 struct http_limits {
 	struct h1_limits head;
@@ -21,6 +48,8 @@ struct http_limits {
 	clock_ms handshake_timeout, head_timeout, idle_timeout, body_timeout, write_timeout;
 	/* How long an idle connection is kept while draining, for a request that is on its way. */
 	clock_ms drain_idle_timeout;
+	struct pace_rule body_pace, write_pace;
+	struct h2_limits h2;
 };
 
 /* What the server counts; the embedder turns it into metrics. */
@@ -30,10 +59,19 @@ enum http_count {
 	HTTP_HANDSHAKE_FAILED,
 	HTTP_HANDSHAKE_SLOW,
 	HTTP_HEAD_SLOW,
-	HTTP_IDLE
+	HTTP_WRITE_SLOW, /* a complete answer was not read in time */
+	HTTP_IDLE,
+	HTTP_REAPED,
+	HTTP_H1, /* connections by what they speak */
+	HTTP_H2,
+	HTTP_STREAM,  /* HTTP/2 streams opened */
+	HTTP_REFUSED, /* ... and refused because streams_max were open */
+	HTTP_FLOOD,   /* [enum h2_flood] */
+	HTTP_COUNTS = HTTP_FLOOD + H2_FLOODS
 };
 
 struct http_conn;
+struct h2stream;
 
 struct http_server {
 	struct loop *loop;
@@ -49,6 +87,8 @@ struct http_server {
 	struct list conns;
 	size_t n_conns;
 	bool draining;
+	struct h2stream *spare; /* freed ones, to save the allocator */
+	unsigned n_spare;
 };
 
 void http_server_init(struct http_server *s, struct loop *loop);
@@ -59,8 +99,12 @@ void http_server_leave(struct http_server *s, const void *listener);
 void http_server_fini(struct http_server *s); /* closes every connection */
 
 /* Takes over fd and ssl (NULL: plain).  peer: text of the client's address (copied).  `listener` is
- * handed to request().  false: out of memory, nothing was called. */
-bool http_server_open(struct http_server *s, int fd, SSL *ssl, const char *peer, void *listener);
+ * handed to request(), `ticket` is kept for closed().  false: out of memory; both are closed. */
+bool http_server_open(struct http_server *s, int fd, SSL *ssl, const char *peer, void *listener,
+    void *ticket) MUST_CHECK;
+
+/* Closes the connection that has been idle for longest, if one is found. */
+bool http_server_reap(struct http_server *s);
 
 /* --- for h1conn and h2conn --- */
 
@@ -68,7 +112,8 @@ struct http_conn_ops {
 	/* From now on http_conn_leaving() is true: closes soon when it is idle, otherwise after its
 	 * answers.  May be called again. */
 	void (*drain)(struct http_conn *c);
-	void (*cut)(struct http_conn *c); /* closes now; handlers are told ERR_DRAINING */
+	void (*cut)(struct http_conn *c);  /* closes now; handlers are told ERR_DRAINING */
+	bool (*reap)(struct http_conn *c); /* closes if it is idle; NULL: it never is */
 };
 
 struct http_conn {
@@ -79,6 +124,7 @@ struct http_conn {
 	struct timer timer;
 	struct grave grave;
 	void *listener;
+	void *ticket; /* the embedder's */
 	bool leaving; /* its listener is gone */
 	char peer[INET6_ADDRSTRLEN];
 };
@@ -92,6 +138,9 @@ http_conn_leaving(const struct http_conn *c)
 
 /* `to` replaces `from` in the server's list and has its stream; `from` is not touched again. */
 void http_conn_move(struct http_conn *to, struct http_conn *from);
+
+/* It is idle from now on: later than every other one. */
+void http_conn_rest(struct http_conn *c);
 
 /* Closes the stream, tells the embedder, and buries the memory; once. */
 void http_conn_close(struct http_conn *c, void (*free_fn)(void *arg), void *arg);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/matrix/reply.h"
 
+#include <stdio.h>
+
 #include "lib/base/jsontext.h"
 
 unsigned
@@ -15,6 +17,7 @@ reply_retry_after(enum err why)
 	case ERR_LOOKUP:
 	case ERR_UPSTREAM_DOWN:
 	case ERR_UPSTREAM_SLOW:
+	case ERR_UPSTREAM_TOTAL:
 		return 5;
 	case ERR_FEDLIST_MISSING:
 	case ERR_FEDLIST_STALE:
@@ -33,10 +36,11 @@ put(char *out, struct str s)
 
 /* Reasons that are no peer's business look like an internal error. */
 bool
-reply_body(struct buf *out, enum err why)
+reply_body(struct buf *out, enum err why, clock_ms retry_after)
 {
 	const struct err_row *row = &err_rows[why];
 	struct str open = STR("{\"errcode\":"), middle = STR(",\"error\":"), errcode, text;
+	char wait[48] = "";
 	size_t n;
 	char *p;
 
@@ -44,12 +48,16 @@ reply_body(struct buf *out, enum err why)
 		row = &err_rows[ERR_INTERNAL];
 	errcode = str_z(row->errcode);
 	text = str_z(row->text);
-	n = open.n + jsontext_quoted_size(errcode) + middle.n + jsontext_quoted_size(text) + 1;
+	if (retry_after > 0)
+		snprintf(wait, sizeof(wait), ",\"retry_after_ms\":%llu",
+		    (unsigned long long)retry_after);
+	n = open.n + jsontext_quoted_size(errcode) + middle.n + jsontext_quoted_size(text) +
+	    strlen(wait) + 1;
 	p = buf_reserve(out, n);
 	if (p == NULL)
 		return false;
 	p = jsontext_quote(put(p, open), errcode);
-	p = jsontext_quote(put(p, middle), text);
+	p = put(jsontext_quote(put(p, middle), text), str_z(wait));
 	*p = '}';
 	buf_commit(out, n);
 	return true;

@@ -7,6 +7,7 @@
 #define SCHLEUSE_MATRIX_REPLY_H
 
 #include "lib/base/buf.h"
+#include "lib/base/clock.h"
 #include "lib/base/err.h"
 
 /* Seconds a peer should wait before it tries again, 0 where trying again does not help: 1 for load
@@ -14,7 +15,8 @@
  * federation list helps. */
 unsigned reply_retry_after(enum err why);
 
-/* Appends {"errcode":"…","error":"…"}; false when out is full. */
-bool reply_body(struct buf *out, enum err why) MUST_CHECK;
+/* Appends {"errcode":"…","error":"…"}, with "retry_after_ms" unless that is 0; false when out is
+ * full. */
+bool reply_body(struct buf *out, enum err why, clock_ms retry_after) MUST_CHECK;
 
 #endif

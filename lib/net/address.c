@@ -4,13 +4,8 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-struct prefix {
-	uint8_t bytes[16];
-	unsigned bits;
-};
-
 /* clang-format off */
-static const struct prefix refused_v4[] = {
+static const struct network refused_v4[] = {
 	{ { 0 }, 8 },                /* "this network" (RFC 791) */
 	{ { 10 }, 8 },               /* private (RFC 1918) */
 	{ { 100, 64 }, 10 },         /* shared, carrier-grade NAT (RFC 6598) */
@@ -32,8 +27,8 @@ static const struct prefix refused_v4[] = {
 };
 
 /* Only 2000::/3 is global unicast; these parts of it are not. */
-static const struct prefix global_v6 = { { 0x20 }, 3 };
-static const struct prefix refused_v6[] = {
+static const struct network global_v6 = { { 0x20 }, 3 };
+static const struct network refused_v6[] = {
 	{ { 0x20, 0x01, 0x00 }, 23 },             /* protocol assignments: Teredo, ORCHID, benchmarks */
 	{ { 0x20, 0x01, 0x0d, 0xb8 }, 32 },       /* documentation */
 	{ { 0x20, 0x02 }, 16 },                   /* 6to4: may embed any IPv4 address */
@@ -45,7 +40,7 @@ static const struct prefix refused_v6[] = {
 /* clang-format on */
 
 static bool
-has_prefix(const uint8_t *addr, const struct prefix *p)
+has_prefix(const uint8_t *addr, const struct network *p)
 {
 	unsigned whole = p->bits / 8, rest = p->bits % 8;
 
@@ -55,7 +50,7 @@ has_prefix(const uint8_t *addr, const struct prefix *p)
 }
 
 static bool
-in_any(const uint8_t *addr, const struct prefix *p, size_t n)
+in_any(const uint8_t *addr, const struct network *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (has_prefix(addr, &p[i]))
@@ -133,6 +128,39 @@ address_parse(struct str literal, uint16_t port, struct address *out)
 	return false;
 }
 
+void
+address_unmap(struct address *a)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET };
+
+	if (a->sa.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr))
+		return;
+	v4.sin_port = a->in6.sin6_port;
+	memcpy(&v4.sin_addr, a->in6.sin6_addr.s6_addr + 12, sizeof(v4.sin_addr));
+	*a = (struct address){ .in = v4, .len = sizeof(v4) };
+}
+
+char *
+address_bare(const struct address *a, char out[ADDRESS_TEXT_MAX])
+{
+	out[0] = '\0';
+	if (a->sa.sa_family == AF_INET6)
+		inet_ntop(AF_INET6, &a->in6.sin6_addr, out, ADDRESS_TEXT_MAX);
+	else if (a->sa.sa_family == AF_INET)
+		inet_ntop(AF_INET, &a->in.sin_addr, out, ADDRESS_TEXT_MAX);
+	return out;
+}
+
+struct str
+address_party(const struct address *a)
+{
+	if (a->sa.sa_family == AF_INET)
+		return str_of((const char *)&a->in.sin_addr, 4);
+	if (a->sa.sa_family == AF_INET6)
+		return str_of((const char *)a->in6.sin6_addr.s6_addr, 8);
+	return STR_NONE;
+}
+
 char *
 address_text(const struct address *a, char out[ADDRESS_TEXT_MAX])
 {
@@ -146,4 +174,52 @@ address_text(const struct address *a, char out[ADDRESS_TEXT_MAX])
 		snprintf(out, ADDRESS_TEXT_MAX, "%s", z);
 	}
 	return out;
+}
+
+/* --- networks --- */
+
+static bool
+has_zeros_behind(const uint8_t *bytes, unsigned bits, unsigned max)
+{
+	for (unsigned i = bits; i < max; i++)
+		if (bytes[i / 8] & (0x80 >> i % 8))
+			return false;
+	return true;
+}
+
+bool
+network_parse(struct str text, struct network *out)
+{
+	struct str literal, length;
+	struct address a;
+	unsigned max;
+	uint64_t bits;
+	bool has_length = str_cut(text, '/', &literal, &length);
+
+	*out = (struct network){ 0 };
+	if (!address_parse(literal, 0, &a) || literal.p[0] == '[')
+		return false;
+	max = a.sa.sa_family == AF_INET ? 32 : 128;
+	bits = max;
+	if (has_length && !str_to_u64(length, max, &bits))
+		return false;
+	out->family = a.sa.sa_family;
+	out->bits = (unsigned)bits;
+	if (out->family == AF_INET)
+		memcpy(out->bytes, &a.in.sin_addr, 4);
+	else
+		memcpy(out->bytes, a.in6.sin6_addr.s6_addr, 16);
+	return has_zeros_behind(out->bytes, out->bits, max);
+}
+
+bool
+networks_have(const struct networks *n, const struct address *a)
+{
+	const uint8_t *bytes = a->sa.sa_family == AF_INET ? (const uint8_t *)&a->in.sin_addr
+							  : a->in6.sin6_addr.s6_addr;
+
+	for (size_t i = 0; i < n->n; i++)
+		if (n->v[i].family == a->sa.sa_family && has_prefix(bytes, &n->v[i]))
+			return true;
+	return false;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * address - IP addresses: literals, and which of them are public.
+ * address - IP addresses: literals, which of them are public, networks.
  *
  * Names given by other servers decide where we connect to; only addresses of the public Internet
  * may be reached that way (no SSRF).  Pure.
@@ -35,10 +35,38 @@ bool address_from(const struct sockaddr *sa, uint16_t port, struct address *out)
 /* The literal without port, IPv6 in brackets; returns out. */
 char *address_text(const struct address *a, char out[ADDRESS_TEXT_MAX]);
 
+/* The literal without port and brackets, "" for any other family; returns out. */
+char *address_bare(const struct address *a, char out[ADDRESS_TEXT_MAX]);
+
+void address_unmap(struct address *a); /* ::ffff:192.0.2.1 becomes 192.0.2.1 */
+
+/* The bytes by which limits tell clients apart: an IPv4 address, the /64 of an IPv6 one (one
+ * customer has at least that much).  Points into a; n == 0: of another family. */
+struct str address_party(const struct address *a);
+
 /* Whether sa is a unicast address of the public Internet (IANA special-purpose registries).  Other
  * families are not.  Addresses that embed an IPv4 address (6to4, Teredo, NAT64, mapped) are
  * refused. */
 bool address_is_public(const struct sockaddr *sa);
 bool address_is_loopback(const struct sockaddr *sa);
+
+/* --- networks --- */
+
+struct network {
+	uint8_t bytes[16];
+	unsigned bits;
+	int family;
+};
+
+struct networks {
+	struct network *v;
+	size_t n;
+};
+
+/* "192.0.2.0/24", "2001:db8::/32", or an address alone.  false: not that, or bits set behind the
+ * prefix. */
+bool network_parse(struct str text, struct network *out) __attribute__((warn_unused_result));
+
+bool networks_have(const struct networks *n, const struct address *a);
 
 #endif

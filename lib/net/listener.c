@@ -25,6 +25,7 @@ struct listener {
 	bool paused; /* by the owner */
 	bool told;   /* that accepting fails; until it succeeds again */
 	listener_fn *fn;
+	void (*failed)(void *arg); /* may be NULL */
 	void *arg;
 	struct timer wake;
 };
@@ -180,6 +181,8 @@ rest(struct listener *l)
 	l->told = true;
 	event_del(l->ev);
 	timer_set(l->loop, &l->wake, LISTENER_PAUSE_MS);
+	if (l->failed != NULL)
+		l->failed(l->arg);
 }
 
 /* Whether there may be another one. */
@@ -251,6 +254,12 @@ listener_free(struct listener *l)
 	timer_clear(&l->wake);
 	event_free(l->ev);
 	free(l);
+}
+
+void
+listener_on_failure(struct listener *l, void (*fn)(void *arg))
+{
+	l->failed = fn;
 }
 
 void

@@ -45,6 +45,9 @@ struct listener *listener_new(struct loop *loop, int fd, listener_fn *fn, void *
 void listener_free(struct listener *l);
 void listener_sweep(struct listener *l); /* accepts at once all that wait */
 
+/* `fn` is called with the listener's arg whenever it pauses because accepting fails. */
+void listener_on_failure(struct listener *l, void (*fn)(void *arg));
+
 void listener_pause(struct listener *l); /* accepts nothing until listener_resume() */
 void listener_resume(struct listener *l);
 

@@ -11,9 +11,11 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <linux/sockios.h>
 #include <openssl/err.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -51,6 +53,15 @@ struct stream {
 /* Ciphertext of the operation in progress; empty between operations. */
 static _Thread_local char records[RECORDS_MAX];
 static _Thread_local size_t recorded;
+
+/* What SSL_get_error() looks at must be empty before an operation.  It nearly always is, and asking
+ * is much cheaper than clearing, which visits every place of the queue. */
+static void
+clear_errors(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+}
 
 static void
 fail(struct stream *s)
@@ -216,7 +227,7 @@ handshake(struct stream *s)
 {
 	int r, e;
 
-	ERR_clear_error();
+	clear_errors();
 	r = SSL_do_handshake(s->ssl);
 	e = SSL_get_error(s->ssl, r);
 	if (!flush(s))
@@ -360,11 +371,17 @@ stream_shut(struct stream *s)
 		return;
 	s->shut = true;
 	if (s->ssl != NULL && s->state == OPEN) {
-		ERR_clear_error();
+		clear_errors();
 		SSL_shutdown(s->ssl);
 		(void)flush(s); /* best effort */
 	}
 	send_fin(s); /* or when the last of it has left */
+}
+
+void
+stream_cut(struct stream *s)
+{
+	s->shut = true;
 }
 
 void
@@ -411,7 +428,10 @@ tls_read(struct stream *s, char *p, size_t n)
 	size_t got = 0;
 	int r, e;
 
-	ERR_clear_error();
+	/* Nothing here and nothing to come: OpenSSL would take a buffer to find out. */
+	if (!s->readable && (s->starved || !SSL_has_pending(s->ssl)))
+		return STREAM_AGAIN;
+	clear_errors();
 	r = SSL_read_ex(s->ssl, p, n, &got);
 	if (recorded > 0 && !flush(s))
 		return STREAM_FAILED;
@@ -471,7 +491,7 @@ stream_write(struct stream *s, struct str data)
 		return 0;
 	if (data.n > STREAM_WRITE_MAX)
 		data.n = STREAM_WRITE_MAX;
-	ERR_clear_error();
+	clear_errors();
 	while (put < data.n) {
 		size_t piece = 0;
 
@@ -488,6 +508,15 @@ bool
 stream_unsent(const struct stream *s)
 {
 	return buf_len(&s->unsent) > 0;
+}
+
+size_t
+stream_backlog(const struct stream *s)
+{
+	int held = 0;
+
+	return ioctl(s->fd, SIOCOUTQ, &held) == 0 && held > 0 ? buf_len(&s->unsent) + (size_t)held
+							      : buf_len(&s->unsent);
 }
 
 bool

@@ -43,6 +43,10 @@ void stream_close(struct stream *s);
 /* Sends FIN (and close_notify) but goes on reading. */
 void stream_shut(struct stream *s);
 
+/* What was written is not all there should be: nothing more is, and closing will say no
+ * close_notify, so that the peer takes nothing cut off for whole. */
+void stream_cut(struct stream *s);
+
 /* Sets whom the callbacks go to from now on. */
 void stream_own(struct stream *s, stream_fn *fn, void *arg);
 
@@ -65,6 +69,10 @@ ssize_t stream_write(struct stream *s, struct str data);
 
 /* Whether ciphertext waits for the socket. */
 bool stream_unsent(const struct stream *s);
+
+/* Bytes written (as ciphertext, with TLS) that the peer's kernel has not acknowledged; asks the
+ * socket. */
+size_t stream_backlog(const struct stream *s);
 
 bool stream_open(const struct stream *s); /* connected and, with TLS, the handshake is over */
 bool stream_failed(

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/strmap.h"
 
 /* BSI TR-02102-2: forward secrecy and authenticated encryption only. */
@@ -26,8 +27,6 @@ static char sigalgs[] =
 
 struct identity {
 	SSL_CTX *ctx;
-	unsigned char *ocsp; /* NULL: nothing to staple */
-	size_t ocsp_len;
 	char **hosts;
 	size_t n_hosts;
 	unsigned char session_context[32]; /* of its name: stays the same over reloads */
@@ -38,9 +37,11 @@ struct tls_server {
 	struct identity *ids;
 	size_t n;
 	size_t fallback;
+	bool http2;
 	struct strmap by_host; /* index of the identity */
 	struct strmap_entry *entries;
 	struct tls_tickets *tickets;
+	struct tls_staples *staples; /* or NULL */
 };
 
 /* What hangs on each SSL: its server, and which identity SNI chose. */
@@ -67,43 +68,6 @@ make_indexes(void)
 }
 
 /* --- tickets --- */
-
-static void
-tickets_free(struct snapshot *s)
-{
-	struct tls_tickets *t = (struct tls_tickets *)s;
-
-	sodium_memzero(t->keys, sizeof(t->keys));
-	free(t);
-}
-
-struct tls_tickets *
-tls_tickets_rotate(const struct tls_tickets *old)
-{
-	struct tls_tickets *t = calloc(1, sizeof(*t));
-
-	if (t == NULL)
-		return NULL;
-	snapshot_init(&t->snap, tickets_free);
-	randombytes_buf(&t->keys[0], sizeof(t->keys[0]));
-	t->n = 1;
-	for (unsigned i = 0; old != NULL && i < old->n && t->n < TLS_TICKET_KEYS; i++)
-		t->keys[t->n++] = old->keys[i];
-	return t;
-}
-
-struct tls_tickets *
-tls_tickets_of(const struct tls_ticket_key *keys, unsigned n)
-{
-	struct tls_tickets *t = n > 0 && n <= TLS_TICKET_KEYS ? calloc(1, sizeof(*t)) : NULL;
-
-	if (t == NULL)
-		return NULL;
-	snapshot_init(&t->snap, tickets_free);
-	t->n = n;
-	memcpy(t->keys, keys, n * sizeof(*keys));
-	return t;
-}
 
 static int
 use_key(const struct tls_ticket_key *k, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
@@ -133,7 +97,7 @@ on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *ciph
 		memcpy(name, t->keys[0].name, sizeof(t->keys[0].name));
 		return use_key(&t->keys[0], iv, cipher, mac, 1) ? 1 : -1;
 	}
-	for (unsigned i = 0; i < t->n; i++) {
+	for (size_t i = 0; i < t->n; i++) {
 		if (memcmp(name, t->keys[i].name, sizeof(t->keys[i].name)) != 0)
 			continue;
 		if (!use_key(&t->keys[i], iv, cipher, mac, 0))
@@ -212,12 +176,13 @@ static int
 on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
     unsigned in_len, void *arg)
 {
-	static const unsigned char ours[] = "\x08http/1.1";
+	static const unsigned char both[] = "\x02h2\x08http/1.1";
+	const struct tls_server *t = SSL_get_ex_data(ssl, server_index);
+	unsigned skip = t->http2 ? 0 : sizeof("\x02h2") - 1;
 
-	(void)ssl;
 	(void)arg;
-	if (SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_len, ours, sizeof(ours) - 1,
-		in, in_len) != OPENSSL_NPN_NEGOTIATED)
+	if (SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_len, both + skip,
+		sizeof(both) - 1 - skip, in, in_len) != OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	return SSL_TLSEXT_ERR_OK;
 }
@@ -227,16 +192,20 @@ on_status(SSL *ssl, void *arg)
 {
 	struct tls_server *t = SSL_get_ex_data(ssl, server_index);
 	uintptr_t choice = (uintptr_t)SSL_get_ex_data(ssl, choice_index);
-	struct identity *id = &t->ids[choice > 0 ? choice - 1 : 0];
+	size_t i = choice > 0 ? choice - 1 : 0;
+	const struct tls_staple *staple;
 	unsigned char *copy;
 
 	(void)arg;
-	if (id->ocsp == NULL)
+	if (t->staples == NULL || i >= t->staples->n)
 		return SSL_TLSEXT_ERR_NOACK;
-	copy = OPENSSL_memdup(id->ocsp, id->ocsp_len); /* OpenSSL frees it */
+	staple = &t->staples->of[i];
+	if (staple->der.n == 0 || clock_wall_s() >= staple->until)
+		return SSL_TLSEXT_ERR_NOACK;
+	copy = OPENSSL_memdup(staple->der.p, staple->der.n); /* OpenSSL frees it */
 	if (copy == NULL)
 		return SSL_TLSEXT_ERR_NOACK;
-	SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)id->ocsp_len);
+	SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)staple->der.n);
 	return SSL_TLSEXT_ERR_OK;
 }
 
@@ -265,6 +234,17 @@ use_certificate(SSL_CTX *ctx, const struct tls_identity *id)
 	return ok;
 }
 
+bool
+tls_profile(SSL_CTX *ctx, bool tls13)
+{
+	return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
+	       SSL_CTX_set_max_proto_version(ctx, tls13 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1 &&
+	       SSL_CTX_set_cipher_list(ctx, SUITES12) == 1 &&
+	       SSL_CTX_set_ciphersuites(ctx, SUITES13) == 1 &&
+	       SSL_CTX_set1_groups_list(ctx, groups) == 1 &&
+	       SSL_CTX_set1_sigalgs_list(ctx, sigalgs) == 1;
+}
+
 static SSL_CTX *
 make_context(const struct tls_identity *id, const struct tls_server_config *cfg)
 {
@@ -272,8 +252,9 @@ make_context(const struct tls_identity *id, const struct tls_server_config *cfg)
 
 	if (ctx == NULL)
 		return NULL;
-	SSL_CTX_set_options(
-	    ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+				     SSL_OP_IGNORE_UNEXPECTED_EOF |
+				     SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_timeout(ctx, cfg->ticket_lifetime_s);
@@ -282,12 +263,10 @@ make_context(const struct tls_identity *id, const struct tls_server_config *cfg)
 	SSL_CTX_set_tlsext_status_cb(ctx, on_status);
 	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
-	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
-	    SSL_CTX_set_max_proto_version(ctx, cfg->tls13 ? TLS1_3_VERSION : TLS1_2_VERSION) != 1 ||
-	    SSL_CTX_set_cipher_list(ctx, SUITES12) != 1 ||
-	    SSL_CTX_set_ciphersuites(ctx, SUITES13) != 1 ||
-	    SSL_CTX_set1_groups_list(ctx, groups) != 1 ||
-	    SSL_CTX_set1_sigalgs_list(ctx, sigalgs) != 1 || !use_certificate(ctx, id)) {
+	/* What is sent before the handshake is over can be replayed (RFC 8446, section 8). */
+	if (SSL_CTX_set_max_early_data(ctx, 0) != 1 ||
+	    SSL_CTX_set_recv_max_early_data(ctx, 0) != 1 || !tls_profile(ctx, cfg->tls13) ||
+	    !use_certificate(ctx, id)) {
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
@@ -310,11 +289,6 @@ make_identity(
 			return false;
 		out->n_hosts++;
 	}
-	if (id->ocsp.n > 0) {
-		out->ocsp = OPENSSL_memdup(id->ocsp.p, id->ocsp.n);
-		out->ocsp_len = id->ocsp.n;
-		return out->ocsp != NULL;
-	}
 	return true;
 }
 
@@ -325,7 +299,6 @@ server_free(struct snapshot *s)
 
 	for (size_t i = 0; i < t->n; i++) {
 		SSL_CTX_free(t->ids[i].ctx);
-		OPENSSL_free(t->ids[i].ocsp);
 		for (size_t h = 0; h < t->ids[i].n_hosts; h++)
 			free(t->ids[i].hosts[h]);
 		free(t->ids[i].hosts);
@@ -333,6 +306,7 @@ server_free(struct snapshot *s)
 	free(t->ids);
 	free(t->entries);
 	snapshot_drop((struct snapshot *)t->tickets);
+	snapshot_drop((struct snapshot *)t->staples);
 	free(t);
 }
 
@@ -367,6 +341,7 @@ tls_server_new(
 	snapshot_init(&t->snap, server_free);
 	t->tickets = snapshot_hold((struct snapshot *)tickets);
 	t->fallback = cfg->fallback;
+	t->http2 = cfg->http2;
 	t->ids = calloc(cfg->n, sizeof(*t->ids));
 	for (size_t i = 0; t->ids != NULL && i < cfg->n; i++) {
 		t->n++;
@@ -399,6 +374,14 @@ tls_server_set_tickets(struct tls_server *t, struct tls_tickets *tickets)
 	snapshot_hold((struct snapshot *)tickets);
 	snapshot_drop((struct snapshot *)t->tickets);
 	t->tickets = tickets;
+}
+
+void
+tls_server_set_staples(struct tls_server *t, struct tls_staples *staples)
+{
+	snapshot_hold((struct snapshot *)staples);
+	snapshot_drop((struct snapshot *)t->staples);
+	t->staples = staples;
 }
 
 SSL *

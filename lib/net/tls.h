@@ -4,7 +4,8 @@
  *
  * Versions 1.2 and 1.3, suites and groups of BSI TR-02102-2 (CP-1.2.1-2/-4/-5).  A tls_server
  * belongs to one worker, so handshakes contend for nothing; ticket keys are a snapshot the control
- * thread rotates and hands to all workers, so a session resumes on any of them.
+ * thread rotates and hands to all workers, so a session resumes on any of them.  So are the OCSP
+ * responses to staple.
  */
 #ifndef SCHLEUSE_NET_TLS_H
 #define SCHLEUSE_NET_TLS_H
@@ -12,25 +13,13 @@
 #include <openssl/ssl.h>
 
 #include "lib/base/err.h"
-#include "lib/base/snapshot.h"
 #include "lib/base/str.h"
+#include "lib/net/staples.h"
+#include "lib/net/ticketkeys.h"
 
-/* --- ticket keys --- */
-
-#define TLS_TICKET_KEYS 3 /* the one that encrypts, and two that still decrypt */
-
-struct tls_tickets {
-	struct snapshot snap;
-	struct tls_ticket_key {
-		unsigned char name[16], aes[32], mac[32];
-	} keys[TLS_TICKET_KEYS]; /* newest first */
-	unsigned n;
-};
-
-/* A new snapshot: a fresh key in front of those of `old` (NULL: none).  NULL: out of memory. */
-struct tls_tickets *tls_tickets_rotate(const struct tls_tickets *old) MUST_CHECK;
-/* A new snapshot of these keys.  NULL: out of memory, or n is 0 or too large. */
-struct tls_tickets *tls_tickets_of(const struct tls_ticket_key *keys, unsigned n) MUST_CHECK;
+/* Versions, suites, groups and signatures of our profile, for either side.  false: OpenSSL refuses
+ * them. */
+bool tls_profile(SSL_CTX *ctx, bool tls13) MUST_CHECK;
 
 /* --- servers --- */
 
@@ -38,7 +27,6 @@ struct tls_identity {
 	const char *name;         /* for messages */
 	struct str certificate;   /* PEM, leaf first, then its chain */
 	struct str key;           /* PEM */
-	struct str ocsp;          /* DER response to staple; n == 0: none */
 	const char *const *hosts; /* lower-case host names of SNI */
 	size_t n_hosts;
 };
@@ -48,6 +36,7 @@ struct tls_server_config {
 	size_t n;
 	size_t fallback; /* identity for clients without SNI; n: none, they are refused */
 	bool tls13;
+	bool http2; /* ALPN offers h2 before http/1.1 */
 	long ticket_lifetime_s;
 };
 
@@ -59,6 +48,9 @@ struct tls_server *tls_server_new(const struct tls_server_config *cfg, struct tl
 void tls_server_free(struct tls_server *t); /* connections of it may live on */
 void tls_server_set_tickets(
     struct tls_server *t, struct tls_tickets *tickets); /* takes a reference */
+
+/* In the order of the identities; takes a reference, NULL: none. */
+void tls_server_set_staples(struct tls_server *t, struct tls_staples *staples);
 
 /* A server-side SSL, ready for stream_new(); NULL: out of memory. */
 SSL *tls_server_accept(struct tls_server *t) MUST_CHECK;

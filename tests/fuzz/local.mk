@@ -63,3 +63,7 @@ tests_fuzz_fuzz_passport_LDADD = $(FUZZ_LIBS)
 FUZZ_TARGETS += tests/fuzz/fuzz_serverkeys
 tests_fuzz_fuzz_serverkeys_SOURCES = tests/fuzz/fuzz_serverkeys.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_serverkeys_LDADD = $(FUZZ_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_proxyproto
+tests_fuzz_fuzz_proxyproto_SOURCES = tests/fuzz/fuzz_proxyproto.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_proxyproto_LDADD = $(FUZZ_LIBS)

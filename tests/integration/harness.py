@@ -123,6 +123,7 @@ class Daemon:
         self.environment: dict[str, str] = {}
         self.pass_fds: tuple[int, ...] = ()
         self.expect_exit = 0
+        self.descriptors = 0  # RLIMIT_NOFILE to start with; 0: that of the tests
 
     def write(self) -> None:
         self.file.write_text(yaml.safe_dump(self.config, sort_keys=False))
@@ -132,8 +133,10 @@ class Daemon:
         self.write()
         Path(self.config["addresses_file"]).unlink(missing_ok=True)
         with self.log.open("ab") as log:
+            n = self.descriptors
+            before = ["prlimit", f"--nofile={n}:{n}"] if n else []
             self.process = subprocess.Popen(
-                [str(self.program), "-c", str(self.file)], stderr=log, stdout=log,
+                [*before, str(self.program), "-c", str(self.file)], stderr=log, stdout=log,
                 env={**environment(), **self.environment}, pass_fds=self.pass_fds,
             )
         try:
@@ -197,6 +200,12 @@ class Daemon:
         )
         assert old.wait(DEADLINE) == 0, self.log_text()[-6000:]
         self.process = Orphan(int(match[1]))
+
+    def cpu_seconds(self) -> float:
+        """What it has used of processors so far."""
+        assert self.process is not None
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
 
     def reload(self) -> None:
         """Writes the configuration and asks for a reload; what it changes must be awaited."""

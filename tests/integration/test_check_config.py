@@ -49,6 +49,17 @@ FAULTS: dict[str, tuple[Callable[[dict], None], str]] = {
     "unknown option": (lambda c: c.update(lisseners=[]), "lisseners"),
     "unknown option inside": (service(hoomserver="x"), "hoomserver"),
     "size": (lambda c: c.update(limits={"head_max": "many"}), "head_max"),
+    "well-known server": (service(well_known={"server": "https://a"}), "server:"),
+    "well-known client": (service(well_known={"client": "http://a"}), "client:"),
+    "well-known file": (
+        service(well_known={"client": "https://a", "client_file": "/etc/passwd"}),
+        "client_file",
+    ),
+    "well-known support": (service(well_known={"support": "serve"}), "support"),
+    "well-known contact": (
+        service(well_known={"support": "serve", "contacts": [{"email": "nobody"}]}),
+        "email",
+    ),
     "negative": (lambda c: c.update(limits={"head_max": -1}), "head_max"),
     "size out of range": (lambda c: c.update(limits={"head_max": "900G"}), "head_max"),
     "time": (lambda c: c.update(timeouts={"idle": "soon"}), "idle"),

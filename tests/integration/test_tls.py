@@ -128,10 +128,14 @@ def test_a_ticket_of_one_service_opens_no_other(world: World, version) -> None:
 
 
 def test_alpn(world: World) -> None:
-    with world.connect(tls=context(alpn=["h2", "http/1.1"])) as c:
+    with world.connect(tls=context(alpn=["http/1.1", "h2"])) as c:
+        assert c.tls.selected_alpn_protocol() == "h2"
+    with world.connect(tls=context(alpn=["http/1.1"])) as c:
         assert c.tls.selected_alpn_protocol() == "http/1.1"
     with world.connect() as c:
         assert c.tls.selected_alpn_protocol() is None
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        world.connect(tls=context(alpn=["h3", "spdy/3"]))
 
 
 def test_staples_the_ocsp_response(world: World) -> None:

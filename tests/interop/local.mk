@@ -4,14 +4,19 @@ check-interop: schleuse-proxy$(EXEEXT)
 	SCHLEUSE_BUILD='$(abs_builddir)' PYTHON3='$(PYTHON3)' '$(abs_srcdir)/tests/interop/run'
 .PHONY: check-interop
 EXTRA_DIST += \
+	tests/interop/bootstrap-js \
 	tests/interop/bootstrap-synapse \
 	tests/interop/conftest.py \
 	tests/interop/federation.py \
+	tests/interop/js/package-lock.json \
+	tests/interop/js/package.json \
+	tests/interop/js/person.mjs \
 	tests/interop/person.py \
 	tests/interop/run \
 	tests/interop/synapse.py \
 	tests/interop/test_client.py \
 	tests/interop/test_invites.py \
+	tests/interop/test_javascript.py \
 	tests/interop/test_members.py \
 	tests/interop/test_restarts.py \
 	tests/interop/test_rooms.py

@@ -157,6 +157,8 @@ class Authority:
         digest: str = "sha256",
         role: str | None = None,
         server: bool = False,
+        responder: bool = False,
+        ocsp_url: str = "",
     ) -> Issued:
         """An end entity's certificate.  `starts`: days from now; `usage` None: no keyUsage at all."""
         key = new_key(kind)
@@ -179,6 +181,13 @@ class Authority:
             b = b.add_extension(_usage(*usage.split()), True)
         if server:
             b = b.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)
+        if responder:
+            b = b.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING]), False)
+        if ocsp_url:
+            where = x509.UniformResourceIdentifier(ocsp_url)
+            method = x509.AuthorityInformationAccessOID.OCSP
+            access = [x509.AccessDescription(method, where)]
+            b = b.add_extension(x509.AuthorityInformationAccess(access), False)
         if role:
             b = b.add_extension(x509.UnrecognizedExtension(ADMISSION, admission(role)), False)
         try:
@@ -246,24 +255,36 @@ def self_signed(*names: str, kind: str = "p256", days: int = 300) -> Issued:
     return Issued(cert, key)
 
 
-def ocsp_good(subject: Issued, issuer: Authority) -> bytes:
-    """A DER OCSP response that says "good", signed by the issuer itself."""
-    begin = now() - datetime.timedelta(hours=1)
+def ocsp_good(
+    subject: Issued,
+    issuer: Authority,
+    *,
+    status: str = "good",
+    signer: Issued | None = None,
+    starts: float = -3600,
+    lasts: float | None = 7 * 86400,
+) -> bytes:
+    """A DER OCSP response, signed by the issuer itself or another; `starts`: seconds from now."""
+    begin = now() + datetime.timedelta(seconds=starts)
+    revoked = begin if status == "revoked" else None
+    by = signer or issuer.issued
     builder = (
         ocsp.OCSPResponseBuilder()
         .add_response(
             cert=subject.cert,
             issuer=issuer.issued.cert,
             algorithm=hashes.SHA1(),
-            cert_status=ocsp.OCSPCertStatus.GOOD,
+            cert_status=ocsp.OCSPCertStatus[status.upper()],
             this_update=begin,
-            next_update=begin + datetime.timedelta(days=7),
-            revocation_time=None,
-            revocation_reason=None,
+            next_update=None if lasts is None else begin + datetime.timedelta(seconds=lasts),
+            revocation_time=revoked,
+            revocation_reason=x509.ReasonFlags.key_compromise if revoked else None,
         )
-        .responder_id(ocsp.OCSPResponderEncoding.HASH, issuer.issued.cert)
+        .responder_id(ocsp.OCSPResponderEncoding.HASH, by.cert)
     )
-    response = builder.sign(issuer.issued.key, hashes.SHA256())
+    if signer is not None:
+        builder = builder.certificates([signer.cert])
+    response = builder.sign(by.key, hashes.SHA256())
     return response.public_bytes(serialization.Encoding.DER)
 
 

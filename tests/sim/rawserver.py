@@ -133,6 +133,12 @@ class RawServer:
         for s in still:
             _shut(s)
 
+    def say(self, data: bytes) -> None:
+        """Sends unasked-for bytes on every open connection."""
+        with self._changed:
+            for s in self._open:
+                s.sendall(data)
+
     def forget(self) -> None:
         with self._changed:
             self.requests.clear()

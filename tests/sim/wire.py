@@ -95,13 +95,29 @@ class Connection:
         sni: str | None = None,
         session: ssl.SSLSession | None = None,
         timeout: float = TIMEOUT,
+        *,
+        source: str | None = None,  # our own IP address
+        preface: bytes = b"",  # sent before TLS, in one segment with its first bytes
+        receive: int = 0,  # size of the receive buffer
     ) -> None:
         if isinstance(address, str):
             raw = socket.socket(socket.AF_UNIX)
             raw.settimeout(timeout)
             raw.connect(address)
         else:
-            raw = socket.create_connection(address, timeout)
+            raw = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
+            raw.settimeout(timeout)
+            if receive:
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
+            if source:
+                raw.bind((source, 0))
+            try:
+                raw.connect(address)
+                if preface:
+                    raw.send(preface, socket.MSG_MORE)
+            except BaseException:
+                raw.close()
+                raise
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.raw = raw
         self.sock: socket.socket = raw

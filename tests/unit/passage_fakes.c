@@ -4,12 +4,11 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
-#include "proxy/inbound.h"
-
 struct around around;
 struct upstream reused = { .reused = true }, fresh;
 char fake_keys, fake_accounts;
-union fake_pools fake_pools = { .pools = { .refs = 1, .n = 1 } };
+struct upstreams fake_upstreams = { .refs = 1 };
+static struct target fake_target;
 
 /* --- exchange --- */
 
@@ -156,18 +155,43 @@ worker_list(const struct worker *w, size_t federation, int64_t now_s, const stru
 
 /* --- pool --- */
 
-struct pools *
-pools_hold(struct pools *p)
+struct upstreams *
+upstreams_hold(struct upstreams *u)
 {
-	p->refs++;
-	return p;
+	u->refs++;
+	return u;
 }
 
 void
-pools_drop(struct pools *p)
+upstreams_drop(struct upstreams *u)
 {
-	if (p != NULL)
-		p->refs--;
+	if (u != NULL)
+		u->refs--;
+}
+
+size_t
+upstreams_choose(const struct upstreams *u, const struct upstream_conf *up, uint64_t key, uint64_t tried)
+{
+	around.key = key;
+	return tried == 0 ? 0 : tried == 1 && around.another ? 1 : SIZE_MAX;
+}
+
+struct target *
+upstreams_target(const struct upstreams *u, const struct upstream_conf *up, size_t index)
+{
+	return &fake_target;
+}
+
+void
+upstreams_failed(const struct upstreams *u, const struct upstream_conf *up, size_t index)
+{
+	around.failed++;
+}
+
+void
+upstreams_worked(struct target *t)
+{
+	around.worked++;
 }
 
 void
@@ -177,10 +201,11 @@ pool_wait_init(struct pool_wait *w)
 }
 
 struct upstream *
-pool_take(struct pool *p, stream_fn *fn, void *arg)
+pool_take(struct pool *p, bool certain)
 {
 	struct upstream *up = around.idle;
 
+	around.taken_certain = certain;
 	around.idle = NULL;
 	return up;
 }
@@ -243,6 +268,12 @@ void
 forward_on_room(struct forward *f)
 {
 	around.room_events++;
+}
+
+bool
+forward_is_idempotent(const struct h1_head *req)
+{
+	return req->method != H1_POST;
 }
 
 bool

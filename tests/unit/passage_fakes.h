@@ -38,10 +38,14 @@ struct around {
 	/* the federation list */
 	const struct fedlist *list;
 	bool list_stale;
-	/* pool */
+	/* upstreams and pool */
+	bool another; /* there is a second address */
+	unsigned failed, worked; /* what was noted about addresses */
+	uint64_t key;            /* by which one was chosen */
 	struct upstream *idle; /* what pool_take gives */
 	unsigned dialled;
 	bool dialled_fresh;
+	bool taken_certain;
 	struct pool_wait *dialling;
 	unsigned released;
 	/* forward */
@@ -59,11 +63,8 @@ extern struct around around;
 extern struct upstream reused, fresh;
 extern const struct exchange_ops fake_exchange;
 
-/* Pools of one service; refs as if the worker held the first. */
-extern union fake_pools {
-	struct pools pools;
-	char room[sizeof(struct pools) + sizeof(struct pool *)];
-} fake_pools;
+/* Upstreams of one address; refs as if the worker held the first. */
+extern struct upstreams fake_upstreams;
 
 /* The worker's caches: only their addresses matter. */
 extern char fake_keys, fake_accounts;

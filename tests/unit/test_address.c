@@ -73,3 +73,77 @@ Test(address, prints_what_it_parsed)
 	cr_assert_str_eq(address_text(&a, out), "127.0.0.1");
 	cr_assert(address_is_loopback(&a.sa));
 }
+
+Test(address, a_mapped_address_is_the_embedded_one)
+{
+	char text[ADDRESS_TEXT_MAX];
+	struct address a;
+
+	cr_assert(address_parse(STR("::ffff:192.0.2.7"), 99, &a));
+	address_unmap(&a);
+	cr_expect_str_eq(address_bare(&a, text), "192.0.2.7");
+	cr_expect_eq(a.in.sin_port, htons(99));
+	cr_expect_eq(a.len, sizeof(struct sockaddr_in));
+	cr_assert(address_parse(STR("2001:db8::1"), 99, &a));
+	address_unmap(&a);
+	cr_expect_str_eq(address_bare(&a, text), "2001:db8::1");
+	a.sa.sa_family = AF_UNIX;
+	cr_expect_str_eq(address_bare(&a, text), "");
+	cr_expect_eq(address_party(&a).n, 0);
+}
+
+static bool
+same_party(const char *one, const char *other)
+{
+	struct address a, b;
+
+	cr_assert(address_parse(str_z(one), 1, &a) && address_parse(str_z(other), 2, &b));
+	return str_eq(address_party(&a), address_party(&b));
+}
+
+Test(address, a_party_is_an_ipv4_address_or_a_64)
+{
+	cr_expect(same_party("192.0.2.1", "192.0.2.1"));
+	cr_expect_not(same_party("192.0.2.1", "192.0.2.2"));
+	cr_expect(same_party("2001:db8:1:2::1", "2001:db8:1:2:ffff::2"));
+	cr_expect_not(same_party("2001:db8:1:2::1", "2001:db8:1:3::1"));
+}
+
+static bool
+within(const char *network, const char *literal)
+{
+	struct network n;
+	struct address a;
+
+	cr_assert(network_parse(str_z(network), &n), "%s", network);
+	cr_assert(address_parse(str_z(literal), 0, &a), "%s", literal);
+	return networks_have(&(struct networks){ &n, 1 }, &a);
+}
+
+Test(address, networks_hold_their_addresses)
+{
+	cr_expect(within("10.0.0.0/8", "10.255.0.1"));
+	cr_expect_not(within("10.0.0.0/8", "11.0.0.1"));
+	cr_expect(within("192.0.2.128/25", "192.0.2.129"));
+	cr_expect_not(within("192.0.2.128/25", "192.0.2.127"));
+	cr_expect(within("192.0.2.7", "192.0.2.7"));
+	cr_expect_not(within("192.0.2.7", "192.0.2.6"));
+	cr_expect(within("0.0.0.0/0", "8.8.8.8"));
+	cr_expect_not(within("0.0.0.0/0", "::1"));
+	cr_expect(within("::/0", "2001:db8::1"));
+	cr_expect_not(within("::/0", "127.0.0.1"));
+	cr_expect(within("2001:db8:8000::/33", "2001:db8:8000::1"));
+	cr_expect_not(within("2001:db8:8000::/33", "2001:db8:7fff::1"));
+	cr_expect(within("::1", "::1"));
+}
+
+Test(address, what_is_no_network)
+{
+	static const char *const texts[] = { "", "/", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.1/8",
+		"10.0.0.0/-1", "10.0.0.0/8/8", "10/8", "::/129", "2001:db8::1/64", "[::1]", "[::]/0",
+		"host/8", "10.0.0.0 /8" };
+	struct network n;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		cr_expect_not(network_parse(str_z(texts[i]), &n), "%s", texts[i]);
+}

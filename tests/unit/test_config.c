@@ -168,6 +168,52 @@ Test(config, finds_services_by_host_and_their_federation)
 	snapshot_drop(&c->snap);
 }
 
+Test(config, checks_load_balancers)
+{
+	struct proxy_conf *c = good(changed("127.0.0.1:0\"\n",
+	    "127.0.0.1:0\"\n    proxy_protocol: required\n"
+	    "    proxy_protocol_from: [192.0.2.7, \"2001:db8::/32\"]\n"));
+
+	cr_assert(c->listeners[0].proxied);
+	cr_assert_eq(c->listeners[0].proxies.n, 2);
+	cr_assert_eq(c->listeners[0].proxies.v[1].bits, 32);
+	snapshot_drop(&c->snap);
+	refuses(changed("127.0.0.1:0\"\n", "127.0.0.1:0\"\n    proxy_protocol: required\n"),
+	    "3:21: proxy_protocol: required, but proxy_protocol_from names no load balancer");
+	refuses(changed("127.0.0.1:0\"\n", "127.0.0.1:0\"\n    proxy_protocol_from: [192.0.2.7]\n"),
+	    "3:26: proxy_protocol_from: has no meaning while proxy_protocol is off");
+	refuses(changed("127.0.0.1:0\"\n",
+		    "127.0.0.1:0\"\n    proxy_protocol: required\n    proxy_protocol_from: [lb]\n"),
+	    "4:27: proxy_protocol_from: 'lb' is not a network");
+	refuses(changed("127.0.0.1:0\"\n",
+		    "127.0.0.1:0\"\n    proxy_protocol: required\n    proxy_protocol_from: [0.0.0.0/0]\n"),
+	    "4:26: proxy_protocol_from: every address is in it");
+}
+
+Test(config, checks_exempt_networks)
+{
+	struct proxy_conf *c = good(more("limits: {exempt: [10.0.0.0/8]}\n"));
+
+	cr_assert_eq(c->exempt.n, 1);
+	cr_assert_eq(c->exempt.v[0].bits, 8);
+	snapshot_drop(&c->snap);
+	refuses(more("limits: {exempt: [10.0.0.1/8]}\n"), "19:19: exempt: '10.0.0.1/8' is not a network");
+}
+
+Test(config, limits_of_rates_are_off_by_default)
+{
+	struct proxy_conf *c = good(base);
+
+	for (int i = 0; i < RATE_LIMITS; i++)
+		cr_assert(c->rates[i].per_minute == 0 && c->rates[i].burst > 0);
+	snapshot_drop(&c->snap);
+	c = good(more("limits: {rates: {password: {per_minute: 7, burst: 9}}}\n"));
+	cr_assert_eq(c->rates[RATE_PASSWORD].per_minute, 7);
+	cr_assert_eq(c->rates[RATE_PASSWORD].burst, 9);
+	cr_assert_eq(c->rates[RATE_LOGIN].per_minute, 0);
+	snapshot_drop(&c->snap);
+}
+
 Test(config, normalises_the_server_name)
 {
 	struct proxy_conf *c =
@@ -289,6 +335,65 @@ Test(config, checks_limits_against_each_other)
 	    more("timeouts: {upstream: 11m}\n"), "19:22: upstream must not be above upstream_slow");
 	refuses(more("lookups: {negative_ttl_max: 1s}\n"),
 	    "19:29: negative_ttl must not be above negative_ttl_max");
+}
+
+#define FED "    federation: ti\n"
+#define SYNC FED "    upstreams:\n      - {name: sync, addresses: [\"127.0.0.1:8083\"]}\n"
+
+Test(config, checks_upstreams)
+{
+	refuses(changed(FED, FED "    upstreams:\n      - {name: a b, addresses: [\"127.0.0.1:1\"]}\n"),
+	    "20:16: name: 'a b' has more than letters");
+	refuses(changed(FED, FED "    upstreams:\n      - {name: homeserver, addresses: [\"127.0.0.1:1\"]}\n"),
+	    "20:16: name: 'homeserver' is the one of");
+	refuses(changed(FED, SYNC "      - {name: sync, addresses: [\"127.0.0.1:1\"]}\n"),
+	    "21:16: name: 'sync' is already that of");
+	refuses(changed(FED, FED "    upstreams:\n      - {name: a, addresses: [\"10.0.0.1:1\"]}\n"),
+	    "20:31: addresses: '10.0.0.1:1' is not a loopback address");
+	refuses(changed(FED, FED "    upstreams:\n      - {name: a, addresses: [\"127.0.0.1:1\", nonsense]}\n"),
+	    "20:46: addresses: 'nonsense': the port is missing");
+	refuses(changed(FED, FED "    upstreams:\n      - {name: a, addresses: [\"127.0.0.1:0\"]}\n"),
+	    "20:31: addresses: port 0");
+	refuses(changed(FED, FED "    upstreams:\n      - {name: a, addresses: [\"unix:s\", \"unix:s\"]}\n"),
+	    "20:41: addresses: 'unix:s' appears twice");
+	refuses(changed(FED, FED "    upstreams:\n      - {name: a, addresses: [\"unix:s\"], health: {path: x}}\n"),
+	    "20:57: path: must begin with /");
+	refuses(changed(FED, FED "    upstreams:\n      - {name: a, addresses: [\"unix:s\"], health: {retry: 1m}}\n"),
+	    "20:58: retry must not be above retry_max");
+}
+
+Test(config, checks_paths)
+{
+	refuses(changed(FED, SYNC "    paths:\n      - {path: /x, upstream: snyc}\n"),
+	    "22:30: upstream: 'snyc' is not the name of an upstream");
+	refuses(changed(FED, SYNC "    paths:\n      - {path: /x/**/y, upstream: sync}\n"),
+	    "22:16: path: '/x/**/y': \"**\" can only be the last segment");
+	refuses(changed(FED, SYNC "    paths:\n      - {path: /x, upstream: sync}\n      - {path: /x, upstream: "
+			     "homeserver}\n"),
+	    "23:16: path: '/x': this path and method are mapped already");
+	refuses(changed(FED, SYNC "    paths:\n      - {path: /x, methods: [GTE], upstream: sync}\n"),
+	    "22:30: methods: 'GTE' is not known");
+	refuses(changed(FED, FED "    upstreams:\n      - {name: r, addresses: [\"unix:s\"], balance: room}\n"
+			     "    paths:\n      - {path: \"/x/{id}\", upstream: r}\n"),
+	    "22:16: path: upstream 'r' is balanced by room");
+}
+
+Test(config, numbers_addresses_over_all_services)
+{
+	struct proxy_conf *c = good(changed(FED, SYNC "      - {name: b, addresses: [\"unix:s\", \"[::1]:2\"]}\n"
+					    "    paths:\n      - {path: /x, upstream: b}\n      - {path: /x/y, "
+					    "upstream: homeserver}\n"));
+	const struct service_conf *s = &c->services[0];
+
+	cr_assert_eq(c->n_addresses, 4);
+	cr_assert_eq(service_upstream(s, 0)->first, 0);
+	cr_assert_eq(service_upstream(s, 1)->first, 1);
+	cr_assert_eq(service_upstream(s, 2)->first, 2);
+	cr_assert_not(s->homeserver.checked);
+	cr_assert_not(s->upstreams[0].checked, "one address: no checks of itself");
+	cr_assert(s->upstreams[1].checked);
+	cr_assert_not_null(s->map);
+	snapshot_drop(&c->snap);
 }
 
 Test(config, checks_lookups)

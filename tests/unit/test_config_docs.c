@@ -169,7 +169,8 @@ Test(config_docs, sample_shows_the_defaults)
 			all_default(r->rows, full.federations, minimal.federations, " passport ");
 		else if (strcmp(r->name, "services") == 0)
 			all_default(
-			    r->rows, full.services, minimal.services, " hosts default org_admins ");
+			    r->rows, full.services, minimal.services,
+			    " hosts default org_admins upstreams paths support contacts ");
 	}
 	load_fini(&l);
 	load_fini(&m);

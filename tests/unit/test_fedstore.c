@@ -100,11 +100,22 @@ reopen(void)
 }
 
 static enum err
+offer_bytes(struct str jws, int64_t as_of)
+{
+	struct fedstore_offer o;
+	enum err err = fedstore_judge(store, jws, &o);
+
+	if (err == OK)
+		fedstore_adopt(store, &o, as_of);
+	return err;
+}
+
+static enum err
 offer_text(const char *alg, EVP_PKEY *key, X509 *cert, const char *payload, int64_t as_of)
 {
 	char *header = pki_list_header(alg, cert, NULL);
 	char *token = pki_jws(key, header, str_z(payload));
-	enum err err = fedstore_offer(store, str_z(token), as_of);
+	enum err err = offer_bytes(str_z(token), as_of);
 
 	free(header);
 	free(token);
@@ -132,7 +143,7 @@ static enum err
 offer_header(const char *header)
 {
 	char *token = pki_jws(es_key, header, STR("{\"version\":5,\"domainList\":[\"a.org\"]}"));
-	enum err err = fedstore_offer(store, str_z(token), clock_wall_s());
+	enum err err = offer_bytes(str_z(token), clock_wall_s());
 
 	free(token);
 	return err;
@@ -255,9 +266,9 @@ Test(fedstore, refuses_headers_without_a_certificate)
 	cr_assert_eq(offer_header(header), ERR_JWS_SYNTAX, "an extension that must be understood");
 	free(header);
 	free(one);
-	cr_assert_eq(fedstore_offer(store, STR("{\"version\":1,\"domainList\":[]}"), 1),
-	    ERR_JWS_SYNTAX, "unsigned");
-	cr_assert_eq(fedstore_offer(store, STR(""), 1), ERR_JWS_SYNTAX);
+	cr_assert_eq(
+	    offer_bytes(STR("{\"version\":1,\"domainList\":[]}"), 1), ERR_JWS_SYNTAX, "unsigned");
+	cr_assert_eq(offer_bytes(STR(""), 1), ERR_JWS_SYNTAX);
 }
 
 static void
@@ -326,8 +337,8 @@ Test(fedstore, forgives_blanks_around_a_file)
 	char *token = pki_jws(es_key, header, STR("{\"version\":1,\"domainList\":[]}")), *text;
 
 	cr_assert(asprintf(&text, "\n %s\r\n\n", token) > 0);
-	cr_assert_eq(fedstore_offer(store, str_z(text), 1), OK);
-	cr_assert_eq(fedstore_offer(store, STR(" \n"), 1), ERR_JWS_SYNTAX);
+	cr_assert_eq(offer_bytes(str_z(text), 1), OK);
+	cr_assert_eq(offer_bytes(STR(" \n"), 1), ERR_JWS_SYNTAX);
 	free(header);
 	free(token);
 	free(text);
@@ -442,4 +453,27 @@ Test(fedstore, adopts_even_if_it_cannot_write)
 	store = fedstore_new(&cfg);
 	cr_assert_eq(offer(1, "a.org", 100), OK);
 	cr_assert(lists("a.org"));
+}
+
+Test(fedstore, goes_on_with_a_list_judged_under_the_same_demands)
+{
+	X509_STORE *same = pki_store(ca), *other = pki_store(bp), *mine = anchors;
+	struct fedstore *next;
+
+	cr_assert_eq(offer(4, "a.example.org", 1700000000), OK);
+	cr_assert_eq(unlink(jws_file), 0); /* so that nothing can come from there */
+	anchors = same;
+	next = open_store();
+	cr_assert(fedstore_inherit(next, store));
+	cr_assert_eq(fedstore_list(next), fedstore_list(store));
+	cr_assert_eq(fedstore_as_of(next), 1700000000);
+	fedstore_free(next);
+	anchors = other;
+	next = open_store();
+	cr_assert_not(fedstore_inherit(next, store), "another anchor: it must be verified anew");
+	cr_assert_null(fedstore_list(next));
+	fedstore_free(next);
+	anchors = mine;
+	X509_STORE_free(same);
+	X509_STORE_free(other);
 }

@@ -21,6 +21,7 @@ static struct gate { /* what the proxy does, without judging */
 	struct forward_request how;
 	struct buf body;
 	bool whole;         /* read the body first */
+	bool cut;           /* the upstream connection takes nothing more */
 	bool leave;         /* the client leaves while its request waits for the end of the turn */
 	enum err bad, result;
 	int requests, ended, gone;
@@ -53,6 +54,8 @@ on_done(void *arg, enum err err)
 static void
 start(struct upstream *u)
 {
+	if (g.cut)
+		shutdown(stream_fd(u->stream), SHUT_WR);
 	g.how.whole_body = g.whole;
 	g.how.body = buf_str(&g.body);
 	forward_start(&g.forward, loop, g.ex, u, &g.how, on_done, NULL);
@@ -71,7 +74,7 @@ on_dialled(void *arg, struct upstream *u, enum err why)
 static void
 dial(void)
 {
-	struct upstream *u = pool_take(g.pool, NULL, NULL);
+	struct upstream *u = pool_take(g.pool, false);
 
 	if (u != NULL)
 		start(u);
@@ -151,7 +154,7 @@ on_request(void *arg, struct exchange *ex, enum err bad)
 static void
 open_client(void)
 {
-	http_server_open(&g.server, lab_pair(&client), NULL, "192.0.2.1", NULL);
+	cr_assert(http_server_open(&g.server, lab_pair(&client), NULL, "192.0.2.1", NULL, NULL));
 }
 
 static void
@@ -576,34 +579,85 @@ Test(forward, gives_up_a_silent_upstream)
 	cr_assert_eq(g.result, ERR_UPSTREAM_SLOW);
 }
 
+Test(forward, gives_up_an_upstream_that_stalls_behind_its_head)
+{
+	g.how.idle_timeout = 100;
+	ask(GET);
+	lab_say(&up, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel");
+	UNTIL(loop, g.ended == 1);
+	cr_assert_eq(g.result, ERR_UPSTREAM_BROKE);
+}
+
 /* --- retries --- */
 
+/* Whether a request may be sent again whose connection ends at this point: before its bytes are
+ * delivered, behind them, or behind the first of an answer; the connection had carried one before. */
+enum point { BEFORE, BEHIND, ANSWERED };
+
 static bool
-may_retry(const char *request, bool whole, const char *answer)
+may_retry(const char *request, bool whole, enum point point)
 {
+	g.whole = false;
+	ask(GET);
+	lab_say(&up, "HTTP/1.1 204 No Content\r\n\r\n");
+	UNTIL(loop, lab_has(&client, "204"));
 	g.whole = whole;
 	g.ended = 0;
-	ask(request);
-	if (answer != NULL)
-		lab_say(&up, answer);
+	g.cut = point == BEFORE;
+	if (point == BEFORE) {
+		lab_forget(&client);
+		lab_say(&client, request);
+	} else {
+		ask(request);
+	}
+	if (point == ANSWERED)
+		lab_say(&up, "H");
 	lab_close(&up);
 	UNTIL(loop, g.ended == 1);
+	g.cut = false;
+	cr_assert_eq(g.result, point == ANSWERED ? ERR_UPSTREAM_BAD : ERR_UPSTREAM_DOWN);
 	lab_close(&client);
-	UNTIL(loop, g.server.n_conns == 0);
+	UNTIL(loop, g.server.n_conns == 0 && pool_connections(g.pool) == 0);
 	open_client();
 	return g.may_retry;
 }
 
 #define WITH(method) method " / HTTP/1.1\r\n" H "Content-Length: 2\r\n\r\n{}"
+#define WITHOUT(method) method " / HTTP/1.1\r\n" H "\r\n"
 
 Test(forward, repeats_only_what_may_be_done_twice)
 {
-	cr_assert(may_retry(GET, false, NULL));
-	cr_assert(may_retry(WITH("PUT"), true, NULL));
-	cr_assert_not(may_retry(WITH("PUT"), false, NULL), "its body is gone");
-	cr_assert_not(may_retry(WITH("POST"), true, NULL));
-	cr_assert_not(may_retry("PATCH / HTTP/1.1\r\n" H "\r\n", false, NULL));
-	cr_assert_not(may_retry(GET, false, "H"), "something was answered");
+	static const struct {
+		const char *request;
+		bool whole;           /* its body was read before */
+		bool before, behind; /* may be repeated, where the connection ends */
+	} cases[] = {
+		{ WITHOUT("GET"), false, true, true },
+		{ WITHOUT("HEAD"), false, true, true },
+		{ WITHOUT("DELETE"), false, true, true },
+		{ WITH("PUT"), true, true, true },
+		{ WITH("PUT"), false, false, false }, /* its body is gone */
+		{ WITH("POST"), true, true, false },
+		{ WITH("POST"), false, false, false },
+		{ WITHOUT("POST"), false, true, false },
+		{ WITHOUT("PATCH"), false, true, false },
+		{ WITHOUT("WIPE"), false, true, false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		cr_assert_eq(may_retry(cases[i].request, cases[i].whole, BEFORE), cases[i].before, "%zu before", i);
+		cr_assert_eq(may_retry(cases[i].request, cases[i].whole, BEHIND), cases[i].behind, "%zu behind", i);
+		cr_assert_not(may_retry(cases[i].request, cases[i].whole, ANSWERED), "%zu answered", i);
+	}
+}
+
+Test(forward, repeats_nothing_on_a_connection_that_was_new)
+{
+	ask(GET);
+	lab_close(&up);
+	UNTIL(loop, g.ended == 1);
+	cr_assert_eq(g.result, ERR_UPSTREAM_DOWN);
+	cr_assert_not(g.may_retry);
 }
 
 /* --- the client --- */

@@ -22,7 +22,7 @@ static struct {
 	int requests, gone, rooms;
 	enum err bad, why, body_err;
 	size_t body_n;
-	int counts[HTTP_IDLE + 1];
+	int counts[HTTP_COUNTS];
 } seen;
 
 static void
@@ -104,7 +104,7 @@ on_request(void *arg, struct exchange *ex, enum err bad)
 static void
 connect_client(void)
 {
-	http_server_open(&server, lab_pair(&client), NULL, "192.0.2.1", NULL);
+	cr_assert(http_server_open(&server, lab_pair(&client), NULL, "192.0.2.1", NULL, NULL));
 }
 
 static void
@@ -349,6 +349,35 @@ Test(h1conn, tells_of_a_slow_body)
 	cr_assert(lab_has(&client, "408"));
 }
 
+Test(h1conn, tells_of_a_body_that_trickles)
+{
+	seen.read = true;
+	server.limits.body_pace = (struct pace_rule){ .rate = 1000, .window = 300 };
+	lab_say(&client, "POST /a HTTP/1.1\r\n" H "Content-Length: 50000\r\n\r\n");
+	UNTIL(loop, (lab_pass(loop, 50), lab_put(&client, "x", 1), lab_ended(&client)));
+	cr_assert_eq(seen.body_err, ERR_BODY_RATE);
+	cr_assert(lab_has(&client, "408"));
+}
+
+Test(h1conn, does_not_hurry_a_client_it_does_not_wait_for)
+{
+	seen.hold = true; /* as a long poll, or while the homeserver takes nothing of a body */
+	server.limits.body_pace = server.limits.write_pace =
+	    (struct pace_rule){ .rate = 1000, .window = 100 };
+	lab_say(&client, "POST /a HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\na");
+	UNTIL(loop, seen.requests == 1);
+	lab_pass(loop, 400);
+	exchange_want_body(seen.ex, true);
+	lab_say(&client, "b");
+	lab_pass(loop, 50);
+	exchange_want_body(seen.ex, false);
+	lab_pass(loop, 400);
+	cr_assert_eq(seen.gone, 0);
+	exchange_want_body(seen.ex, true);
+	lab_say(&client, "c");
+	UNTIL(loop, lab_has(&client, "200 OK"));
+}
+
 static void
 write_much(size_t n)
 {
@@ -380,6 +409,33 @@ Test(h1conn, cuts_a_client_that_takes_nothing)
 	write_much(64 * 1024 * 1024);
 	UNTIL(loop, seen.gone == 1);
 	cr_assert_eq(seen.why, ERR_CLIENT_SLOW);
+}
+
+Test(h1conn, cuts_a_client_that_reads_too_slowly)
+{
+	char some[512];
+
+	server.limits.write_pace = (struct pace_rule){ .rate = 1 << 20, .window = 300 };
+	seen.hold = true;
+	lab_say(&client, GET("/"));
+	UNTIL(loop, seen.requests == 1);
+	write_much(64 * 1024 * 1024);
+	UNTIL(loop, (lab_pass(loop, 50), (void)!read(client.fd, some, sizeof(some)), seen.gone == 1));
+	cr_assert_eq(seen.why, ERR_CLIENT_RATE);
+}
+
+Test(h1conn, cuts_a_client_that_leaves_the_end_of_an_answer)
+{
+	server.limits.write_timeout = 100;
+	seen.hold = true;
+	lab_say(&client, GET("/"));
+	UNTIL(loop, seen.requests == 1);
+	write_much(64 * 1024 * 1024);
+	exchange_end(seen.ex);
+	seen.ex = NULL;
+	UNTIL(loop, server.n_conns == 0);
+	cr_assert_eq(seen.counts[HTTP_WRITE_SLOW], 1);
+	cr_assert_eq(seen.gone, 0);
 }
 
 Test(h1conn, tells_when_there_is_room_again)
@@ -421,7 +477,7 @@ say_and_reset(const char *text)
 	near_fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	close(fd);
 	lab_close(&client);
-	http_server_open(&server, near_fd, NULL, "", NULL);
+	cr_assert(http_server_open(&server, near_fd, NULL, "", NULL, NULL));
 	cr_assert_eq(send(far_fd, text, strlen(text), 0), (ssize_t)strlen(text));
 	setsockopt(far_fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	close(far_fd);
@@ -440,13 +496,74 @@ Test(h1conn, notices_a_reset_that_came_with_part_of_a_body)
 	cr_assert(seen.gone == 1 || seen.body_err == ERR_CLIENT_GONE);
 }
 
+static void
+connect_tls(void)
+{
+	static const char *const hosts[] = { "a.example.org" };
+	struct tls_tickets *tickets = tls_tickets_rotate(NULL);
+	struct tls_identity id = { .name = "a", .hosts = hosts, .n_hosts = 1 };
+	struct tls_server_config cfg = { .identities = &id, .n = 1, .fallback = 0, .tls13 = true,
+		.ticket_lifetime_s = 3600 };
+	char *chain, *key, why[256];
+	struct tls_server *t;
+
+	tlscert_make(&(struct tlscert){ .names = NULL }, &chain, &key);
+	id.certificate = str_z(chain);
+	id.key = str_z(key);
+	t = tls_server_new(&cfg, tickets, why, sizeof(why));
+	cr_assert_not_null(t, "%s", why);
+	lab_close(&client);
+	cr_assert(http_server_open(&server, lab_pair(&client), tls_server_accept(t), "192.0.2.1", NULL, NULL));
+	client.ssl = lab_client_tls("a.example.org");
+	SSL_set_fd(client.ssl, client.fd);
+	tls_server_free(t);
+	snapshot_drop(&tickets->snap);
+	free(chain);
+	free(key);
+}
+
+/* --- reaping --- */
+
+Test(h1conn, the_connection_idle_for_longest_gives_way)
+{
+	struct lab_end busy, later;
+
+	seen.hold = true;
+	cr_assert(http_server_open(&server, lab_pair(&busy), NULL, "", NULL, NULL));
+	cr_assert(http_server_open(&server, lab_pair(&later), NULL, "", NULL, NULL));
+	lab_say(&busy, GET("/busy"));
+	UNTIL(loop, seen.requests == 1);
+	seen.hold = false;
+	lab_say(&client, GET("/")); /* the oldest, but the last to become idle */
+	UNTIL(loop, lab_has(&client, "200 OK"));
+	lab_say(&busy, GET("/"));
+	cr_assert(http_server_reap(&server));
+	UNTIL(loop, lab_ended(&later));
+	cr_assert_not(lab_ended(&client));
+	cr_assert(http_server_reap(&server));
+	UNTIL(loop, lab_ended(&client));
+	cr_assert_not(http_server_reap(&server), "the busy one stays");
+	cr_assert_eq(server.n_conns, 1);
+	cr_assert_eq(seen.counts[HTTP_REAPED], 2);
+	lab_close(&busy);
+	lab_close(&later);
+	UNTIL(loop, server.n_conns == 0);
+}
+
+Test(h1conn, a_connection_in_mid_handshake_is_not_idle)
+{
+	connect_tls();
+	UNTIL(loop, server.n_conns == 1);
+	cr_assert_not(http_server_reap(&server));
+}
+
 /* --- drain --- */
 
 Test(h1conn, drains_idle_connections_soon_and_busy_ones_after_their_answer)
 {
 	struct lab_end busy;
 
-	http_server_open(&server, lab_pair(&busy), NULL, "", NULL);
+	cr_assert(http_server_open(&server, lab_pair(&busy), NULL, "", NULL, NULL));
 	seen.hold = true;
 	lab_say(&busy, GET("/busy"));
 	UNTIL(loop, seen.requests == 1);
@@ -498,10 +615,10 @@ Test(h1conn, of_a_listener_that_is_gone_idle_connections_may_stay_idle)
 	struct lab_end other;
 	int gone, stays;
 
-	http_server_open(&server, lab_pair(&other), NULL, "", &stays);
+	cr_assert(http_server_open(&server, lab_pair(&other), NULL, "", &stays, NULL));
 	lab_close(&client);
 	UNTIL(loop, server.n_conns == 1);
-	http_server_open(&server, lab_pair(&client), NULL, "", &gone);
+	cr_assert(http_server_open(&server, lab_pair(&client), NULL, "", &gone, NULL));
 	server.limits.drain_idle_timeout = 0;
 	http_server_leave(&server, &gone);
 	lab_pass(loop, 200);
@@ -515,32 +632,6 @@ Test(h1conn, of_a_listener_that_is_gone_idle_connections_may_stay_idle)
 }
 
 /* --- over TLS --- */
-
-static void
-connect_tls(void)
-{
-	static const char *const hosts[] = { "a.example.org" };
-	struct tls_tickets *tickets = tls_tickets_rotate(NULL);
-	struct tls_identity id = { .name = "a", .hosts = hosts, .n_hosts = 1 };
-	struct tls_server_config cfg = { .identities = &id, .n = 1, .fallback = 0, .tls13 = true,
-		.ticket_lifetime_s = 3600 };
-	char *chain, *key, why[256];
-	struct tls_server *t;
-
-	tlscert_make(&(struct tlscert){ .names = NULL }, &chain, &key);
-	id.certificate = str_z(chain);
-	id.key = str_z(key);
-	t = tls_server_new(&cfg, tickets, why, sizeof(why));
-	cr_assert_not_null(t, "%s", why);
-	lab_close(&client);
-	http_server_open(&server, lab_pair(&client), tls_server_accept(t), "192.0.2.1", NULL);
-	client.ssl = lab_client_tls("a.example.org");
-	SSL_set_fd(client.ssl, client.fd);
-	tls_server_free(t);
-	snapshot_drop(&tickets->snap);
-	free(chain);
-	free(key);
-}
 
 Test(h1conn, closes_a_slow_handshake)
 {

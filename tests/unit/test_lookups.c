@@ -15,6 +15,7 @@
 #include "proxy/fedsource.h"
 #include "proxy/homeserver.h"
 #include "tests/unit/httpd.h"
+#include "tests/unit/lab.h"
 #include "tests/unit/pki.h"
 
 static char dir[] = "lookups.XXXXXX";
@@ -451,17 +452,17 @@ teardown_list(void)
 	teardown();
 }
 
-static struct timer patience;
-
 static void
 open_source(const char *file, const char *url)
 {
+	/* A file is looked at often, so that a test need not wait; an answer is asked for once. */
+	const clock_ms interval = file != NULL ? LOOP_TICK_MS : 3600000;
 	const struct fedsource_config cfg = { .name = "test",
 		.file = file,
 		.url = url,
 		.fetcher = fetcher,
 		.store = store,
-		.interval = 3600000,
+		.interval = interval,
 		.timeout = 20000,
 		.max_bytes = 100000,
 		.on_change = on_change };
@@ -470,25 +471,20 @@ open_source(const char *file, const char *url)
 	cr_assert_not_null(source);
 }
 
-static void
-check_looked(void *arg)
+static bool
+has_looked(enum err error, int64_t version, int64_t as_of)
 {
-	int64_t *before = arg;
+	struct fedsource_state st = fedsource_state(source);
 
-	if (fedsource_state(source).looked != *before)
-		loop_stop(loop);
-	else
-		timer_set(loop, &patience, LOOP_TICK_MS);
+	return st.looked != 0 && st.error == error && st.version == version &&
+	       (as_of == 0 || st.as_of == as_of);
 }
 
+/* Runs the loop until a look has ended so.  as_of 0: any. */
 static void
-first_look(void)
+await(enum err error, int64_t version, int64_t as_of)
 {
-	static int64_t never;
-
-	timer_init(&patience, check_looked, &never);
-	timer_set(loop, &patience, LOOP_TICK_MS);
-	loop_run(loop);
+	UNTIL(loop, has_looked(error, version, as_of));
 }
 
 TestSuite(fedsource, .init = setup_list, .fini = teardown_list);
@@ -497,14 +493,11 @@ Test(fedsource, takes_a_file_as_of_its_modification_time)
 {
 	write_list(3, 1700000000);
 	open_source(path("list.jws"), NULL);
-	first_look();
-	cr_assert_eq(
-	    fedsource_state(source).error, OK, "%s", err_name(fedsource_state(source).error));
-	cr_assert_eq(fedsource_state(source).version, 3);
+	await(OK, 3, 0);
 	cr_assert_eq(fedsource_state(source).count, 1);
 	cr_assert_eq(told_as_of, 1700000000);
 	write_list(4, 1700000001);
-	fedsource_reload(source);
+	await(OK, 4, 0);
 	cr_assert_eq(changes, 2);
 	cr_assert_eq(told_version, 4);
 }
@@ -513,9 +506,9 @@ Test(fedsource, renews_the_age_when_the_file_is_touched)
 {
 	write_list(3, 1700000000);
 	open_source(path("list.jws"), NULL);
-	first_look();
+	await(OK, 3, 1700000000);
 	write_list(3, 1700000500);
-	fedsource_reload(source);
+	await(OK, 3, 1700000500);
 	cr_assert_eq(told_as_of, 1700000500);
 }
 
@@ -523,17 +516,13 @@ Test(fedsource, keeps_the_list_when_the_file_goes_bad)
 {
 	write_list(3, 1700000000);
 	open_source(path("list.jws"), NULL);
-	first_look();
+	await(OK, 3, 0);
 	write_list(2, 1700000001);
-	fedsource_reload(source);
-	cr_assert_eq(fedsource_state(source).error, ERR_FEDLIST_LOWER);
+	await(ERR_FEDLIST_LOWER, 3, 0);
 	cr_assert_eq(fs_replace(path("list.jws"), STR("garbage\n"), 0644), 0);
-	fedsource_reload(source);
-	cr_assert_eq(fedsource_state(source).error, ERR_JWS_SYNTAX);
+	await(ERR_JWS_SYNTAX, 3, 0);
 	unlink(path("list.jws"));
-	fedsource_reload(source);
-	cr_assert_eq(fedsource_state(source).error, ERR_FILE);
-	cr_assert_eq(fedsource_state(source).version, 3);
+	await(ERR_FILE, 3, 0);
 	cr_assert_eq(changes, 1);
 }
 
@@ -546,9 +535,7 @@ Test(fedsource, downloads_and_asks_again_only_for_changes)
 	free(jws);
 	httpd_start(&server);
 	open_source(NULL, url);
-	first_look();
-	cr_assert_eq(
-	    fedsource_state(source).error, OK, "%s", err_name(fedsource_state(source).error));
+	await(OK, 7, 0);
 	cr_assert_eq(told_version, 7);
 	cr_assert_null(strstr(server.requests[0], "If-None-Match"));
 }
@@ -561,8 +548,7 @@ Test(fedsource, says_what_went_wrong_with_a_download)
 	reply(0, 403, "", "");
 	httpd_start(&server);
 	open_source(NULL, url);
-	first_look();
-	cr_assert_eq(fedsource_state(source).error, ERR_HTTP_ANSWER);
+	await(ERR_HTTP_ANSWER, -1, 0);
 	cr_assert_eq(fedsource_state(source).http_status, 403);
 	cr_assert_eq(changes, 0);
 }

@@ -11,6 +11,7 @@
 #include "lib/matrix/canonical.h"
 #include "lib/matrix/keyring.h"
 #include "lib/matrix/serverkeys.h"
+#include "proxy/paths.h"
 #include "proxy/rules/rules.h"
 #include "tests/unit/passage_fakes.h"
 
@@ -94,7 +95,7 @@ setup(void)
 	account = (struct account){ .user_id = (char *)(uintptr_t)"@anna:" US, .displayname = (char *)(uintptr_t)"Anna",
 		.has_displayname = true };
 	snapshot_init(&account.fact.snap, never_free);
-	worker = (struct worker){ .conf = &conf, .pools = &fake_pools.pools, .keys = (struct fact_cache *)&fake_keys,
+	worker = (struct worker){ .conf = &conf, .upstreams = &fake_upstreams, .keys = (struct fact_cache *)&fake_keys,
 		.accounts = (struct fact_cache *)&fake_accounts };
 	listener = (struct worker_listener){ .worker = &worker, .kind = LISTEN_BOTH };
 	around = (struct around){ .list = list, .upload_then = EXCHANGE_END, .now = 10 * KEYRING_REFETCH_MS,
@@ -120,7 +121,7 @@ teardown(void)
 {
 	finish();
 	passage_drop_spares(&worker);
-	cr_assert_eq(fake_pools.pools.refs, 1, "pools not given back");
+	cr_assert_eq(fake_upstreams.refs, 1, "upstreams not given back");
 	cr_assert_eq(atomic_load(&conf.snap.refs), 1, "configuration not given back");
 	cr_assert_eq(atomic_load(&account.fact.snap.refs), 1, "account not given back");
 	cr_assert_eq(atomic_load(&keys->fact.snap.refs), 1, "keys not given back");
@@ -680,6 +681,178 @@ Test(passage, says_when_the_homeserver_cannot_be_reached)
 		check_refused(rows[i]);
 		finish();
 	}
+}
+
+/* Nothing was delivered, so any request may go to another address. */
+Test(passage, goes_to_the_next_address_when_one_cannot_be_connected_to)
+{
+	around.another = true;
+	request("POST", "/_matrix/client/v3/createRoom", BEARER, "{}");
+	connect_upstream(NULL, ERR_UPSTREAM_DOWN);
+	cr_assert_eq(around.failed, 1);
+	cr_assert_eq(around.dialled, 2);
+	connect_upstream(&fresh, OK);
+	cr_assert_eq(around.worked, 1);
+	homeserver(200, OK);
+	cr_assert_eq(around.ended, 1);
+	check_nothing_pending();
+}
+
+Test(passage, goes_to_each_address_once)
+{
+	around.another = true;
+	request("GET", "/_matrix/client/versions", "", NO_BODY);
+	connect_upstream(NULL, ERR_UPSTREAM_SLOW);
+	connect_upstream(NULL, ERR_UPSTREAM_DOWN);
+	check_refused(ERR_UPSTREAM_DOWN);
+	cr_assert_eq(around.failed, 2);
+}
+
+Test(passage, a_busy_address_is_not_a_dead_one)
+{
+	around.another = true;
+	request("GET", "/_matrix/client/versions", "", NO_BODY);
+	connect_upstream(NULL, ERR_UPSTREAM_BUSY);
+	check_refused(ERR_UPSTREAM_BUSY);
+	cr_assert_eq(around.failed, 0);
+}
+
+Test(passage, is_certain_of_a_connection_for_what_cannot_be_repeated)
+{
+	request("GET", "/_matrix/client/versions", "", NO_BODY);
+	cr_assert_not(around.taken_certain);
+	finish();
+	request("POST", "/_matrix/client/v3/keys/upload", BEARER, "{}");
+	cr_assert(around.taken_certain);
+	finish();
+	request("PUT", "/_matrix/client/v3/rooms/!r/send/m.room.message/1", BEARER, "{}");
+	cr_assert(around.taken_certain, "its body is gone when it has been sent");
+	finish();
+	signed_request("PUT", SEND, "{}");
+	cr_assert_not(around.taken_certain);
+}
+
+static clock_ms
+first_byte_timeout(const char *target)
+{
+	clock_ms wait;
+
+	request("GET", target, "", NO_BODY);
+	connect_upstream(&fresh, OK);
+	wait = around.forward->how.first_byte_timeout;
+	finish();
+	return wait;
+}
+
+/* The client's timeout is in milliseconds (Matrix client-server API, "Syncing"). */
+Test(passage, waits_for_a_first_byte_as_long_as_its_kind_of_route_takes)
+{
+	static const struct {
+		const char *target;
+		clock_ms wait;
+	} rows[] = {
+		{ "/_matrix/client/versions", 100 },
+		{ "/_matrix/client/v3/keys/query", 600 },
+		{ "/_matrix/client/v1/media/download/a/b", 500 },
+		{ "/_matrix/media/v3/download/a/b", 500 },
+		{ "/_matrix/client/v3/sync?since=s1&timeout=3000", 3060 },
+		{ "/_matrix/client/v3/sync?timeout=3000&since=s1", 3060 },
+		{ "/_matrix/client/r0/events?from=s1&timeout=200", 260 },
+		{ "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync?pos=1&timeout=900", 960 },
+		{ "/_matrix/client/v3/sync?since=s1", 100 },           /* not less than others */
+		{ "/_matrix/client/v3/sync?timeout=0", 600 },          /* a first one */
+		{ "/_matrix/client/v3/sync?timeout=1000", 1060 },
+		{ "/_matrix/client/v3/sync?since=s1&timeout=99999", 8000 },
+		{ "/_matrix/client/v3/sync?since=s1&timeout=99999999999999999999", 8000 },
+		{ "/_matrix/client/v3/sync?since=s1&timeout=-1", 100 },
+		{ "/_matrix/client/v3/sync?since=s1&timeout=", 100 },
+	};
+
+	conf.upstream_timeout = 100;
+	conf.upstream_media_timeout = 500;
+	conf.upstream_slow_timeout = 600;
+	conf.poll_margin = 60;
+	conf.poll_max = 8000;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		cr_assert_eq(first_byte_timeout(rows[i].target), rows[i].wait, "%s: %llu", rows[i].target,
+		    (unsigned long long)first_byte_timeout(rows[i].target));
+}
+
+static void
+total_time_is_over(void)
+{
+	struct timer *t = around.timer;
+
+	cr_assert_not_null(t);
+	around.timer = NULL;
+	t->fn(t->arg);
+}
+
+Test(passage, ends_what_takes_too_long_in_all)
+{
+	conf.upstream_total_timeout = 1000;
+	request("GET", "/_matrix/client/versions", "", NO_BODY);
+	total_time_is_over(); /* still dialling */
+	check_refused(ERR_UPSTREAM_TOTAL);
+	finish();
+	request("GET", "/_matrix/client/versions", "", NO_BODY);
+	connect_upstream(&fresh, OK);
+	total_time_is_over();
+	cr_assert_eq(around.status, 504);
+	check_nothing_pending();
+	finish();
+	request("GET", "/_matrix/client/versions", "", NO_BODY);
+	connect_upstream(&fresh, OK);
+	ex.head_sent = true;
+	total_time_is_over();
+	cr_assert_eq(around.aborted, 1);
+	check_nothing_pending();
+}
+
+static uint64_t
+key_of(const char *target, const char *fields)
+{
+	request("GET", target, fields, NO_BODY);
+	finish();
+	return around.key;
+}
+
+#define AS(token) "Authorization: Bearer " token "\r\n"
+
+Test(passage, keeps_the_requests_of_a_user_together)
+{
+	const char *sync = "/_matrix/client/v3/sync";
+	uint64_t anna;
+
+	service.homeserver.balance = BALANCE_USER;
+	anna = key_of(sync, AS("syt_YW5uYQ_aaaa_1"));
+	cr_assert_neq(anna, 0);
+	cr_assert_eq(key_of(sync, AS("syt_YW5uYQ_bbbb_2")), anna, "another device of hers");
+	cr_assert_eq(key_of("/_matrix/client/v3/sync?access_token=syt_YW5uYQ_cc_3", ""), anna);
+	cr_assert_neq(key_of(sync, AS("syt_Ym9i_aaaa_1")), anna);
+	cr_assert_neq(key_of(sync, AS("opaque1")), key_of(sync, AS("opaque2")));
+	cr_assert_eq(key_of(sync, AS("opaque1")), key_of(sync, AS("opaque1")));
+	cr_assert_eq(key_of(sync, ""), 0, "nobody in particular");
+}
+
+Test(passage, keeps_the_requests_of_a_room_together)
+{
+	struct upstream_conf rooms = { .balance = BALANCE_ROOM };
+	const char *a = "/_matrix/client/v3/rooms/!a%3Ax/messages";
+	struct arena arena;
+	uint64_t key;
+
+	arena_init(&arena, 1 << 16);
+	service.upstreams = &rooms;
+	service.n_upstreams = 1;
+	service.map = paths_new(&arena);
+	cr_assert_null(paths_add(service.map, &arena, STR("/_matrix/client/{v}/rooms/{room}/**"), 0, 1));
+	key = key_of(a, "");
+	cr_assert_neq(key, 0);
+	cr_assert_eq(key_of("/_matrix/client/r0/rooms/!a:x/state", AS("x")), key);
+	cr_assert_neq(key_of("/_matrix/client/v3/rooms/!b:x/messages", ""), key);
+	cr_assert_eq(key_of("/_matrix/client/versions", ""), 0);
+	arena_fini(&arena);
 }
 
 Test(passage, forgets_accounts_when_a_session_has_ended)

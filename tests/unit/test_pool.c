@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Upstream connections on loopback; the far ends are the test's. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "lib/http/pool.h"
@@ -134,10 +137,10 @@ Test(pool, hands_out_the_connection_that_was_used_last)
 	cr_assert_not(first->reused);
 	pool_release(first, true);
 	pool_release(second, true);
-	cr_assert_eq(pool_take(pool, ignore, NULL), second);
+	cr_assert_eq(pool_take(pool, false), second);
 	cr_assert(second->reused);
-	cr_assert_eq(pool_take(pool, ignore, NULL), first);
-	cr_assert_null(pool_take(pool, ignore, NULL));
+	cr_assert_eq(pool_take(pool, false), first);
+	cr_assert_null(pool_take(pool, false));
 	pool_release(first, false);
 	pool_release(second, false);
 	cr_assert_eq(pool_connections(pool), 0);
@@ -151,7 +154,7 @@ Test(pool, drops_an_idle_connection_that_ends)
 	pool_release(a.up, true);
 	lab_close(&far);
 	UNTIL(loop, pool_connections(pool) == 0);
-	cr_assert_null(pool_take(pool, ignore, NULL));
+	cr_assert_null(pool_take(pool, false));
 }
 
 Test(pool, drops_an_idle_connection_that_speaks_out_of_turn)
@@ -364,10 +367,168 @@ Test(pool, keeps_its_address_when_limits_change)
 		.queue_timeout = 20000, .idle_timeout = 1000, .buffer_max = 65536 };
 
 	open_pool(1);
-	pool_set_limits(pool, &other);
 	take(&a);
+	acquire(&b, false);
+	pool_set_limits(pool, &other);
+	UNTIL(loop, b.calls == 1);
+	cr_assert_eq(b.why, OK, "who waits profits from higher limits");
+	pool_release(a.up, true);
+	other.connections_max = 1;
+	pool_set_limits(pool, &other);
+	pool_release(b.up, true);
+	cr_assert_eq(pool_connections(pool), 1);
+}
+
+Test(pool, looks_twice_at_a_connection_for_what_cannot_be_repeated)
+{
+	open_pool(4);
+	take(&a);
+	UNTIL(loop, lab_accepted(listener, &far));
+	pool_release(a.up, true);
+	lab_turn(loop);
+	lab_close(&far); /* and the loop has not turned since */
+	cr_assert_null(pool_take(pool, true));
+	cr_assert_eq(pool_connections(pool), 0);
 	take(&b);
-	cr_assert_eq(pool_connections(pool), 2);
+	pool_release(b.up, true);
+	cr_assert_eq(pool_take(pool, true), b.up);
+	pool_release(b.up, true);
+}
+
+/* --- counting --- */
+
+static int counted[POOL_CONNECT_TIMEOUT + 1];
+
+static void
+on_count(enum pool_count what, int n)
+{
+	counted[what] += n;
+}
+
+Test(pool, counts_connections_and_what_is_refused)
+{
+	cfg.count = on_count;
+	cfg.queue_max = 1;
+	open_pool(1);
+	take(&a);
+	cr_assert_eq(counted[POOL_BUSY], 1);
+	acquire(&b, false);
+	acquire(&c, false);
+	cr_assert_eq(counted[POOL_QUEUED], 1);
+	UNTIL(loop, c.calls == 1);
+	cr_assert_eq(counted[POOL_QUEUE_FULL], 1);
+	pool_release(a.up, true);
+	UNTIL(loop, b.calls == 1);
+	cr_assert_eq(counted[POOL_QUEUED], 0);
+	pool_release(b.up, true);
+	cr_assert_eq(counted[POOL_BUSY], 0);
+	cr_assert_eq(counted[POOL_IDLE], 1);
+	pool_free(pool);
+	pool = NULL;
+	cr_assert_eq(counted[POOL_BUSY], 0);
+	cr_assert_eq(counted[POOL_IDLE], 0);
+}
+
+Test(pool, counts_what_cannot_be_connected_to)
+{
+	cfg.count = on_count;
+	cfg.queue_timeout = 100;
+	refuse_connections();
+	open_pool(1);
+	acquire(&a, false);
+	UNTIL(loop, a.calls == 1);
+	cr_assert_eq(counted[POOL_CONNECT_FAILED], 1);
+	cr_assert_eq(counted[POOL_BUSY], 0);
+}
+
+/* --- unix sockets --- */
+
+static char unix_path[] = "/tmp/schleuse-pool.XXXXXX";
+static int fillers[3];
+
+/* A unix socket whose listen queue is full: connect() says EAGAIN. */
+static void
+open_stuffed(void)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)&cfg.address;
+	bool full = false;
+
+	cr_assert_not_null(mkdtemp(unix_path));
+	*un = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	snprintf(un->sun_path, sizeof(un->sun_path), "%s/s", unix_path);
+	cfg.address_len = sizeof(*un);
+	close(listener);
+	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	cr_assert_eq(bind(listener, (struct sockaddr *)un, sizeof(*un)), 0);
+	cr_assert_eq(listen(listener, 0), 0);
+	for (size_t i = 0; i < 3; i++) {
+		fillers[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		full = connect(fillers[i], (struct sockaddr *)un, sizeof(*un)) < 0 && errno == EAGAIN;
+	}
+	cr_assert(full);
+	open_pool(2);
+}
+
+static void
+remove_socket(void)
+{
+	unlink(((struct sockaddr_un *)&cfg.address)->sun_path);
+	rmdir(unix_path);
+	for (size_t i = 0; i < 3; i++)
+		close(fillers[i]);
+}
+
+/* Takes what waits in the listen queue, as a homeserver that has time again. */
+static void
+accept_all(void)
+{
+	int fd;
+
+	while ((fd = accept(listener, NULL, NULL)) >= 0)
+		close(fd);
+}
+
+Test(pool, waits_for_a_place_in_a_full_listen_queue)
+{
+	open_stuffed();
+	acquire(&a, false);
+	acquire(&b, true);
+	lab_pass(loop, 4 * LOOP_TICK_MS);
+	cr_assert_eq(a.calls + b.calls, 0);
+	cr_assert_eq(pool_waiting(pool), 2);
+	accept_all();
+	UNTIL(loop, (accept_all(), a.calls == 1 && b.calls == 1));
+	cr_assert_eq(a.why, OK);
+	cr_assert_eq(b.why, OK);
 	pool_release(a.up, false);
 	pool_release(b.up, false);
+	remove_socket();
+}
+
+Test(pool, gives_up_a_full_listen_queue_in_time)
+{
+	cfg.connect_timeout = 150;
+	cfg.count = on_count;
+	open_stuffed();
+	acquire(&a, false);
+	UNTIL(loop, a.calls == 1);
+	cr_assert_eq(a.why, ERR_UPSTREAM_SLOW);
+	cr_assert_eq(counted[POOL_CONNECT_TIMEOUT], 1);
+	cr_assert_eq(counted[POOL_QUEUED], 0);
+	acquire(&b, false);
+	pool_cancel(&b.wait);
+	cr_assert_eq(pool_waiting(pool), 0);
+	remove_socket();
+}
+
+Test(pool, freed_with_a_full_listen_queue_tells_the_end)
+{
+	open_stuffed();
+	acquire(&a, false);
+	pool_free(pool);
+	pool = NULL;
+	UNTIL(loop, a.calls == 1);
+	cr_assert_eq(a.why, ERR_UPSTREAM_DOWN);
+	lab_pass(loop, 3 * LOOP_TICK_MS);
+	remove_socket();
 }

@@ -10,9 +10,21 @@ Test(reply, tells_errcode_and_condition)
 	struct buf b;
 
 	buf_init(&b, 4096);
-	cr_assert(reply_body(&b, ERR_ORIGIN_UNLISTED));
+	cr_assert(reply_body(&b, ERR_ORIGIN_UNLISTED, 0));
 	cr_assert(str_eq(buf_str(&b), STR("{\"errcode\":\"M_FORBIDDEN\",\"error\":\"Origin is not "
 					  "part of the federation\"}")));
+	buf_fini(&b);
+}
+
+Test(reply, tells_when_to_ask_again)
+{
+	struct buf b;
+
+	buf_init(&b, 4096);
+	cr_assert(reply_body(&b, ERR_RATE, 1234));
+	cr_assert(str_eq(buf_str(&b),
+	    STR("{\"errcode\":\"M_LIMIT_EXCEEDED\",\"error\":\"Too many requests; try again "
+		"later\",\"retry_after_ms\":1234}")));
 	buf_fini(&b);
 }
 
@@ -25,7 +37,7 @@ Test(reply, is_valid_json_for_every_reason)
 
 		arena_init(&a, 4096);
 		buf_init(&b, 4096);
-		cr_assert(reply_body(&b, (enum err)e), "%s", err_name((enum err)e));
+		cr_assert(reply_body(&b, (enum err)e, 0), "%s", err_name((enum err)e));
 		cr_assert_eq(
 		    canonical_form(&a, buf_str(&b), &out), OK, "%s", err_name((enum err)e));
 		cr_assert(str_has_prefix(json_text(&a, json_get(out, STR("errcode"))), STR("M_")));
@@ -40,7 +52,7 @@ Test(reply, keeps_inner_reasons_to_itself)
 	struct buf b;
 
 	buf_init(&b, 4096);
-	cr_assert(reply_body(&b, ERR_KEYS_SIGNATURE));
+	cr_assert(reply_body(&b, ERR_KEYS_SIGNATURE, 0));
 	cr_assert(str_eq(buf_str(&b),
 	    STR("{\"errcode\":\"M_UNKNOWN\",\"error\":\"Internal error of the proxy\"}")));
 	buf_fini(&b);
@@ -51,7 +63,7 @@ Test(reply, writes_nothing_when_the_buffer_is_full)
 	struct buf b;
 
 	buf_init(&b, 40);
-	cr_assert_not(reply_body(&b, ERR_ORIGIN_UNLISTED));
+	cr_assert_not(reply_body(&b, ERR_ORIGIN_UNLISTED, 0));
 	cr_assert_eq(buf_len(&b), 0);
 	buf_fini(&b);
 }

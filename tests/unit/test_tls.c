@@ -26,10 +26,10 @@ struct talk {
 };
 
 static struct tls_server *
-make_server(size_t fallback, bool tls13)
+make_server(size_t fallback, bool tls13, bool http2)
 {
 	struct tls_server_config cfg = { .identities = ids, .n = 2, .fallback = fallback, .tls13 = tls13,
-		.ticket_lifetime_s = 3600 };
+		.http2 = http2, .ticket_lifetime_s = 3600 };
 	char why[256];
 	struct tls_server *t = tls_server_new(&cfg, tickets, why, sizeof(why));
 
@@ -49,7 +49,7 @@ setup(void)
 		ids[i].key = str_z(key);
 	}
 	tickets = tls_tickets_rotate(NULL);
-	server = make_server(2, true);
+	server = make_server(2, true, true);
 	client_ctx = SSL_CTX_new(TLS_client_method());
 }
 
@@ -143,7 +143,7 @@ Test(tls, refuses_names_it_does_not_serve)
 
 Test(tls, without_a_name_only_a_fallback_answers)
 {
-	struct tls_server *with = make_server(1, true);
+	struct tls_server *with = make_server(1, true, true);
 
 	cr_assert_not(accepted(server, NULL, "a.example.org"));
 	cr_assert(accepted(with, NULL, "b.example.org"));
@@ -163,20 +163,32 @@ Test(tls, speaks_1_2_and_1_3_only)
 	cr_assert_not(accepted(server, "a.example.org", "a.example.org"));
 }
 
-Test(tls, speaks_http_1_1_only)
+/* What is agreed on by who offers `alpn`; "" if the handshake fails. */
+static const char *
+agreed(struct tls_server *t, const char *alpn)
 {
-	const unsigned char *chosen;
-	unsigned n;
-	struct talk k = shake(server, "a.example.org", NULL, "\x02h2\x08http/1.1");
+	static char text[16];
+	struct talk k = shake(t, "a.example.org", NULL, alpn);
+	const unsigned char *chosen = NULL;
+	unsigned n = 0;
 
-	cr_assert(k.done);
-	SSL_get0_alpn_selected(k.client, &chosen, &n);
-	cr_assert_eq(n, 8);
-	cr_assert_arr_eq(chosen, "http/1.1", 8);
+	if (k.done)
+		SSL_get0_alpn_selected(k.client, &chosen, &n);
+	snprintf(text, sizeof(text), "%.*s", (int)n, (const char *)chosen);
 	end(&k);
-	k = shake(server, "a.example.org", NULL, "\x02h2");
-	cr_assert_not(k.done);
-	end(&k);
+	return text;
+}
+
+Test(tls, prefers_http_2)
+{
+	struct tls_server *old = make_server(2, true, false);
+
+	cr_assert_str_eq(agreed(server, "\x08http/1.1\x02h2"), "h2");
+	cr_assert_str_eq(agreed(server, "\x08http/1.1"), "http/1.1");
+	cr_assert_str_eq(agreed(server, "\x02h3"), "");
+	cr_assert_str_eq(agreed(old, "\x02h2\x08http/1.1"), "http/1.1");
+	cr_assert_str_eq(agreed(old, "\x02h2"), "");
+	tls_server_free(old);
 }
 
 /* --- tickets --- */
@@ -219,7 +231,7 @@ rotate(struct tls_server *t)
 static void
 resumption(int version)
 {
-	struct tls_server *other = make_server(2, true); /* another worker's, or that of a reload */
+	struct tls_server *other = make_server(2, true, true); /* another worker's, or that of a reload */
 	SSL_SESSION *session;
 
 	SSL_CTX_set_max_proto_version(client_ctx, version);
@@ -261,7 +273,7 @@ Test(tls, resumes_nothing_under_foreign_keys)
 
 Test(tls, lives_as_long_as_its_connections)
 {
-	struct tls_server *t = make_server(0, true);
+	struct tls_server *t = make_server(0, true, true);
 	SSL *ssl = tls_server_accept(t);
 
 	cr_assert_not_null(ssl);

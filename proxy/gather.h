@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gather - the facts one request needs before it can be judged: keys, account, known invites.
+ *
+ * Embedded in the passage, on its worker's thread.  Each question is answered at once from the
+ * worker's caches, or later by a call to fn; one is open at a time.  What was found is in the
+ * struct judged and stays valid until gather_fini().
+ */
+#ifndef SCHLEUSE_PROXY_GATHER_H
+#define SCHLEUSE_PROXY_GATHER_H
+
+#include "lib/fact/fact.h"
+#include "proxy/lookups.h"
+#include "proxy/rules/rules.h"
+
+struct worker;
+
+enum gathered {
+	GATHER_HERE,  /* go on */
+	GATHER_LATER, /* fn follows */
+	GATHER_FAILED /* out of memory */
+};
+
+struct gather {
+	struct worker *w;
+	struct judged *j;
+	clock_ms timeout;                    /* how long one look-up may take */
+	void (*fn)(void *arg, enum err err); /* OK, or ERR_LOOKUP: not answered in time */
+	void *arg;
+	struct timer timer;
+	struct fact_wait wait;
+	struct invite_question *question;
+	const struct fact *keys; /* one reference each, or NULL */
+	const struct fact *account;
+	struct rule_account rule_account;
+	bool *known;
+	bool keys_renewed;
+};
+
+/* `g` is zeroed. */
+void gather_init(struct gather *g, struct worker *w, struct judged *j, clock_ms timeout,
+    void (*fn)(void *arg, enum err err), void *arg);
+void gather_fini(struct gather *g); /* any time; cancels what is under way */
+
+/* The signing keys of the origin; asked again once if they do not know the key that was used. */
+enum gathered gather_keys(struct gather *g) MUST_CHECK;
+enum err gather_keys_err(const struct gather *g); /* why those that are here will not do, or OK */
+
+/* Who is behind the access token. */
+enum gathered gather_account(struct gather *g) MUST_CHECK;
+enum err gather_account_err(const struct gather *g); /* why that is not known, or OK */
+
+/* Which of the invites in a transaction were accepted before. */
+enum gathered gather_invites(struct gather *g) MUST_CHECK;
+
+#endif

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real redis-server on loopback, with or without TLS and password, in a folder of the test."""
+from __future__ import annotations
+
+import socket
+import subprocess
+from pathlib import Path
+
+from .pki import Issued
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+class Redis:
+    """`start` and `stop` may be repeated; data does not outlive a stop."""
+
+    def __init__(
+        self, folder: Path, *, password: str = "", certificate: Issued | None = None
+    ) -> None:
+        self.folder = folder
+        self.password = password
+        self.port = free_port()
+        self.tls = certificate is not None
+        self.process: subprocess.Popen[bytes] | None = None
+        if certificate is not None:
+            self.files = certificate.write(folder / "redis")
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> "Redis":
+        args = ["redis-server", "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""]
+        if self.password:
+            args += ["--requirepass", self.password]
+        if self.tls:
+            cert, key = map(str, self.files)
+            args += ["--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no"]
+            args += ["--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert]
+        else:
+            args += ["--port", str(self.port)]
+        self.process = subprocess.Popen(args, stdout=subprocess.DEVNULL)
+        return self
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+    def ask(self, *words: str | bytes) -> bytes:
+        """One command in plain; the raw reply, as much as comes at once."""
+        with socket.create_connection(("127.0.0.1", self.port), 10) as s:
+            raw = b"".join(
+                b"$%d\r\n%s\r\n" % (len(w), w)
+                for w in (x if isinstance(x, bytes) else x.encode() for x in words)
+            )
+            s.sendall(b"*%d\r\n%s" % (len(words), raw))
+            return s.recv(65536)

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One process of the soak's clients: behaves in many ways until its time is over, then says how it went.
+
+Reads what it needs as JSON from standard input and writes one JSON object: how often each behaviour ran, and
+what was wrong.  An answer that is missing, broken off or not the right bytes is a fault; a
+connection that the proxy closed before the request was sent is none (that is HTTP), it is opened
+anew.
+"""
+import hashlib
+import json
+import pathlib
+import random
+import ssl
+import sys
+import threading
+import time
+from collections import Counter
+from typing import Any, Callable
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from sim import wire, xmatrix  # noqa: E402
+from soak.backend import SMALL, pattern  # noqa: E402
+
+HOST = ("Host", "matrix.alpha.test")
+CLIENT = "/_matrix/client/v3"
+PROFILE = "/_matrix/federation/v1/query/profile?user_id=%40anna%3Aalpha.test"
+
+
+class Client:
+    """One thread's way to the proxy."""
+
+    def __init__(self, how: dict[str, Any], seed: int) -> None:
+        self.random = random.Random(seed)
+        self.address = (how["host"], how["port"])
+        self.tls = wire.tls_context(pathlib.Path(how["ca"]))
+        key = xmatrix.SigningKey("a_test", how["key"])
+        self.peer = xmatrix.FederationClient(how["origin"], key, "alpha.test", self.address, self.tls)
+
+    def connect(self) -> wire.Connection:
+        return wire.Connection(self.address, self.tls, "matrix.alpha.test", timeout=60)
+
+
+def check(answer: wire.Answer, body: bytes) -> None:
+    assert answer.status == 200, f"status {answer.status}: {answer.body[:200]!r}"
+    assert answer.body == body, f"{len(answer.body)} bytes instead of {len(body)}, or other ones"
+
+
+def keep_alive(c: Client) -> None:
+    """Asks again and again on one connection; a reload or its time limit may close it between two requests."""
+    with c.connect() as conn:
+        for _ in range(c.random.randrange(1, 40)):
+            answer = conn.ask("GET", "/_matrix/client/versions", [HOST])
+            check(answer, json.dumps(SMALL).encode())
+            if answer.get("Connection") == "close":
+                return
+
+
+def upload(c: Client) -> None:
+    body = c.random.randbytes(c.random.choice((0, 1, 4000, 65536, 300000)))
+    fields, data = [HOST], body
+    if c.random.random() < 0.5:
+        fields = [HOST, ("Transfer-Encoding", "chunked")]
+        cut = c.random.randrange(len(body) + 1)
+        data = wire.chunked(*(p for p in (body[:cut], body[cut:]) if p))
+    with c.connect() as conn:
+        answer = conn.ask("PUT", f"{CLIENT}/echo", fields, data)
+    assert answer.status == 200, answer.status
+    said = json.loads(answer.body)
+    assert said == {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}, said
+
+
+def download(c: Client) -> None:
+    n = c.random.choice((1, 1000, 65537, 1000000, 3000001))
+    with c.connect() as conn:
+        check(conn.ask("GET", f"{CLIENT}/pattern/{n}", [HOST]), pattern(n))
+
+
+def slow_download(c: Client) -> None:
+    n = 400001
+    with c.connect() as conn:
+        conn.send(wire.request("GET", f"{CLIENT}/pattern/{n}", [HOST]))
+        for _ in range(5):
+            time.sleep(c.random.random() / 5)
+            conn.held += conn.sock.recv(2000)
+        check(conn.read(), pattern(n))
+
+
+def long_poll(c: Client) -> None:
+    with c.connect() as conn:
+        target = f"{CLIENT}/sync?timeout={c.random.randrange(1500)}"
+        check(conn.ask("GET", target, [HOST]), b'{"next_batch":"s1"}')
+
+
+def federation(c: Client) -> None:
+    answer = c.peer.ask("GET", PROFILE)
+    check(answer, json.dumps(SMALL).encode())
+
+
+def pipelining(c: Client) -> None:
+    with c.connect() as conn:
+        conn.send(wire.request("GET", "/_matrix/client/versions", [HOST]) * 6)
+        for _ in range(6):
+            answer = conn.read()
+            check(answer, json.dumps(SMALL).encode())
+            if answer.get("Connection") == "close":
+                return
+
+
+def leaving(c: Client) -> None:
+    """Goes away at some point of a request or of its answer, with or without a word."""
+    target = c.random.choice(("/echo", "/pattern/200000", "/sync?timeout=5000"))
+    data = wire.request("PUT", CLIENT + target, [HOST], b"x" * 30000)
+    conn = c.connect()
+    conn.send(data[: c.random.randrange(len(data) + 1)])
+    if c.random.random() < 0.3:
+        conn.sock.settimeout(0.1)
+        try:
+            conn.sock.recv(100)
+        except (TimeoutError, ssl.SSLError):
+            pass
+    c.random.choice((conn.close, conn.reset))()
+
+
+BEHAVIOURS: list[Callable[[Client], None]] = [
+    keep_alive, upload, download, slow_download, long_poll, federation, pipelining, leaving,
+]
+
+
+def run(how: dict[str, Any], seed: int, counts: Counter[str], faults: list[str]) -> None:
+    client = Client(how, seed)
+    end = time.monotonic() + how["seconds"]
+    while time.monotonic() < end and len(faults) < 20:
+        behaviour = client.random.choice(BEHAVIOURS)
+        try:
+            behaviour(client)
+            counts[behaviour.__name__] += 1
+        except Exception as e:  # whatever it is, the soak has failed
+            faults.append(f"{behaviour.__name__}: {type(e).__name__}: {e}")
+
+
+def main() -> None:
+    how = json.load(sys.stdin)
+    counts: list[Counter[str]] = [Counter() for _ in range(how["threads"])]
+    faults: list[str] = []
+    threads = [
+        threading.Thread(target=run, args=(how, how["seed"] * 1000 + i, counts[i], faults))
+        for i in range(how["threads"])
+    ]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    json.dump({"counts": sum(counts, Counter()), "faults": faults}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
