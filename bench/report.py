@@ -3,6 +3,7 @@
 import json
 
 SPREAD_MAX = 25  # percent; beyond it the figures say little
+FOREIGN_MAX = 10  # percent of the machine; beyond it nothing here should be quoted
 NAME_WIDTH = 24
 LEGEND = """
 ratio       median over the rounds of the ratio to the better of nginx and HAProxy in the same round
@@ -57,7 +58,17 @@ def tally(outcomes):
     lines = [f"  {name}:{check_line(check)[9:]}" for name, check in checks if check.verdict != "met"]
     met = sum(check.verdict == "met" for _, check in checks)
     head = f"{met} of {len(checks)} targets met" + (", the others:" if lines else "")
-    return "\n".join([head, *lines])
+    return "\n".join([head, *lines, *disturbances(outcomes)])
+
+
+def disturbances(outcomes):
+    """A line if the machine was not ours alone."""
+    seen = [(row[key] or 0, name) for name, outcome in outcomes.items() for row in outcome.rows.values()
+            for key in ("foreign_percent", "stolen_percent")]
+    worst, name = max(seen, default=(0, ""))
+    if worst <= FOREIGN_MAX:
+        return []
+    return [f"The machine was not ours alone: others had up to {worst:.0f} % of it ({name}).  Do not quote this run."]
 
 
 def record(head, works, outcomes):

@@ -132,6 +132,16 @@ map_path(struct load *l, struct service_conf *s, struct path_conf *p)
 }
 
 static void
+warn_unused(const struct load *l, const struct service_conf *s, const struct upstream_conf *u)
+{
+	for (size_t i = 0; i < s->n_paths; i++)
+		if (s->paths[i].upstream == NULL || strcmp(s->paths[i].upstream, u->name) == 0)
+			return;
+	log_warn("%s: service %s: no path leads to upstream %s; add one to paths, or remove it",
+	    l->faults.path, s->server_name, u->name);
+}
+
+static void
 number(struct proxy_conf *c, struct upstream_conf *u)
 {
 	u->first = c->n_addresses;
@@ -158,4 +168,6 @@ config_upstreams(struct load *l, struct proxy_conf *c, struct service_conf *s)
 	}
 	for (size_t i = 0; s->map != NULL && i < s->n_paths; i++)
 		map_path(l, s, &s->paths[i]);
+	for (size_t i = 0; load_ok(l) && i < s->n_upstreams; i++)
+		warn_unused(l, s, &s->upstreams[i]);
 }

@@ -6,7 +6,7 @@
 
 #include "lib/base/log.h"
 
-#define ANSWER_MAX 4096
+#define ANSWER_MAX (64 * 1024)
 #define SPREAD 20 /* first checks are spread over so many ticks */
 
 struct probe { /* one address */
@@ -82,8 +82,7 @@ on_answer(void *arg, const struct fetch_result *r)
 		snprintf(why, sizeof(why), "status %d", r->status);
 	else
 		snprintf(why, sizeof(why), "%s", err_text(r->err));
-	/* a long text is no bad sign */
-	judge(p, (r->err == OK && r->status / 100 == 2) || r->err == ERR_TOO_LARGE, why);
+	judge(p, r->err == OK && r->status / 100 == 2, why);
 }
 
 static void

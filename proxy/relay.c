@@ -188,7 +188,7 @@ target(const struct relay *r)
 static enum err
 dial(struct relay *r)
 {
-	bool repeatable = forward_is_idempotent(&r->ex->req) &&
+	bool repeatable = h1_is_idempotent(r->ex->req.method) &&
 			  (r->whole_body || r->ex->req.framing == H1_NO_BODY);
 	struct upstream *up = r->retried ? NULL : pool_take(target(r)->pool, !repeatable);
 

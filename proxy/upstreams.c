@@ -223,9 +223,8 @@ is_up(const struct target *t, clock_ms now)
 
 size_t
 upstreams_choose(
-    const struct upstreams *u, const struct upstream_conf *conf, uint64_t key, uint64_t tried)
+    struct upstreams *u, const struct upstream_conf *conf, uint64_t key, uint64_t tried)
 {
-	static _Thread_local size_t turn; /* among equally busy ones */
 	size_t n = conf->addresses.n, found = SIZE_MAX;
 	bool found_up = false;
 	uint64_t best = 0;
@@ -233,9 +232,9 @@ upstreams_choose(
 
 	if (n == 1)
 		return tried == 0 ? 0 : SIZE_MAX;
-	turn++;
+	u->turn++;
 	for (size_t k = 0; k < n; k++) {
-		size_t i = (turn + k) % n;
+		size_t i = (u->turn + k) % n;
 		const struct target *t = upstreams_target(u, conf, i);
 		uint64_t f = fitness(t, key);
 

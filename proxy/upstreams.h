@@ -30,6 +30,7 @@ struct target { /* one address */
 struct upstreams {
 	unsigned refs;
 	struct loop *loop;
+	size_t turn; /* among equally busy addresses */
 	size_t n;
 	struct target *of[]; /* by number of the address */
 };
@@ -47,7 +48,7 @@ void upstreams_drop(struct upstreams *u); /* NULL is allowed */
  * `key`: requests with the same one go to the same address while that is up; 0: to the least busy
  * one.  `tried`: bits of those that could not be connected to, for this request. */
 size_t upstreams_choose(
-    const struct upstreams *u, const struct upstream_conf *up, uint64_t key, uint64_t tried);
+    struct upstreams *u, const struct upstream_conf *up, uint64_t key, uint64_t tried);
 
 struct target *upstreams_target(
     const struct upstreams *u, const struct upstream_conf *up, size_t index);

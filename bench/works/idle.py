@@ -12,7 +12,7 @@ from loads import client, result_line
 from machine import pinned, pss_bytes
 from rounds import Outcome, against_peers, interleave, summary
 
-ROUNDS_MAX = 3  # memory varies little
+ROUNDS_MAX = 2  # memory varies little
 WARM_THREADS = 4
 
 

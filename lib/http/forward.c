@@ -10,8 +10,6 @@
  */
 #include "lib/http/forward.h"
 
-#include <stdio.h>
-
 #define OUT_HIGH (64 * 1024)
 #define READ_SMALL (16 * 1024)
 #define READ_LARGE (64 * 1024)
@@ -493,17 +491,9 @@ forward_on_room(struct forward *f)
 }
 
 bool
-forward_is_idempotent(const struct h1_head *req)
-{
-	enum h1_method m = req->method;
-
-	return m == H1_GET || m == H1_HEAD || m == H1_OPTIONS || m == H1_PUT || m == H1_DELETE;
-}
-
-bool
 forward_may_retry(const struct forward *f, const struct exchange *ex)
 {
 	return f->reused && !f->got_byte && !ex->head_sent &&
 	       (ex->req.framing == H1_NO_BODY || f->how.whole_body) &&
-	       (!f->delivered || forward_is_idempotent(&ex->req));
+	       (!f->delivered || h1_is_idempotent(ex->req.method));
 }

@@ -59,9 +59,6 @@ void forward_cancel(struct forward *f); /* may be called any time; closes the up
 void forward_on_body(struct forward *f);
 void forward_on_room(struct forward *f);
 
-/* Whether asking twice is the same as asking once (RFC 9110 9.2.2). */
-bool forward_is_idempotent(const struct h1_head *req);
-
 /* Whether the failed attempt may be repeated on another connection (RFC 9112 9.3.1):
  * a reused connection had closed, nothing was answered, the request is at hand, and either its
  * method is idempotent or nothing of it left this machine. */

@@ -246,7 +246,8 @@ framing(struct h1_head *out, const struct h1_seen *seen)
 static enum err
 request_judge(struct arena *a, struct h1_head *out, const struct h1_seen *seen)
 {
-	if (!framing(out, seen))
+	/* What follows a CONNECT may be a tunnel's already (RFC 9110 9.3.6). */
+	if (!framing(out, seen) || (out->method == H1_CONNECT && out->framing != H1_NO_BODY))
 		return ERR_HTTP_FRAMING;
 	if (seen->hosts != 1 || !h1_is_authority(out->host, false))
 		return ERR_HTTP_HOST;

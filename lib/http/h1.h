@@ -27,6 +27,13 @@ enum h1_method {
 	H1_TRACE
 };
 
+/* Whether asking twice is the same as asking once (RFC 9110 9.2.2). */
+static inline bool
+h1_is_idempotent(enum h1_method m)
+{
+	return m == H1_GET || m == H1_HEAD || m == H1_OPTIONS || m == H1_PUT || m == H1_DELETE;
+}
+
 /* Fields the code asks for by name get a number when parsed, so nobody compares names twice. */
 enum h1_field_id {
 	H1_F_OTHER,
@@ -111,8 +118,8 @@ size_t h1_head_end(struct str in, size_t *scanned);
 /* `head` is what h1_head_end() delimited; out->fields come from the arena.  ERR_HTTP_*; ERR_MEMORY.
  * Requests: bare CR/LF, NUL, obs-fold, blank before colon, bad token characters, duplicate or
  * malformed Content-Length, Content-Length with Transfer-Encoding, Transfer-Encoding other than
- * exactly "chunked" (or in HTTP/1.0), missing or repeated Host, absolute-form whose authority is
- * not Host, fragments, non-visible characters in the target, versions. */
+ * exactly "chunked" (or in HTTP/1.0), a body of CONNECT, missing or repeated Host, absolute-form
+ * whose authority is not Host, fragments, non-visible characters in the target, versions. */
 enum err h1_parse_request(
     struct arena *a, struct str head, const struct h1_limits *lim, struct h1_head *out) MUST_CHECK;
 

@@ -67,3 +67,8 @@ tests_fuzz_fuzz_serverkeys_LDADD = $(FUZZ_LIBS)
 FUZZ_TARGETS += tests/fuzz/fuzz_proxyproto
 tests_fuzz_fuzz_proxyproto_SOURCES = tests/fuzz/fuzz_proxyproto.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_proxyproto_LDADD = $(FUZZ_LIBS)
+# Not a target: what differ.py (run by tests/integration/test_h1_differ.py) compares other parsers with.
+check_PROGRAMS += tests/fuzz/h1_frames
+tests_fuzz_h1_frames_SOURCES = tests/fuzz/h1_frames.c
+tests_fuzz_h1_frames_LDADD = libschleuse.a $(DEPS_LIBS)
+EXTRA_DIST += tests/fuzz/differ.py tests/fuzz/h1_inputs.py

@@ -23,6 +23,7 @@ EXTRA_DIST += \
 	tests/integration/test_h2_floods.py \
 	tests/integration/test_h2_flow.py \
 	tests/integration/test_h2_refused.py \
+	tests/integration/test_h1_differ.py \
 	tests/integration/test_http_answers.py \
 	tests/integration/test_http_forwarded.py \
 	tests/integration/test_http_refused.py \

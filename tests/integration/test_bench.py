@@ -252,6 +252,14 @@ def test_the_table_names_figures_targets_and_failures():
     assert report.tally({"get": outcome_of_get()}).startswith("1 of 3 targets met, the others:\n  get: other: 1.20")
 
 
+def test_a_run_on_a_busy_machine_says_so():
+    outcome = outcome_of_get()
+    assert report.disturbances({"get": outcome}) == []
+    outcome.rounds["nginx"][0]["foreign_percent"] = 30
+    outcome.rows = rounds.summary(outcome.rounds)
+    assert "up to 30 % of it (get)" in report.disturbances({"get": outcome})[0]
+
+
 def test_the_plot_shows_every_figure(tmp_path):
     data = report.record(["head"], works.table(), {"get": outcome_of_get()})
     assert plot.ratio_lines(data) == ['"get" 1.0000 ? 1.2000']

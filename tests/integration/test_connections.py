@@ -24,9 +24,11 @@ def served(w: World, **how) -> bool:
 
 
 def busy(w: World, **how) -> wire.Connection:
-    """A connection in the middle of a request."""
+    """A connection in the middle of a request, as the proxy knows: it has asked for the body."""
     c = w.connect(**how)
-    c.send(b"GET /_matrix HTTP/1.1\r\n")
+    c.send(b"PUT %s HTTP/1.1\r\nHost: matrix.alpha.test\r\n" % PATH.encode())
+    c.send(b"Expect: 100-continue\r\nContent-Length: 10\r\n\r\n")
+    assert c.read_head().status == 100
     return c
 
 
@@ -106,6 +108,33 @@ def test_workers_share_the_limit(make_world) -> None:
         s.close()
     for _ in range(9):
         until("all workers go on", lambda: served(w))
+
+
+def test_a_worker_goes_on_when_only_others_have_room_made(make_world) -> None:
+    """Each keeps one connection at least; which worker has which is left to chance."""
+    w = make_world()
+    w.config.update(workers=2, limits={"connections_max": 2})
+    w.config["timeouts"]["head"] = "60s"
+    w.start()
+    for _ in range(3):
+        before, held = w.daemon.metric(PAUSES, reason="connections"), []
+        while w.daemon.metric(PAUSES, reason="connections") < before + 2:
+            try:
+                held.append(busy(w, timeout=0.3))
+            except TimeoutError:
+                pass
+        does_not_spin(w)
+        for c in held[:-1]:
+            c.close()
+        for _ in range(6):
+            assert served(w)
+        held[-1].close()
+        until("all are closed", lambda: open_connections(w) == 0)
+
+
+def open_connections(w: World) -> float:
+    opened = w.daemon.metric("schleuse_connections_opened_total")
+    return opened - w.daemon.metric("schleuse_connections_closed_total")
 
 
 def test_a_higher_limit_after_a_reload_ends_the_pause(make_world) -> None:

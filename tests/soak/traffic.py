@@ -19,7 +19,7 @@ from typing import Any, Callable
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from sim import wire, xmatrix  # noqa: E402
+from sim import h2wire, wire, xmatrix  # noqa: E402
 from soak.backend import SMALL, pattern  # noqa: E402
 
 HOST = ("Host", "matrix.alpha.test")
@@ -34,8 +34,12 @@ class Client:
         self.random = random.Random(seed)
         self.address = (how["host"], how["port"])
         self.tls = wire.tls_context(pathlib.Path(how["ca"]))
+        self.tls_h2 = wire.tls_context(pathlib.Path(how["ca"]))
         key = xmatrix.SigningKey("a_test", how["key"])
         self.peer = xmatrix.FederationClient(how["origin"], key, "alpha.test", self.address, self.tls)
+
+    def connect_h2(self) -> h2wire.H2:
+        return h2wire.H2(self.address, self.tls_h2, "matrix.alpha.test")
 
     def connect(self) -> wire.Connection:
         return wire.Connection(self.address, self.tls, "matrix.alpha.test", timeout=60)
@@ -122,8 +126,40 @@ def leaving(c: Client) -> None:
     c.random.choice((conn.close, conn.reset))()
 
 
+def streams(c: Client) -> None:
+    """Many requests at once on one HTTP/2 connection, some of them cancelled, beside an upload."""
+    body = c.random.randbytes(c.random.choice((1, 70000, 400000)))
+    expected: dict[int, bytes] = {}
+    with c.connect_h2() as h2:
+        h2.settle()
+        for _ in range(c.random.randrange(1, 12)):
+            n = c.random.choice((1, 5000, 300001))
+            expected[h2.begin("GET", f"{CLIENT}/pattern/{n}")] = pattern(n)
+        expected[h2.begin("GET", f"{CLIENT}/sync?timeout={c.random.randrange(500)}")] = b'{"next_batch":"s1"}'
+        if c.random.random() < 0.5:
+            h2.cancel(h2.begin("GET", f"{CLIENT}/sync?timeout=5000"))
+        upload = h2.begin("PUT", f"{CLIENT}/echo", end=False)
+        h2.upload(upload, body)
+        said = {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+        expected[upload] = json.dumps(said).encode()
+        for id, wanted in expected.items():
+            got = h2.read(id)
+            assert got.reset is None and got.status == 200, f"stream {id}: reset {got.reset}, {got.heads}"
+            assert bytes(got.body) == wanted, f"stream {id}: {len(got.body)} bytes"
+
+
+def leaving_streams(c: Client) -> None:
+    """Goes away while streams are in all states."""
+    with c.connect_h2() as h2:
+        for target in ("/pattern/3000001", "/sync?timeout=5000", "/echo"):
+            h2.begin("PUT" if target == "/echo" else "GET", CLIENT + target, end=target != "/echo")
+        for _ in range(c.random.randrange(12)):
+            h2.read_frame()
+
+
 BEHAVIOURS: list[Callable[[Client], None]] = [
     keep_alive, upload, download, slow_download, long_poll, federation, pipelining, leaving,
+    streams, leaving_streams,
 ]
 
 

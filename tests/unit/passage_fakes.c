@@ -170,7 +170,7 @@ upstreams_drop(struct upstreams *u)
 }
 
 size_t
-upstreams_choose(const struct upstreams *u, const struct upstream_conf *up, uint64_t key, uint64_t tried)
+upstreams_choose(struct upstreams *u, const struct upstream_conf *up, uint64_t key, uint64_t tried)
 {
 	around.key = key;
 	return tried == 0 ? 0 : tried == 1 && around.another ? 1 : SIZE_MAX;
@@ -268,12 +268,6 @@ void
 forward_on_room(struct forward *f)
 {
 	around.room_events++;
-}
-
-bool
-forward_is_idempotent(const struct h1_head *req)
-{
-	return req->method != H1_POST;
 }
 
 bool

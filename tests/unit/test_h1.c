@@ -230,6 +230,8 @@ Test(h1, refuses_targets_two_servers_could_read_differently)
 		ROW("GET https://b.example/ HTTP/1.1\r\n" H "\r\n", ERR_HTTP_HOST),
 		ROW("GET https://a.example:443/ HTTP/1.1\r\n" H "\r\n", ERR_HTTP_HOST),
 		ROW("CONNECT / HTTP/1.1\r\n" H "\r\n", ERR_HTTP_TARGET),
+		ROW("CONNECT a.example:443 HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\n",
+		    ERR_HTTP_FRAMING),
 		ROW("CONNECT a.example HTTP/1.1\r\n" H "\r\n", ERR_HTTP_TARGET),
 		ROW("CONNECT https://a.example/ HTTP/1.1\r\n" H "\r\n", ERR_HTTP_TARGET),
 		ROW("CONNECT a.example:65536 HTTP/1.1\r\n" H "\r\n", ERR_HTTP_TARGET),
