@@ -1,27 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * invites - a hash table in the order of noting, and a log of fixed-size records.
+ * invites - a hash table in the order of noting, and a log (invitelog) of what was noted.
  *
- * A record is a digest, the wall-clock second of noting (64 bits, big-endian) and a checksum keyed
- * with the file's key, so that a torn or foreign record is recognised; reading stops there and the
- * log is written anew.  It is also written anew when it is more than twice as long as what lives.
+ * What is not in the table may have been noted by another process since, so the log is read on
+ * before the answer is no.  The log is written anew when something in it is damaged, and when it is
+ * more than twice as long as what lives.
  */
 #include "proxy/invites.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "lib/base/fsutil.h"
 #include "lib/base/hash.h"
 #include "lib/base/log.h"
+#include "proxy/invitelog.h"
 
-#define RECORD_LEN 32    /* digest 16, time 8, checksum 8 */
 #define REWRITE_MIN 1024 /* records; a smaller log is not worth it */
 #define SYNC_MS 1000
 
@@ -39,10 +36,8 @@ struct invites {
 	struct list order;
 	size_t max;
 	clock_ms ttl;
-	char log_path[PATH_MAX]; /* "": keep nothing */
-	int fd;
-	size_t logged; /* records in the log */
-	bool broken;   /* the last write failed; rewrite before the next append */
+	struct invitelog *log; /* NULL: keep nothing */
+	bool broken;           /* the last write failed; rewrite before the next append */
 	bool dirty;
 	struct timer sync;
 };
@@ -151,78 +146,45 @@ keep(struct invites *v, const struct invite_digest *d, int64_t noted)
 /* --- the log --- */
 
 static void
-checksum(const struct invites *v, const unsigned char *record, unsigned char out[8])
+on_record(void *arg, const struct invite_digest *d, int64_t noted)
 {
-	unsigned char sum[crypto_generichash_BYTES_MIN];
-
-	crypto_generichash(
-	    sum, sizeof(sum), record, RECORD_LEN - 8, v->key.bytes, sizeof(v->key.bytes));
-	memcpy(out, sum, 8);
+	if (!keep(arg, d, noted))
+		log_error("invites: out of memory; one that was accepted is not remembered");
 }
 
-static void
-write_record(const struct invites *v, const struct invite *i, unsigned char out[RECORD_LEN])
-{
-	memcpy(out, i->digest.bytes, INVITE_DIGEST_LEN);
-	for (int b = 0; b < 8; b++)
-		out[INVITE_DIGEST_LEN + b] = (unsigned char)((uint64_t)i->noted >> (56 - 8 * b));
-	checksum(v, out, out + RECORD_LEN - 8);
-}
-
+/* With the lock held. */
 static bool
-read_record(struct invites *v, const unsigned char *in)
-{
-	struct invite_digest d;
-	unsigned char sum[8];
-	uint64_t noted = 0;
-
-	checksum(v, in, sum);
-	if (memcmp(sum, in + RECORD_LEN - 8, sizeof(sum)) != 0)
-		return false;
-	memcpy(d.bytes, in, sizeof(d.bytes));
-	for (int b = 0; b < 8; b++)
-		noted = noted << 8 | in[INVITE_DIGEST_LEN + b];
-	return keep(v, &d, (int64_t)noted);
-}
-
-static bool
-all_records(const struct invites *v, struct buf *out)
-{
-	LIST_FOR(node, &v->order) {
-		char *at = buf_reserve(out, RECORD_LEN);
-
-		if (at == NULL)
-			return false;
-		write_record(v, LIST_ENTRY(node, struct invite, place), (unsigned char *)at);
-		buf_commit(out, RECORD_LEN);
-	}
-	return true;
-}
-
-static bool
-reopen(struct invites *v)
-{
-	if (v->fd >= 0)
-		close(v->fd);
-	v->fd = open(v->log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-	return v->fd >= 0;
-}
-
-/* Writes the log anew with what lives. */
-static bool
-rewrite(struct invites *v)
+write_all(struct invites *v)
 {
 	struct buf all;
 	bool ok;
 
-	if (v->log_path[0] == '\0')
-		return true;
-	buf_init(&all, (v->table.count + 1) * RECORD_LEN);
-	ok = all_records(v, &all) && fs_replace(v->log_path, buf_str(&all), 0600) == 0 && reopen(v);
-	if (ok)
-		v->logged = v->table.count;
+	invitelog_read(v->log, on_record, v);
+	buf_init(&all, (v->table.count + 1) * INVITELOG_RECORD);
+	LIST_FOR(node, &v->order) {
+		const struct invite *i = LIST_ENTRY(node, struct invite, place);
+
+		invitelog_put(v->log, &i->digest, i->noted, &all);
+	}
+	ok = buf_len(&all) == v->table.count * INVITELOG_RECORD &&
+	     invitelog_write(v->log, buf_str(&all));
 	buf_fini(&all);
+	return ok;
+}
+
+/* Writes the log anew with what lives; not while another process uses it too. */
+static bool
+rewrite(struct invites *v)
+{
+	bool ok;
+
+	if (!invitelog_lock(v->log)) {
+		errno = EBUSY;
+		return false;
+	}
+	ok = write_all(v);
 	v->broken = !ok;
+	invitelog_unlock(v->log);
 	return ok;
 }
 
@@ -232,29 +194,29 @@ on_sync(void *arg)
 	struct invites *v = arg;
 
 	v->dirty = false;
-	if (v->fd >= 0 && fdatasync(v->fd) != 0)
+	if (!invitelog_sync(v->log))
 		v->broken = true;
+}
+
+static bool
+is_too_long(const struct invites *v)
+{
+	size_t n = invitelog_records(v->log);
+
+	return n >= REWRITE_MIN && n >= 2 * v->table.count;
 }
 
 static bool
 append(struct invites *v, const struct invite *i)
 {
-	unsigned char record[RECORD_LEN];
-	ssize_t n;
-
-	if (v->log_path[0] == '\0')
+	if (v->log == NULL)
 		return true;
-	if (v->broken || (v->logged >= REWRITE_MIN && v->logged >= 2 * v->table.count))
-		return rewrite(v);
-	write_record(v, i, record);
-	do
-		n = write(v->fd, record, sizeof(record));
-	while (n < 0 && errno == EINTR);
-	if (n != (ssize_t)sizeof(record)) {
+	if ((v->broken || is_too_long(v)) && (rewrite(v) || v->broken))
+		return !v->broken;
+	if (!invitelog_append(v->log, &i->digest, i->noted)) {
 		v->broken = true; /* maybe torn */
 		return false;
 	}
-	v->logged++;
 	if (!v->dirty) {
 		v->dirty = true;
 		timer_set(v->loop, &v->sync, SYNC_MS);
@@ -277,17 +239,21 @@ invites_note(struct invites *v, const struct invite_digest *d)
 	if (!append(v, i)) {
 		log_error("invites: cannot write %s: %s; accepted invites will be forgotten at the "
 			  "next start",
-		    v->log_path, strerror(errno));
+		    invitelog_path(v->log), strerror(errno));
 		return ERR_FILE;
 	}
 	return OK;
 }
 
 bool
-invites_has(const struct invites *v, const struct invite_digest *d)
+invites_has(struct invites *v, const struct invite_digest *d)
 {
 	const struct invite *i = find(v, d, hash_of(d));
 
+	if (i == NULL && v->log != NULL) {
+		invitelog_read(v->log, on_record, v);
+		i = find(v, d, hash_of(d));
+	}
 	return i != NULL && lives(v, i, clock_wall_s());
 }
 
@@ -348,34 +314,29 @@ load_key(struct invites *v, const char *state_dir)
 	return err;
 }
 
-/* Reads the log record by record; whatever is left behind the last good one is given up. */
 static enum err
 load_log(struct invites *v, const char *state_dir)
 {
-	unsigned char record[RECORD_LEN];
-	FILE *f;
+	enum err err = invitelog_open(state_dir, &v->key, &v->log);
 
-	if (snprintf(v->log_path, sizeof(v->log_path), "%s/invites.log", state_dir) >=
-	    (int)sizeof(v->log_path)) {
-		errno = ENAMETOOLONG;
-		return ERR_FILE;
+	if (err != OK) {
+		log_error("invites: cannot use invites.log in %s: %s", state_dir, strerror(errno));
+		return err;
 	}
-	f = fopen(v->log_path, "re");
-	if (f == NULL && errno != ENOENT)
-		return ERR_FILE;
-	while (f != NULL) {
-		size_t n = fread(record, 1, sizeof(record), f);
-
-		if (n == sizeof(record) && read_record(v, record))
-			continue;
-		if (n > 0)
-			log_warn(
-			    "invites: %s ends in a damaged record, which is dropped", v->log_path);
-		break;
+	if (!invitelog_lock(v->log)) { /* our predecessor still writes it */
+		invitelog_read(v->log, on_record, v);
+		return OK;
 	}
-	if (f != NULL)
-		fclose(f);
-	return rewrite(v) ? OK : ERR_FILE;
+	invitelog_read(v->log, on_record, v);
+	if (invitelog_damaged(v->log))
+		log_warn(
+		    "invites: %s has damaged records, which are dropped", invitelog_path(v->log));
+	if (!write_all(v)) {
+		log_error("invites: cannot use %s: %s", invitelog_path(v->log), strerror(errno));
+		err = ERR_FILE;
+	}
+	invitelog_unlock(v->log);
+	return err;
 }
 
 enum err
@@ -389,7 +350,6 @@ invites_open(struct loop *loop, const struct invites_config *cfg, struct invites
 	v->loop = loop;
 	v->max = cfg->max;
 	v->ttl = cfg->ttl;
-	v->fd = -1;
 	hash_init(&v->table);
 	list_init(&v->order);
 	timer_init(&v->sync, on_sync, v);
@@ -397,8 +357,8 @@ invites_open(struct loop *loop, const struct invites_config *cfg, struct invites
 		randombytes_buf(v->key.bytes, sizeof(v->key.bytes));
 	} else {
 		err = load_key(v, cfg->state_dir);
-		if (err == OK && (err = load_log(v, cfg->state_dir)) != OK)
-			log_error("invites: cannot use %s: %s", v->log_path, strerror(errno));
+		if (err == OK)
+			err = load_log(v, cfg->state_dir);
 	}
 	if (err != OK) {
 		int why = errno;
@@ -419,12 +379,13 @@ invites_close(struct invites *v)
 	if (v == NULL)
 		return;
 	timer_clear(&v->sync);
-	if (v->fd >= 0) {
+	if (v->log != NULL) {
 		if (v->broken)
 			(void)rewrite(v);
-		if (v->dirty)
-			fdatasync(v->fd);
-		close(v->fd);
+		if (v->dirty && !invitelog_sync(v->log))
+			log_error("invites: cannot write %s: %s", invitelog_path(v->log),
+			    strerror(errno));
+		invitelog_close(v->log);
 	}
 	while ((node = list_first(&v->order)) != NULL)
 		drop(v, LIST_ENTRY(node, struct invite, place));

@@ -32,7 +32,9 @@ struct invite_digest invite_digest(const struct invite_key *key, struct str serv
 struct invites;
 
 struct invites_config {
-	/* Holds invites.key (0600) and invites.log; NULL: nothing outlives the process. */
+	/* Holds invites.key (0600), invites.log and invites.lock; NULL: nothing outlives the
+	 * process.  Two processes may use it at once, as they do during a hand-over: each finds
+	 * what the other one noted. */
 	const char *state_dir;
 	size_t max; /* the oldest go first */
 	clock_ms ttl;
@@ -52,7 +54,7 @@ const struct invite_key *invites_key(const struct invites *v);
  * from the loss of power within a second).  Noting again renews.  ERR_MEMORY: not remembered;
  * ERR_FILE: remembered, but not on disk. */
 enum err invites_note(struct invites *v, const struct invite_digest *d) MUST_CHECK;
-bool invites_has(const struct invites *v, const struct invite_digest *d);
+bool invites_has(struct invites *v, const struct invite_digest *d);
 size_t invites_count(const struct invites *v);
 
 #endif

@@ -48,6 +48,7 @@ teardown(void)
 	loop_free(loop);
 	unlink(path("invites.key"));
 	unlink(path("invites.log"));
+	unlink(path("invites.lock"));
 	rmdir(dir);
 }
 
@@ -198,6 +199,32 @@ Test(invites, starts_anew_when_the_key_was_lost)
 	note(2);
 	restart();
 	cr_assert(has(2));
+}
+
+/* As during a hand-over. */
+Test(invites, two_processes_find_what_the_other_one_noted)
+{
+	struct invites *old = invites, *new;
+
+	note(1);
+	open_with(5000, DAY);
+	new = invites;
+	cr_assert(has(1));
+	note(2);
+	invites = old;
+	cr_assert(has(2));
+	note(3);
+	for (unsigned i = 0; i < 3000; i++) /* would be written anew if it were alone */
+		note(3);
+	invites = new;
+	cr_assert(has(3));
+	invites_close(old);
+	for (unsigned i = 0; i < 3000; i++)
+		note(4);
+	cr_assert_leq(log_size(), 1024 * 32);
+	restart();
+	for (unsigned i = 1; i <= 4; i++)
+		cr_assert(has(i), "%u", i);
 }
 
 Test(invites, works_without_a_state_directory)
