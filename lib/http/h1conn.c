@@ -79,6 +79,9 @@ h1conn_arm(struct h1conn *c)
 	switch (c->state) {
 	case HEAD:
 		after = buf_len(&c->in) > 0 ? l->head_timeout : l->idle_timeout;
+		if (c->conn.server->draining && buf_len(&c->in) == 0 &&
+		    after > l->drain_idle_timeout)
+			after = l->drain_idle_timeout + 1; /* 0 would be no limit */
 		break;
 	case LINGER:
 		after = LINGER_MS;
@@ -185,7 +188,7 @@ static void
 next_request(struct h1conn *c)
 {
 	arena_fini(&c->ex.arena);
-	if (c->close_after || c->conn.server->draining) {
+	if (c->close_after) {
 		if (c->eof)
 			h1conn_close(c);
 		else
@@ -434,6 +437,21 @@ on_stream(void *arg, unsigned what)
 		h1conn_want(c);
 }
 
+/* No head came in time. */
+static void
+end_waiting(struct h1conn *c)
+{
+	if (buf_len(&c->in) > 0) {
+		http_conn_count(&c->conn, HTTP_HEAD_SLOW);
+		refuse_head(c, ERR_SLOW_HEAD);
+	} else if (c->conn.server->draining) {
+		begin_linger(c); /* if a request comes right now, no reset answers it */
+	} else {
+		http_conn_count(&c->conn, HTTP_IDLE);
+		h1conn_close(c);
+	}
+}
+
 /* Nothing of the body came in time, or too little. */
 static void
 body_is_late(struct h1conn *c)
@@ -497,11 +515,7 @@ on_timer(void *arg)
 
 	switch (c->state) {
 	case HEAD:
-		http_conn_count(&c->conn, buf_len(&c->in) > 0 ? HTTP_HEAD_SLOW : HTTP_IDLE);
-		if (buf_len(&c->in) > 0)
-			refuse_head(c, ERR_SLOW_HEAD);
-		else
-			h1conn_close(c);
+		end_waiting(c);
 		break;
 	case EXCHANGE:
 	case FLUSH:
@@ -534,7 +548,7 @@ drain(struct http_conn *conn)
 	struct h1conn *c = conn_of(conn);
 
 	if (c->state == HEAD && buf_len(&c->in) == 0)
-		h1conn_close(c);
+		h1conn_arm(c);
 }
 
 static void

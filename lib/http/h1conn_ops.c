@@ -192,7 +192,9 @@ op_head(struct exchange *ex, const struct h1_head *resp)
 			ok = ok && buf_put(&c->out, STR("Transfer-Encoding: chunked\r\n"));
 	}
 	end_body(c);
-	if (c->close_after || c->conn.server->draining)
+	/* Only what was announced may be done: the client relies on the connection otherwise. */
+	c->close_after |= http_conn_leaving(&c->conn);
+	if (c->close_after)
 		ok = ok && buf_put(&c->out, STR("Connection: close\r\n"));
 	else if (old)
 		ok = ok && buf_put(&c->out, STR("Connection: keep-alive\r\n"));

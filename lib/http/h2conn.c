@@ -440,6 +440,8 @@ h2conn_begin(struct http_conn *from)
 	timer_init(&c->write_timer, on_write_timer, c);
 	http_conn_count(&c->conn, HTTP_H2);
 	h2conn_arm(c);
+	if (http_conn_leaving(&c->conn))
+		drain(&c->conn);
 	h2conn_flush(c);
 	h2conn_want(c);
 	return true;

@@ -24,7 +24,14 @@ greeting_close(struct http_conn *c)
 	http_conn_close(c, free, c);
 }
 
-static const struct http_conn_ops greeting_ops = { .drain = greeting_close, .cut = greeting_close };
+/* It was accepted, so it gets one answer; its protocol will see http_conn_leaving(). */
+static void
+greeting_drain(struct http_conn *c)
+{
+	(void)c;
+}
+
+static const struct http_conn_ops greeting_ops = { .drain = greeting_drain, .cut = greeting_close };
 
 static bool
 agreed_h2(const struct http_conn *c)
@@ -113,6 +120,7 @@ http_conn_move(struct http_conn *to, struct http_conn *from)
 	to->stream = from->stream;
 	to->listener = from->listener;
 	to->ticket = from->ticket;
+	to->leaving = from->leaving;
 	to->resting_since = from->resting_since;
 	memcpy(to->peer, from->peer, sizeof(to->peer));
 	list_prepend(&from->node, &to->node);
@@ -181,6 +189,19 @@ http_server_drain(struct http_server *s)
 	LIST_FOR(node, &s->conns) {
 		struct http_conn *c = LIST_ENTRY(node, struct http_conn, node);
 
+		c->ops->drain(c);
+	}
+}
+
+void
+http_server_leave(struct http_server *s, const void *listener)
+{
+	LIST_FOR(node, &s->conns) {
+		struct http_conn *c = LIST_ENTRY(node, struct http_conn, node);
+
+		if (c->listener != listener || c->leaving)
+			continue;
+		c->leaving = true;
 		c->ops->drain(c);
 	}
 }

@@ -46,6 +46,8 @@ struct http_limits {
 	uint64_t body_max;     /* hard ceiling of any request body */
 	size_t request_memory; /* arena of one exchange */
 	clock_ms handshake_timeout, head_timeout, idle_timeout, body_timeout, write_timeout;
+	/* How long an idle connection is kept while draining, for a request that is on its way. */
+	clock_ms drain_idle_timeout;
 	struct pace_rule body_pace, write_pace;
 	struct h2_limits h2;
 };
@@ -90,8 +92,10 @@ struct http_server {
 };
 
 void http_server_init(struct http_server *s, struct loop *loop);
-/* Idle connections close, busy ones after their responses. */
+/* Each connection ends with its next answer, which says so; idle ones a little later. */
 void http_server_drain(struct http_server *s);
+/* The same for the connections of one listener, but idle ones may stay idle. */
+void http_server_leave(struct http_server *s, const void *listener);
 void http_server_fini(struct http_server *s); /* closes every connection */
 
 /* Takes over fd and ssl (NULL: plain).  peer: text of the client's address (copied).  `listener` is
@@ -105,8 +109,9 @@ bool http_server_reap(struct http_server *s, clock_ms age);
 /* --- for h1conn and h2conn --- */
 
 struct http_conn_ops {
-	void (*drain)(
-	    struct http_conn *c);          /* closes when it is idle, otherwise after its answers */
+	/* From now on http_conn_leaving() is true: closes soon when it is idle, otherwise after its
+	 * answers.  May be called again. */
+	void (*drain)(struct http_conn *c);
 	void (*cut)(struct http_conn *c);  /* closes now; handlers are told ERR_DRAINING */
 	bool (*reap)(struct http_conn *c); /* closes if it is idle; NULL: it never is */
 };
@@ -120,9 +125,17 @@ struct http_conn {
 	struct grave grave;
 	void *listener;
 	void *ticket; /* the embedder's */
+	bool leaving; /* its listener is gone */
 	clock_ms resting_since;
 	char peer[INET6_ADDRSTRLEN];
 };
+
+/* The next answer is to be the last one. */
+static inline bool
+http_conn_leaving(const struct http_conn *c)
+{
+	return c->leaving || c->server->draining;
+}
 
 /* `to` replaces `from` in the server's list and has its stream; `from` is not touched again. */
 void http_conn_move(struct http_conn *to, struct http_conn *from);

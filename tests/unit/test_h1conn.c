@@ -560,7 +560,7 @@ Test(h1conn, a_connection_in_mid_handshake_is_not_idle)
 
 /* --- drain --- */
 
-Test(h1conn, drains_idle_connections_at_once_and_busy_ones_after_their_answer)
+Test(h1conn, drains_idle_connections_soon_and_busy_ones_after_their_answer)
 {
 	struct lab_end busy;
 
@@ -570,13 +570,66 @@ Test(h1conn, drains_idle_connections_at_once_and_busy_ones_after_their_answer)
 	UNTIL(loop, seen.requests == 1);
 	http_server_drain(&server);
 	UNTIL(loop, lab_ended(&client));
-	cr_assert_eq(server.n_conns, 1);
+	lab_close(&client);
+	UNTIL(loop, server.n_conns == 1);
 	answer();
 	UNTIL(loop, lab_ended(&busy));
 	cr_assert(lab_has(&busy, "Connection: close\r\n"));
 	cr_assert(lab_has(&busy, "\r\n\r\n/busy"));
 	lab_close(&busy);
 	UNTIL(loop, server.n_conns == 0);
+}
+
+Test(h1conn, answers_what_is_on_its_way_while_draining)
+{
+	server.limits.drain_idle_timeout = LAB_PATIENCE_MS;
+	http_server_drain(&server);
+	lab_say(&client, GET("/late"));
+	UNTIL(loop, lab_ended(&client));
+	cr_assert(lab_has(&client, "Connection: close\r\n"));
+	cr_assert(lab_has(&client, "\r\n\r\n/late"));
+}
+
+/* A head without Connection: close promises that another request may come. */
+Test(h1conn, keeps_the_promise_of_a_head_that_went_out_before_the_drain)
+{
+	const struct h1_head head = { .status = 200, .framing = H1_CHUNKED };
+
+	server.limits.drain_idle_timeout = LAB_PATIENCE_MS;
+	seen.hold = true;
+	lab_say(&client, GET("/first"));
+	UNTIL(loop, seen.requests == 1);
+	cr_assert(exchange_head(seen.ex, &head));
+	http_server_drain(&server);
+	exchange_end(seen.ex);
+	UNTIL(loop, lab_has(&client, "\r\n0\r\n\r\n"));
+	cr_assert_not(lab_has(&client, "Connection: close\r\n"));
+	seen.hold = false;
+	lab_say(&client, GET("/second"));
+	UNTIL(loop, lab_ended(&client));
+	cr_assert(lab_has(&client, "Connection: close\r\n"));
+	cr_assert(lab_has(&client, "\r\n\r\n/second"));
+}
+
+Test(h1conn, of_a_listener_that_is_gone_idle_connections_may_stay_idle)
+{
+	struct lab_end other;
+	int gone, stays;
+
+	cr_assert(http_server_open(&server, lab_pair(&other), NULL, "", &stays, NULL));
+	lab_close(&client);
+	UNTIL(loop, server.n_conns == 1);
+	cr_assert(http_server_open(&server, lab_pair(&client), NULL, "", &gone, NULL));
+	server.limits.drain_idle_timeout = 0;
+	http_server_leave(&server, &gone);
+	lab_pass(loop, 200);
+	lab_say(&client, GET("/last"));
+	lab_say(&other, GET("/more"));
+	UNTIL(loop, lab_ended(&client));
+	cr_assert(lab_has(&client, "Connection: close\r\n"));
+	UNTIL(loop, lab_has(&other, "\r\n\r\n/more"));
+	cr_assert_not(lab_has(&other, "Connection: close\r\n"));
+	lab_close(&other);
 }
 
 /* --- over TLS --- */
