@@ -15,12 +15,19 @@
 /* --- room for one more --- */
 
 static void
+for_each_listener(struct worker *w, void (*fn)(struct listener *l))
+{
+	for (size_t i = 0; i < w->n_listeners; i++)
+		for (size_t k = 0; w->listeners[i] != NULL && k < w->listeners[i]->n_listeners; k++)
+			fn(w->listeners[i]->listeners[k]);
+}
+
+static void
 pause_listeners(struct worker *w)
 {
 	metrics_inc(S_PAUSES_CONNECTIONS);
 	w->crowded = true;
-	for (size_t i = 0; i < w->n_listeners; i++)
-		listener_pause(w->listeners[i].listener);
+	for_each_listener(w, listener_pause);
 	timer_set(w->loop, &w->room_timer, ROOM_LOOK_MS);
 }
 
@@ -29,8 +36,7 @@ resume_listeners(struct worker *w)
 {
 	w->crowded = false;
 	timer_clear(&w->room_timer);
-	for (size_t i = 0; i < w->n_listeners; i++)
-		listener_resume(w->listeners[i].listener);
+	for_each_listener(w, listener_resume);
 }
 
 /* After a connection was taken: the next one needs room too. */
@@ -60,10 +66,33 @@ on_room_timer(void *arg)
 		timer_set(w->loop, &w->room_timer, ROOM_LOOK_MS);
 }
 
-/* A connection no longer counts in the sum. */
 static void
-leave(struct worker *w)
+listener_bury(void *arg)
 {
+	struct worker_listener *l = arg;
+
+	if (l->conf_of != NULL)
+		snapshot_drop(&l->conf_of->snap);
+	free(l->listeners);
+	free(l);
+}
+
+/* Goes when nothing can come from it and nothing points at it any more. */
+static void
+release(struct worker_listener *l)
+{
+	if (l->endpoint == NULL && l->n_conns == 0)
+		loop_bury(l->worker->loop, &l->grave, listener_bury, l);
+}
+
+/* A connection no longer counts, neither in the sum nor of its listener. */
+static void
+leave(struct worker_listener *l)
+{
+	struct worker *w = l->worker;
+
+	l->n_conns--;
+	release(l);
 	connlimit_leave(w->connections);
 	connlimit_untell(w->connections, w->conf->connections_max);
 	if (w->crowded && !connlimit_full(w->connections, w->conf->connections_max))
@@ -74,22 +103,22 @@ leave(struct worker *w)
 
 /* Closed so that nothing of it remains here, not even the kernel's memory of it. */
 static void
-turn_away(struct worker *w, int fd, enum series counted)
+turn_away(struct worker_listener *l, int fd, enum series counted)
 {
 	const struct linger at_once = { .l_onoff = 1 };
 
 	metrics_inc(counted);
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	close(fd);
-	leave(w);
+	leave(l);
 }
 
 static void
-no_memory(struct worker *w, int fd)
+no_memory(struct worker_listener *l, int fd)
 {
 	log_error("listener: no memory for a connection; closing it");
 	close(fd);
-	leave(w);
+	leave(l);
 }
 
 static void
@@ -101,11 +130,13 @@ open_connection(struct worker_listener *l, int fd, const struct address *client,
 
 	if (ssl == NULL) {
 		connlimit_dismiss(w->connections, ticket);
-		no_memory(w, fd);
+		no_memory(l, fd);
 	} else if (!http_server_open(&w->http, fd, ssl, address_bare(client, ip), l, ticket)) {
 		log_error("listener: no memory for a connection; closed it");
 		connlimit_dismiss(w->connections, ticket);
-		leave(w);
+		leave(l);
+	} else if (l->leaving) {
+		http_server_leave(&w->http, l);
 	}
 }
 
@@ -128,7 +159,7 @@ admit(struct worker_listener *l, int fd, const struct address *client, bool alon
 		ticket = connlimit_admit(
 		    w->connections, address_party(client), w->conf->connections_per_address);
 		if (ticket == NULL) {
-			turn_away(w, fd, S_REFUSED_PER_ADDRESS);
+			turn_away(l, fd, S_REFUSED_PER_ADDRESS);
 			return;
 		}
 	}
@@ -139,6 +170,7 @@ static void
 on_preface(void *arg, int fd, enum preface_end end, const struct address *client, bool named)
 {
 	struct worker_listener *l = arg;
+	struct worker *w = l->worker;
 
 	switch (end) {
 	case PREFACE_DONE:
@@ -146,17 +178,18 @@ on_preface(void *arg, int fd, enum preface_end end, const struct address *client
 		admit(l, fd, client, named);
 		break;
 	case PREFACE_BAD:
-		turn_away(l->worker, fd, S_REFUSED_PROXY_HEADER);
+		turn_away(l, fd, S_REFUSED_PROXY_HEADER);
 		break;
 	case PREFACE_SLOW:
-		turn_away(l->worker, fd, S_REFUSED_PROXY_SLOW);
+		turn_away(l, fd, S_REFUSED_PROXY_SLOW);
 		break;
 	case PREFACE_GONE:
 	case PREFACE_CUT:
 		close(fd);
-		leave(l->worker);
+		leave(l);
 		break;
 	}
+	worker_look_drained(w);
 }
 
 static void
@@ -169,12 +202,13 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
 
 	(void)peer_len;
 	connlimit_enter(w->connections);
-	if (!l->conf->proxied)
+	l->n_conns++;
+	if (l->conf == NULL || !l->conf->proxied)
 		admit(l, fd, &from, true);
 	else if (!ip || !networks_have(&l->conf->proxies, &from))
-		turn_away(w, fd, S_REFUSED_PROXY_SOURCE);
+		turn_away(l, fd, S_REFUSED_PROXY_SOURCE);
 	else if (!preface_await(&w->prefaces, fd, &from, w->conf->head_timeout, l))
-		no_memory(w, fd);
+		no_memory(l, fd);
 	make_room(w);
 }
 
@@ -189,7 +223,13 @@ void
 accept_closed(struct worker *w, const struct http_conn *c)
 {
 	connlimit_dismiss(w->connections, c->ticket);
-	leave(w);
+	leave(c->listener);
+}
+
+bool
+accept_waits(const struct worker *w)
+{
+	return !list_empty(&w->prefaces.waiting);
 }
 
 static void
@@ -214,52 +254,159 @@ on_count(struct http_server *s, enum http_count what)
 	metrics_inc(what < HTTP_FLOOD ? series[what] : S_H2_FLOODS + (what - HTTP_FLOOD));
 }
 
-/* --- all of them --- */
-
-static bool
-listen_at(struct worker *w, struct worker_listener *l, int socket, size_t at)
-{
-	*l = (struct worker_listener){ .worker = w,
-		.kind = w->conf->listeners[at].kind,
-		.conf = &w->conf->listeners[at],
-		.conf_of = snapshot_hold(&w->conf->snap) };
-	w->n_listeners++;
-	l->listener = listener_new(w->loop, socket, on_accept, l);
-	if (l->listener == NULL)
-		return false;
-	listener_on_failure(l->listener, on_failure);
-	return true;
-}
-
-bool
-accept_listen(struct worker *w, const int *sockets, size_t n)
+void
+accept_init(struct worker *w)
 {
 	w->http.request = passage_open;
 	w->http.count = on_count;
 	w->http.owner = w;
 	timer_init(&w->room_timer, on_room_timer, w);
 	prefaces_init(&w->prefaces, w->loop, on_preface);
-	w->listeners = calloc(n, sizeof(*w->listeners));
-	for (size_t i = 0; i < n; i++)
-		if (w->listeners == NULL || !listen_at(w, &w->listeners[i], sockets[i], i)) {
-			close(sockets[i]);
-			return false;
-		}
-	return true;
+}
+
+/* --- one listener --- */
+
+static void
+close_listener(struct worker_listener *l, bool sweep)
+{
+	while (l->n_listeners > 0) {
+		struct listener *last = l->listeners[l->n_listeners - 1];
+
+		if (sweep)
+			listener_sweep(last);
+		l->n_listeners--;
+		listener_free(last);
+	}
+	snapshot_drop(&l->endpoint->snap);
+	l->endpoint = NULL;
+	release(l);
+}
+
+static void
+listen_on(void *arg, int fd)
+{
+	struct worker_listener *l = arg;
+	struct listener *made = listener_new(l->worker->loop, fd, on_accept, l);
+
+	if (made == NULL) {
+		log_error("listener %s: out of memory; one of its queues is not served",
+		    l->endpoint->key);
+		return;
+	}
+	listener_on_failure(made, on_failure);
+	if (l->worker->crowded)
+		listener_pause(made);
+	l->listeners[l->n_listeners++] = made;
+}
+
+static struct worker_listener *
+open_listener(struct worker *w, const struct listening *of)
+{
+	struct worker_listener *l = calloc(1, sizeof(*l));
+
+	if (l != NULL)
+		l->listeners = calloc(of->endpoint->n + 1, sizeof(struct listener *));
+	if (l == NULL || l->listeners == NULL) {
+		log_error(
+		    "listener %s: out of memory; a worker does not serve it", of->endpoint->key);
+		free(l);
+		return NULL;
+	}
+	l->worker = w;
+	l->kind = of->kind;
+	l->endpoint = snapshot_hold(&of->endpoint->snap);
+	endpoint_share(of->endpoint, w->number, w->n_workers, listen_on, l);
+	return l;
+}
+
+/* What the set says of it from now on.  One being given up keeps the configuration it had. */
+static void
+update(struct worker_listener *l, const struct listening *of, struct proxy_conf *conf)
+{
+	l->leaving = of->until != 0;
+	if (l->leaving) {
+		http_server_leave(&l->worker->http, l);
+		return;
+	}
+	if (l->conf_of != NULL)
+		snapshot_drop(&l->conf_of->snap);
+	l->conf_of = snapshot_hold(&conf->snap);
+	l->conf = of->conf;
+}
+
+/* --- all of them --- */
+
+/* The listener of the endpoint if it may stay; taken from the worker's. */
+static struct worker_listener *
+keep_listener(struct worker *w, const struct listening *of)
+{
+	for (size_t i = 0; i < w->n_listeners; i++) {
+		struct worker_listener *l = w->listeners[i];
+
+		if (l == NULL || l->endpoint != of->endpoint ||
+		    (of->until == 0 && (l->kind != of->kind || l->leaving)))
+			continue;
+		w->listeners[i] = NULL;
+		return l;
+	}
+	return NULL;
+}
+
+static void
+close_all(struct worker *w, bool sweep)
+{
+	for (size_t i = 0; i < w->n_listeners; i++)
+		if (w->listeners[i] != NULL)
+			close_listener(w->listeners[i], sweep);
+	free(w->listeners);
+	w->listeners = NULL;
+	w->n_listeners = 0;
 }
 
 void
-accept_stop(struct worker *w)
+accept_adopt(struct worker *w, const struct listeners *set)
 {
-	if (w->n_listeners == 0)
+	struct worker_listener **next = calloc(set->n, sizeof(struct worker_listener *));
+	size_t n = 0;
+
+	if (w->draining || next == NULL) {
+		if (next == NULL)
+			log_error("reload: a worker keeps its listeners: out of memory");
+		free(next);
 		return;
-	timer_clear(&w->room_timer);
-	w->crowded = false;
-	prefaces_close(&w->prefaces);
-	for (size_t i = 0; i < w->n_listeners; i++) {
-		listener_free(w->listeners[i].listener);
-		w->listeners[i].listener = NULL;
-		snapshot_drop(&w->listeners[i].conf_of->snap);
 	}
-	w->n_listeners = 0;
+	for (size_t i = 0; i < set->n; i++) {
+		const struct listening *of = &set->of[i];
+		struct worker_listener *l = keep_listener(w, of);
+
+		if (l == NULL)
+			l = open_listener(w, of);
+		if (l == NULL)
+			continue;
+		update(l, of, set->conf);
+		next[n++] = l;
+	}
+	close_all(w, true);
+	w->listeners = next;
+	w->n_listeners = n;
+	if (w->crowded)
+		for_each_listener(w, listener_pause);
+}
+
+void
+accept_stop(struct worker *w, bool sweep)
+{
+	timer_clear(&w->room_timer);
+	close_all(w, sweep);
+	timer_clear(&w->room_timer); /* sweeping may have filled us */
+	w->crowded = false;
+}
+
+void
+accept_close(struct worker *w)
+{
+	if (w->prefaces.loop == NULL)
+		return; /* never begun */
+	accept_stop(w, false);
+	prefaces_close(&w->prefaces);
 }

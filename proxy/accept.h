@@ -11,9 +11,16 @@
 
 #include "proxy/worker.h"
 
-/* Starts accepting on the sockets, one for each configured listener; takes them over. */
-bool accept_listen(struct worker *w, const int *sockets, size_t n) MUST_CHECK;
-void accept_stop(struct worker *w); /* accepts no more */
+void accept_init(struct worker *w);
+
+/* Accepts where the set says; what is not in it any more is closed when its queue is empty, and its
+ * connections end with their next answers. */
+void accept_adopt(struct worker *w, const struct listeners *set);
+/* Accepts no more; sweep: but what waits already.  Those of load balancers that have not yet named
+ * the client go on. */
+void accept_stop(struct worker *w, bool sweep);
+void accept_close(struct worker *w);                             /* ends those too */
 void accept_closed(struct worker *w, const struct http_conn *c); /* it counts no longer */
+bool accept_waits(const struct worker *w);                       /* for the name of a client */
 
 #endif

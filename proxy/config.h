@@ -191,11 +191,11 @@ struct proxy_conf {
 	/* process: change needs a restart */
 	unsigned workers; /* 0: one per core */
 	char *state_dir;
+	/* behaviour: changes on reload */
 	struct conf_address admin;
 	char *addresses_file; /* written with what was bound, or NULL */
 	struct listener_conf *listeners;
 	size_t n_listeners;
-	/* behaviour: changes on reload */
 	/* Self-signed server certificates, plain upstream names beyond loopback are allowed. */
 	bool test_mode;
 	enum log_level log_level;
@@ -247,6 +247,8 @@ struct proxy_conf {
 	clock_ms upstream_body_timeout;  /* without progress of the answer */
 	clock_ms upstream_total_timeout; /* for all of it; 0: none */
 	clock_ms drain_timeout;
+	clock_ms drain_idle_timeout; /* kept for a last request while draining */
+	clock_ms handover_timeout;   /* until a successor must be ready */
 	clock_ms fact_timeout; /* how long a request waits for a look-up */
 	/* look-ups */
 	struct conf_list nameservers; /* "ip" or "ip:port"; empty: the system's */

@@ -50,13 +50,13 @@ static const struct conf_word methods[] = {
 	{ "DELETE", 1 << H1_DELETE }, { "OPTIONS", 1 << H1_OPTIONS }, { "PATCH", 1 << H1_PATCH }, { NULL, 0 } };
 
 static const struct conf_option listener_rows[] = {
-	{ "address", CONF_ADDRESS, LISTENER(address), NULL, 1, 0, CONF_RESTART,
+	{ "address", CONF_ADDRESS, LISTENER(address), NULL, 1, 0, CONF_RELOAD,
 	  "address to accept connections at; port 0 takes any free one" },
-	{ "serves", CONF_FLAGS, LISTENER(kind), "clients, federation", 1, 2, CONF_RESTART,
+	{ "serves", CONF_FLAGS, LISTENER(kind), "clients, federation", 1, 2, CONF_RELOAD,
 	  "which of the APIs answer here; paths of the other one are 404", .words = kinds },
-	{ "proxy_protocol", CONF_ENUM, LISTENER(proxied), "off", 0, 0, CONF_RESTART,
+	{ "proxy_protocol", CONF_ENUM, LISTENER(proxied), "off", 0, 0, CONF_RELOAD,
 	  "whether connections begin with a PROXY header that names the client", .words = off_required },
-	{ "proxy_protocol_from", CONF_STRINGS, LISTENER(proxies_from), "", 0, 1000, CONF_RESTART,
+	{ "proxy_protocol_from", CONF_STRINGS, LISTENER(proxies_from), "", 0, 1000, CONF_RELOAD,
 	  "networks of the load balancers whose PROXY headers are believed" },
 	CONF_END
 };
@@ -366,7 +366,11 @@ static const struct conf_option timeout_rows[] = {
 	TIMEOUT("upstream_idle", upstream_idle_timeout, "60s", 100, 1 * HOUR, "unused connection to the homeserver"),
 	TIMEOUT("upstream_queue", upstream_queue_timeout, "10s", 100, 1 * HOUR,
 	    "waiting for a connection to the homeserver"),
-	TIMEOUT("drain", drain_timeout, "30s", 0, 24 * HOUR, "open exchanges when shutting down"),
+	TIMEOUT("drain", drain_timeout, "40s", 0, 24 * HOUR, "open exchanges when shutting down"),
+	TIMEOUT("drain_idle", drain_idle_timeout, "3s", 0, 24 * HOUR,
+	    "unused connections from clients when shutting down"),
+	TIMEOUT("handover", handover_timeout, "60s", 1 * SECOND, 1 * HOUR,
+	    "start of a successor until it is ready"),
 	TIMEOUT("fact", fact_timeout, "20s", 100, 1 * HOUR, "a request waiting for a look-up"),
 	CONF_END
 };
@@ -421,13 +425,13 @@ static const struct conf_option invites_rows[] = {
 };
 
 const struct conf_option proxy_conf_rows[] = {
-	{ "listeners", CONF_SEQUENCE, PROXY(listeners), NULL, 1, 64, CONF_RESTART, "where connections are accepted",
+	{ "listeners", CONF_SEQUENCE, PROXY(listeners), NULL, 1, 64, CONF_RELOAD, "where connections are accepted",
 	  .rows = listener_rows, .item_size = sizeof(struct listener_conf), .count = PROXY(n_listeners) },
-	{ "admin", CONF_ADDRESS, PROXY(admin), "", 0, 0, CONF_RESTART,
+	{ "admin", CONF_ADDRESS, PROXY(admin), "", 0, 0, CONF_RELOAD,
 	  "loopback address or unix socket of health, readiness and metrics; empty: admin.sock in state_dir" },
 	{ "workers", CONF_COUNT, PROXY(workers), "0", 0, 256, CONF_RESTART, "worker threads; 0: one per core" },
 	{ "state_dir", CONF_PATH, PROXY(state_dir), NULL, 1, 4096, CONF_RESTART, "folder for what must outlive a restart" },
-	{ "addresses_file", CONF_PATH, PROXY(addresses_file), "", 0, 4096, CONF_RESTART,
+	{ "addresses_file", CONF_PATH, PROXY(addresses_file), "", 0, 4096, CONF_RELOAD,
 	  "file to which the bound addresses are written" },
 	{ "test_mode", CONF_BOOL, PROXY(test_mode), "false", 0, 0, CONF_RELOAD,
 	  "accept self-signed certificates and key files that others can read; never in production" },

@@ -2,58 +2,34 @@
 /*
  * control - starts everything, keeps it current, stops it.
  *
- * start: configuration is loaded, sockets are bound, look-ups and lists set up, workers started,
- * admin listener opened.  SIGHUP: a new configuration is loaded and checked whole, then put in
- * force here and posted to the workers.  SIGTERM: workers drain; when the last has ended so does
- * the daemon.
+ * start: configuration is loaded, sockets are inherited or bound, look-ups and lists set up,
+ * workers started, and only when nothing can fail any more do they accept.  SIGHUP: a new
+ * configuration is loaded and checked whole, then put in force here and posted to the workers.
+ * SIGUSR2: a successor is started; when it serves we drain.  SIGTERM: workers drain; when the last
+ * has ended so does the daemon.
  */
 #include "proxy/control.h"
 
-#include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "lib/base/arena.h"
-#include "lib/base/fsutil.h"
 #include "lib/base/rates.h"
-#include "lib/daemon/admin.h"
+#include "lib/daemon/notify.h"
 #include "lib/net/connlimit.h"
-#include "proxy/inbound.h"
+#include "proxy/control_int.h"
 #include "proxy/lookups.h"
-#include "proxy/outside.h"
-#include "proxy/series.h"
-#include "proxy/staple.h"
-#include "proxy/tickets.h"
-#include "proxy/worker.h"
-
-struct control {
-	struct loop *loop;
-	struct proxy_conf *conf;
-	struct outside out;
-	struct invites *invites;
-	struct tickets *tickets;
-	struct connlimit *connections;
-	struct rates *rates;
-	struct staple_keeper *staples;
-	struct worker **workers;
-	unsigned n_workers, n_ended;
-	struct list questions;
-	struct admin *admin;
-	struct event *signals;
-	int signal_fd;
-	bool draining;
-};
 
 /* --- federation lists --- */
 
-static void
-on_list(void *arg, size_t federation, const struct fedlist *list, int64_t as_of)
+void
+control_on_list(void *arg, size_t federation, const struct fedlist *list, int64_t as_of)
 {
 	struct control *c = arg;
 
@@ -67,8 +43,8 @@ on_list(void *arg, size_t federation, const struct fedlist *list, int64_t as_of)
 
 /* --- health of upstreams --- */
 
-static void
-on_health(void *arg, size_t number, bool up)
+void
+control_on_health(void *arg, size_t number, bool up)
 {
 	struct control *c = arg;
 
@@ -115,6 +91,12 @@ control_questions(struct control *c)
 	return &c->questions;
 }
 
+struct list *
+control_invite_questions(struct control *c)
+{
+	return &c->invite_questions;
+}
+
 void
 control_note_invite(struct control *c, const struct invite_digest *d)
 {
@@ -124,6 +106,12 @@ control_note_invite(struct control *c, const struct invite_digest *d)
 		log_error(
 		    "invites: an accepted invite %s: %s; its event will be refused after a restart",
 		    err == ERR_FILE ? "is not on disk" : "is not remembered", err_text(err));
+}
+
+bool
+control_shares_state(const struct control *c)
+{
+	return c->draining || inheritance_shared(&c->inherited);
 }
 
 bool
@@ -161,8 +149,8 @@ on_tickets(void *arg, struct tls_tickets *now)
 			log_warn("tls: a worker keeps its old ticket keys: out of memory");
 }
 
-static void
-on_staples(void *arg, struct tls_staples *now)
+void
+control_on_staples(void *arg, struct tls_staples *now)
 {
 	struct control *c = arg;
 
@@ -171,110 +159,7 @@ on_staples(void *arg, struct tls_staples *now)
 			log_warn("tls: a worker keeps its old OCSP responses: out of memory");
 }
 
-/* --- reload --- */
-
-static void
-log_lines(enum log_level level, const char *before, struct str text)
-{
-	struct str line;
-
-	while (text.n > 0) {
-		str_cut(text, '\n', &line, &text);
-		if (line.n > 0)
-			log_write(level, "%s" STR_FMT, before, STR_ARG(line));
-	}
-}
-
-static void
-warn_restart(const struct proxy_conf *old, const struct proxy_conf *new)
-{
-	struct buf what;
-
-	buf_init(&what, 65536);
-	if (proxy_conf_needs_restart(old, new, &what))
-		log_warn("reload: these settings changed but need a restart: " STR_FMT,
-		    STR_ARG(buf_str(&what)));
-	buf_fini(&what);
-}
-
-static void
-adopt(
-    struct control *c, struct proxy_conf *conf, struct outside *out, struct staple_keeper *staples)
-{
-	struct outside old = c->out;
-	struct proxy_conf *old_conf = c->conf;
-
-	warn_restart(old_conf, conf);
-	c->out = *out;
-	c->conf = conf;
-	log_threshold = conf->log_level;
-	invites_set_limits(c->invites, conf->invites_max, conf->invites_ttl);
-	tickets_adopt(c->tickets, conf, out->redis);
-	staple_close(c->staples);
-	c->staples = staples;
-	for (unsigned i = 0; i < c->n_workers; i++)
-		if (!worker_post_conf(c->workers[i], conf, staple_now(staples)))
-			log_error("reload: a worker keeps its old configuration: out of memory");
-	/* Under new trust anchors an old list may no longer count: what the new store holds is
-	 * posted, even nothing. */
-	outside_tell_lists(out);
-	health_carry(out->health, old.health);
-	health_tell(out->health);
-	lookups_ask_again(c);
-	outside_close(&old);
-	snapshot_drop(&old_conf->snap);
-}
-
-static void
-reload(struct control *c)
-{
-	struct outside out = { 0 };
-	struct proxy_conf *conf;
-	struct staple_keeper *staples = NULL;
-	struct tls_server *trial = NULL;
-	struct buf errors;
-	char why[256] = "";
-
-	log_info("reload: reading %s", c->conf->path);
-	buf_init(&errors, 1 << 20);
-	conf = proxy_conf_load(c->conf->path, &errors);
-	if (conf != NULL)
-		trial = inbound_tls(conf, tickets_now(c->tickets), why, sizeof(why));
-	if (conf == NULL)
-		log_lines(LOG_ERROR, "reload: ", buf_str(&errors));
-	else if (trial == NULL)
-		log_error("reload: %s", why);
-	if (trial != NULL && outside_open(&out, &c->out, c->loop, conf, on_list, on_health, c))
-		staples = staple_open(c->loop, conf, out.fetcher, on_staples, c);
-	if (staples != NULL) {
-		adopt(c, conf, &out, staples);
-		metrics_inc(S_RELOADS);
-		log_info("reload: the new configuration is in force");
-	} else {
-		outside_close(&out);
-		if (conf != NULL)
-			snapshot_drop(&conf->snap);
-		metrics_inc(S_RELOADS_REFUSED);
-		log_error("reload: refused; the old configuration stays in force");
-	}
-	tls_server_free(trial);
-	buf_fini(&errors);
-}
-
 /* --- signals --- */
-
-static void
-drain(struct control *c, const char *why)
-{
-	if (c->draining)
-		return;
-	c->draining = true;
-	log_info("%s: draining; at most %llu s", why,
-	    (unsigned long long)(c->conf->drain_timeout / 1000));
-	for (unsigned i = 0; i < c->n_workers; i++)
-		if (!worker_post_drain(c->workers[i]))
-			loop_stop(c->workers[i]->loop);
-}
 
 static void
 on_signal(evutil_socket_t fd, short what, void *arg)
@@ -284,8 +169,12 @@ on_signal(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	while (read(fd, &s, sizeof(s)) == (ssize_t)sizeof(s)) {
-		if (s.ssi_signo != SIGHUP)
-			drain(c, s.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+		if (s.ssi_signo == SIGUSR2)
+			leave_to_successor(c);
+		else if (s.ssi_signo != SIGHUP)
+			leave(c, s.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+		else if (c->handover != NULL)
+			c->reload_wanted = true; /* the successor reads the file anyway */
 		else if (!c->draining)
 			reload(c);
 	}
@@ -300,6 +189,7 @@ watch_signals(struct control *c)
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR2);
 	signal(SIGPIPE, SIG_IGN);
 	/* Before any thread is started, so that all inherit it. */
 	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
@@ -312,131 +202,7 @@ watch_signals(struct control *c)
 	return c->signals != NULL && event_add(c->signals, NULL) == 0;
 }
 
-/* --- admin --- */
-
-static void
-missing(void *arg, struct buf *out)
-{
-	struct control *c = arg;
-	int64_t now = clock_wall_s();
-	bool ok = !c->draining || buf_printf(out, "draining\n");
-
-	for (size_t i = 0; ok && i < c->out.n_lists; i++) {
-		const struct federation_conf *fc = &c->conf->federations[i];
-		struct fedstore *s = c->out.lists[i].store;
-		int64_t age = now - fedstore_as_of(s), end;
-
-		if (fedstore_list(s) == NULL) {
-			ok = buf_printf(out, "federation %s: no valid list\n", fc->name);
-			continue;
-		}
-		end = fedlist_not_after(fedstore_list(s));
-		if (age > (int64_t)(fc->list_ttl / 1000) || (end != 0 && now > end))
-			ok = buf_printf(out, "federation %s: list is outdated (%lld s old)\n",
-			    fc->name, (long long)age);
-	}
-}
-
-static void
-refresh(void *arg)
-{
-	struct control *c = arg;
-	int64_t ends = 0;
-
-	for (size_t i = 0; i < c->conf->n_services; i++)
-		if (ends == 0 || c->conf->services[i].certificate_not_after < ends)
-			ends = c->conf->services[i].certificate_not_after;
-	metrics_set(S_CERTIFICATE_NOT_AFTER, ends);
-	metrics_set(S_INVITES_HELD, (int64_t)invites_count(c->invites));
-	for (size_t i = 0; i < c->out.n_lists; i++) {
-		struct fedsource_state st = fedsource_state(c->out.lists[i].source);
-
-		metrics_set(S_LIST_VERSION, st.version);
-		metrics_set(S_LIST_ENTRIES, (int64_t)st.count);
-		metrics_set(S_LIST_AS_OF, st.as_of);
-	}
-}
-
-static bool
-more_metrics(void *arg, struct buf *out)
-{
-	struct control *c = arg;
-
-	return health_print(c->out.health, out);
-}
-
 /* --- start --- */
-
-static int
-bind_address(const struct conf_address *a, const char *what)
-{
-	int fd = listener_bind(a->unix_path, a->host, a->port);
-
-	if (fd < 0)
-		log_error("%s: cannot listen on %s: %s%s", what, a->text, strerror(errno),
-		    errno == EACCES       ? " (ports below 1024 need CAP_NET_BIND_SERVICE)"
-		    : errno == EADDRINUSE ? " (another process uses it)"
-					  : "");
-	return fd;
-}
-
-/* One socket per listener for one worker; the first worker's choice of a free port holds for all.
- */
-static bool
-bind_worker(struct proxy_conf *conf, int *sockets, const int *first)
-{
-	for (size_t i = 0; i < conf->n_listeners; i++) {
-		struct conf_address a = conf->listeners[i].address;
-
-		if (first != NULL && a.port == 0) {
-			struct sockaddr_storage s;
-			socklen_t len = sizeof(s);
-
-			if (getsockname(first[i], (struct sockaddr *)&s, &len) == 0)
-				a.port = ntohs(s.ss_family == AF_INET6
-						   ? ((struct sockaddr_in6 *)&s)->sin6_port
-						   : ((struct sockaddr_in *)&s)->sin_port);
-		}
-		if (first == NULL && a.unix_path == NULL && listener_taken(a.host, a.port)) {
-			log_error("listener: cannot listen on %s: another process, perhaps another "
-				  "schleuse-proxy, uses it",
-			    a.text);
-			sockets[i] = -1;
-		} else {
-			sockets[i] = bind_address(&a, "listener");
-		}
-		if (sockets[i] < 0) {
-			while (i-- > 0)
-				close(sockets[i]);
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool
-write_addresses(const struct proxy_conf *conf, const int *sockets, int admin)
-{
-	char text[256];
-	struct buf b;
-	bool ok;
-
-	if (conf->addresses_file == NULL)
-		return true;
-	buf_init(&b, 65536);
-	ok = buf_printf(&b, "{\"listeners\":[");
-	for (size_t i = 0; ok && i < conf->n_listeners; i++)
-		ok = buf_printf(&b, "%s\"%s\"", i > 0 ? "," : "",
-		    listener_address(sockets[i], text, sizeof(text)));
-	ok = ok &&
-	     buf_printf(&b, "],\"admin\":\"%s\"}\n", listener_address(admin, text, sizeof(text))) &&
-	     fs_replace(conf->addresses_file, buf_str(&b), 0644) == 0;
-	if (!ok)
-		log_error(
-		    "addresses_file: cannot write %s: %s", conf->addresses_file, strerror(errno));
-	buf_fini(&b);
-	return ok;
-}
 
 static unsigned
 count_workers(const struct proxy_conf *conf)
@@ -449,33 +215,22 @@ count_workers(const struct proxy_conf *conf)
 }
 
 static bool
-start_workers(struct control *c, int admin_socket)
+start_workers(struct control *c, unsigned n)
 {
-	unsigned n = count_workers(c->conf);
-	int *sockets = calloc((size_t)n * c->conf->n_listeners, sizeof(*sockets));
-	unsigned bound = 0;
 	char why[256];
-	bool ok = sockets != NULL;
 
 	c->workers = calloc(n, sizeof(struct worker *));
-	ok = ok && c->workers != NULL;
-	for (; ok && bound < n; bound++)
-		ok = bind_worker(
-		    c->conf, &sockets[bound * c->conf->n_listeners], bound > 0 ? sockets : NULL);
-	ok = ok && write_addresses(c->conf, sockets, admin_socket);
-	for (unsigned i = 0; ok && i < n; i++) {
-		struct worker *w = worker_start(c, i, c->conf, tickets_now(c->tickets),
-		    staple_now(c->staples), &sockets[i * c->conf->n_listeners],
-		    c->conf->n_listeners, invites_key(c->invites)->bytes, why, sizeof(why));
+	for (unsigned i = 0; c->workers != NULL && i < n; i++) {
+		struct worker *w = worker_start(c, i, n, c->conf, tickets_now(c->tickets),
+		    staple_now(c->staples), invites_key(c->invites)->bytes, why, sizeof(why));
 
-		ok = w != NULL;
-		if (ok)
-			c->workers[c->n_workers++] = w;
-		else
+		if (w == NULL) {
 			log_error("worker %u cannot start: %s", i, why);
+			return false;
+		}
+		c->workers[c->n_workers++] = w;
 	}
-	free(sockets);
-	return ok;
+	return c->workers != NULL;
 }
 
 static uint64_t
@@ -505,50 +260,116 @@ count_connections(const struct proxy_conf *conf)
 	return connlimit_new(ceiling);
 }
 
+/* With a descriptor of its own, because it still answers when the listeners are gone. */
+struct admin *
+control_open_admin(struct control *c, const struct listeners *l)
+{
+	const struct admin_config ac = {
+		.socket = fcntl(l->admin->sockets[0], F_DUPFD_CLOEXEC, 0),
+		.missing = status_missing,
+		.refresh = status_refresh,
+		.more = status_more,
+		.arg = c,
+	};
+	struct admin *a = ac.socket >= 0 ? admin_new(c->loop, &ac) : NULL;
+
+	if (a == NULL) {
+		log_error("admin: out of memory or descriptors");
+		if (ac.socket >= 0)
+			close(ac.socket);
+	}
+	return a;
+}
+
+static void
+on_beat(void *arg)
+{
+	(void)arg;
+	(void)notify_send("WATCHDOG=1");
+}
+
+static bool
+open_heartbeat(struct control *c)
+{
+	clock_ms every = notify_watchdog() / 3; /* one may be late */
+
+	if (every == 0)
+		return true;
+	c->heartbeat = heartbeat_new(c->loop, c->n_workers, every, on_beat, c);
+	if (c->heartbeat == NULL)
+		return false;
+	for (unsigned i = 0; i < c->n_workers; i++)
+		heartbeat_watch(c->heartbeat, c->workers[i]->loop);
+	heartbeat_start(c->heartbeat);
+	return true;
+}
+
+static bool
+open_state(struct control *c)
+{
+	const struct invites_config ic = { .state_dir = c->conf->state_dir,
+		.max = c->conf->invites_max,
+		.ttl = c->conf->invites_ttl };
+	const struct outside none = { 0 };
+
+	if (invites_open(c->loop, &ic, &c->invites) != OK) {
+		log_error("cannot start: state_dir %s: see the line above, or out of memory",
+		    c->conf->state_dir);
+		return false;
+	}
+	if (!outside_open(&c->out, &none, c->loop, c->conf, control_on_list, control_on_health, c))
+		return false;
+	c->tickets =
+	    tickets_open(c->loop, c->conf, c->out.redis, c->inherited.tickets, on_tickets, c);
+	c->staples = staple_open(c->loop, c->conf, c->out.fetcher, control_on_staples, c);
+	if (c->tickets == NULL || c->staples == NULL)
+		log_error("cannot start: out of memory");
+	return c->tickets != NULL && c->staples != NULL;
+}
+
 static bool
 start(struct control *c)
 {
-	const struct proxy_conf *conf = c->conf;
-	const struct invites_config ic = {
-		.state_dir = conf->state_dir, .max = conf->invites_max, .ttl = conf->invites_ttl
-	};
-	const struct outside none = { 0 };
-	struct admin_config ac = {
-		.missing = missing, .refresh = refresh, .more = more_metrics, .arg = c
-	};
+	unsigned n = count_workers(c->conf);
+	struct listeners *l;
 
-	c->connections = count_connections(conf);
-	c->rates = rates_new(conf->rate_names_max);
+	if (!inheritance_take(&c->inherited, c->conf))
+		return false;
+	c->connections = count_connections(c->conf);
+	c->rates = rates_new(c->conf->rate_names_max);
 	c->loop = loop_new(c);
 	if (c->connections == NULL || c->rates == NULL || c->loop == NULL || !watch_signals(c)) {
 		log_error("cannot start: out of memory or descriptors");
 		return false;
 	}
-	if (invites_open(c->loop, &ic, &c->invites) != OK) {
-		log_error("cannot start: state_dir %s: see the line above, or out of memory",
-		    conf->state_dir);
+	timer_init(&c->settle, reload_settle, c);
+	if (!open_state(c))
+		return false;
+	l = listeners_open(c->conf, c->inherited.listeners, n);
+	if (l == NULL)
+		return false;
+	c->admin = control_open_admin(c, l);
+	if (c->admin == NULL || !start_workers(c, n) || !open_heartbeat(c) || !listeners_tell(l)) {
+		admin_free(c->admin);
+		c->admin = NULL;
+		snapshot_drop(&l->snap);
 		return false;
 	}
-	if (!outside_open(&c->out, &none, c->loop, c->conf, on_list, on_health, c))
-		return false;
-	c->tickets = tickets_open(c->loop, c->conf, c->out.redis, on_tickets, c);
-	c->staples = staple_open(c->loop, c->conf, c->out.fetcher, on_staples, c);
-	if (c->tickets == NULL || c->staples == NULL) {
-		log_error("cannot start: out of memory");
-		return false;
-	}
-	ac.socket = bind_address(&conf->admin, "admin");
-	if (ac.socket < 0)
-		return false;
-	c->admin = admin_new(c->loop, &ac);
-	if (c->admin == NULL) {
-		close(ac.socket);
-		return false;
-	}
-	if (!start_workers(c, ac.socket))
-		return false;
 	outside_tell_lists(&c->out);
+	reload_listeners(c, l);
 	return true;
+}
+
+static void
+tell_started(struct control *c)
+{
+	if (c->inherited.listeners != NULL)
+		snapshot_drop(&c->inherited.listeners->snap);
+	c->inherited.listeners = NULL;
+	inheritance_ready(&c->inherited);
+	log_info("started: %u workers, %zu services, %zu listeners", c->n_workers,
+	    c->conf->n_services, c->conf->n_listeners);
+	(void)notify_send("READY=1\nSTATUS=Serving");
 }
 
 /* --- stop --- */
@@ -566,6 +387,10 @@ stop(struct control *c)
 	for (unsigned i = 0; i < c->n_workers; i++)
 		worker_free(c->workers[i]);
 	free(c->workers);
+	handover_free(c->handover);
+	inheritance_fini(&c->inherited);
+	if (c->listeners != NULL)
+		snapshot_drop(&c->listeners->snap);
 	if (c->invites != NULL)
 		invites_close(c->invites);
 	if (c->signals != NULL)
@@ -575,23 +400,24 @@ stop(struct control *c)
 	connlimit_free(c->connections);
 	rates_free(c->rates);
 	loop_free(c->loop);
+	heartbeat_free(c->heartbeat);
 	snapshot_drop(&c->conf->snap);
 	arena_drop_cache();
 	buf_drop_cache();
 }
 
 int
-control_run(struct proxy_conf *conf)
+control_run(struct proxy_conf *conf, char *const *argv)
 {
-	struct control c = { .conf = conf, .signal_fd = -1 };
+	struct control c = { .conf = conf, .argv = argv, .signal_fd = -1 };
 	bool ok;
 
 	list_init(&c.questions);
+	list_init(&c.invite_questions);
 	log_threshold = conf->log_level;
 	ok = start(&c);
 	if (ok) {
-		log_info("started: %u workers, %zu services, %zu listeners", c.n_workers,
-		    conf->n_services, conf->n_listeners);
+		tell_started(&c);
 		loop_run(c.loop);
 	} else {
 		for (unsigned i = 0; i < c.n_workers; i++)

@@ -11,9 +11,9 @@
 
 struct control;
 
-/* Runs the daemon with this configuration (takes over the reference) until SIGTERM or SIGINT;
- * returns the exit status. */
-int control_run(struct proxy_conf *conf);
+/* Runs the daemon with this configuration (takes over the reference) until SIGTERM or SIGINT, or
+ * until a successor, started with argv, has taken over; returns the exit status. */
+int control_run(struct proxy_conf *conf, char *const *argv);
 
 /* --- for workers; on the control thread, but the first three on any --- */
 
@@ -23,9 +23,11 @@ struct rates *control_rates(struct control *c);
 struct fact_cache *control_keys(struct control *c);
 struct fact_cache *control_accounts(struct control *c);
 struct list *control_questions(struct control *c); /* of workers, waiting here */
+struct list *control_invite_questions(struct control *c);
 void control_forget_accounts(struct control *c);
 void control_worker_ended(struct control *c);
 void control_note_invite(struct control *c, const struct invite_digest *d);
 bool control_knows_invite(struct control *c, const struct invite_digest *d);
+bool control_shares_state(const struct control *c); /* another process may be noting invites too */
 
 #endif

@@ -276,6 +276,25 @@ look(void *arg)
 
 /* --- the source --- */
 
+void
+fedsource_pause(struct fedsource *s)
+{
+	errand_cancel(s->errand);
+	s->errand = NULL;
+	fedstore_offer_drop(&s->parcel.offer);
+	buf_fini(&s->parcel.text);
+	fetch_cancel(s->fetch);
+	s->fetch = NULL;
+	timer_clear(&s->timer);
+	memset(&s->seen, 0, sizeof(s->seen));
+}
+
+void
+fedsource_resume(struct fedsource *s)
+{
+	timer_set(s->loop, &s->timer, 0);
+}
+
 struct fedsource_state
 fedsource_state(const struct fedsource *s)
 {

@@ -3,8 +3,8 @@
  * fedsource - keeps one federation's list current, from a file or an https URL (FD-5.2.2-16/-18).
  *
  * Control thread; reading and verifying a list happens on a thread of its own, so that a large one
- * holds up nobody.  What is found goes to the fedstore, which decides; here is only when to look and
- * where, and every refusal becomes one line in the log saying what, where and what to do.
+ * holds up nobody.  What is found goes to the fedstore, which decides; here is only when to look
+ * and where, and every refusal becomes one line in the log saying what, where and what to do.
  *
  * A file is current as of its modification time: whoever supplies it must keep touching or
  * replacing it, so that a list nobody cares for any more goes stale.  A URL is current as of its
@@ -41,6 +41,8 @@ struct fedsource_config {
 /* Looks for the first time from the loop.  NULL: out of memory. */
 struct fedsource *fedsource_new(struct loop *loop, const struct fedsource_config *cfg) MUST_CHECK;
 void fedsource_free(struct fedsource *s);
+void fedsource_pause(struct fedsource *s);  /* looks no more, adopts nothing */
+void fedsource_resume(struct fedsource *s); /* looks at once */
 
 struct fedsource_state {
 	int64_t version; /* of the list in force; -1: none */

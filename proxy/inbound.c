@@ -60,6 +60,7 @@ set_limits(struct http_server *s, const struct proxy_conf *c)
 		.idle_timeout = c->idle_timeout,
 		.body_timeout = c->body_timeout,
 		.write_timeout = c->write_timeout,
+		.drain_idle_timeout = c->drain_idle_timeout,
 		.body_pace = { c->body_rate_min, c->rate_window },
 		.write_pace = { c->write_rate_min, c->rate_window },
 		.h2 = { .streams_max = (uint32_t)c->h2_streams_max,
@@ -128,8 +129,7 @@ inbound_adopt(struct worker *w, struct proxy_conf *conf, struct tls_staples *sta
 void
 inbound_close(struct worker *w)
 {
-	accept_stop(w);
-	free(w->listeners);
+	accept_close(w);
 	free_views(w);
 	upstreams_drop(w->upstreams);
 	tls_server_free(w->tls);

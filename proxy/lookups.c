@@ -11,6 +11,7 @@
 #include "proxy/series.h"
 #include "proxy/worker.h"
 
+#define SECOND_LOOK_MS 250
 #define PENDING_MAX 4096 /* look-ups of one kind a worker may have under way */
 
 /* --- questions about facts --- */
@@ -109,18 +110,6 @@ lookups_ask_again(struct control *c)
 
 		fact_cancel(&q->wait);
 		ask_control(c, q);
-	}
-}
-
-void
-lookups_drop(struct control *c)
-{
-	LIST_FOR(node, control_questions(c)) {
-		struct question *q = LIST_ENTRY(node, struct question, node);
-
-		fact_cancel(&q->wait);
-		list_remove(node);
-		question_free(q);
 	}
 }
 
@@ -263,6 +252,9 @@ struct invite_question {
 	/* NULL: cancelled; read and written on the worker only. */
 	void (*fn)(void *arg, const bool *known);
 	void *arg;
+	struct list node; /* on the control thread, like the next */
+	struct timer again;
+	struct control *control;
 	size_t n;
 	bool known[INVITES_MAX];
 	struct invite_digest digests[INVITES_MAX];
@@ -278,6 +270,35 @@ open_invite_answer(struct letter *l, void *receiver) /* on the worker */
 	free(q);
 }
 
+static bool
+all_known(struct control *c, struct invite_question *q)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < q->n; i++) {
+		q->known[i] = control_knows_invite(c, &q->digests[i]);
+		all &= q->known[i];
+	}
+	return all;
+}
+
+static void
+answer_invites(struct invite_question *q)
+{
+	q->letter.open = open_invite_answer;
+	loop_post(q->worker->loop, &q->letter);
+}
+
+static void
+on_second_look(void *arg)
+{
+	struct invite_question *q = arg;
+
+	list_remove(&q->node);
+	(void)all_known(q->control, q);
+	answer_invites(q);
+}
+
 static void
 open_invite_question(struct letter *l, void *receiver) /* on the control thread */
 {
@@ -287,10 +308,17 @@ open_invite_question(struct letter *l, void *receiver) /* on the control thread 
 		free(q); /* shutting down */
 		return;
 	}
-	for (size_t i = 0; i < q->n; i++)
-		q->known[i] = control_knows_invite(receiver, &q->digests[i]);
-	q->letter.open = open_invite_answer;
-	loop_post(q->worker->loop, &q->letter);
+	q->control = receiver;
+	if (all_known(receiver, q) || !control_shares_state(receiver)) {
+		answer_invites(q);
+		return;
+	}
+	/* The invite may just have been answered by the other process, and be on its way to the
+	 * disk there. */
+	list_init(&q->node);
+	list_append(control_invite_questions(receiver), &q->node);
+	timer_init(&q->again, on_second_look, q);
+	timer_set(control_loop(receiver), &q->again, SECOND_LOOK_MS);
 }
 
 struct invite_question *
@@ -317,4 +345,25 @@ lookups_cancel_invites(struct invite_question *q)
 {
 	if (q != NULL)
 		q->fn = NULL;
+}
+
+/* --- the end --- */
+
+void
+lookups_drop(struct control *c)
+{
+	LIST_FOR(node, control_questions(c)) {
+		struct question *q = LIST_ENTRY(node, struct question, node);
+
+		fact_cancel(&q->wait);
+		list_remove(node);
+		question_free(q);
+	}
+	LIST_FOR(node, control_invite_questions(c)) {
+		struct invite_question *q = LIST_ENTRY(node, struct invite_question, node);
+
+		timer_clear(&q->again);
+		list_remove(node);
+		free(q);
+	}
 }

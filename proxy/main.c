@@ -23,8 +23,9 @@ static const char usage[] =
     "  -h, --help          this text\n"
     "  -V, --version       the version\n"
     "\n"
-    "Runs in the foreground and logs to standard error.  SIGHUP reloads, SIGTERM drains and ends.\n"
-    "See schleuse-proxy(8) and schleuse-proxy.yaml(5).\n";
+    "Runs in the foreground and logs to standard error.  SIGHUP reloads, SIGUSR2 hands over\n"
+    "to a newly started program, SIGTERM drains and ends.  See schleuse-proxy(8) and "
+    "schleuse-proxy.yaml(5).\n";
 
 enum { CHECK = 256, PRINT };
 
@@ -57,7 +58,7 @@ show(const struct proxy_conf *conf, bool print)
 }
 
 static int
-run(const char *path, bool check, bool print)
+run(const char *path, bool check, bool print, char *const *argv)
 {
 	struct proxy_conf *conf;
 	struct buf errors;
@@ -81,7 +82,7 @@ run(const char *path, bool check, bool print)
 		snapshot_drop(&conf->snap);
 		return 1;
 	}
-	status = control_run(conf);
+	status = control_run(conf, argv);
 	routes_fini();
 	return status;
 }
@@ -113,5 +114,5 @@ main(int argc, char **argv)
 		fprintf(stderr, "schleuse-proxy: libsodium cannot be initialised\n");
 		return 1;
 	}
-	return run(path, check, print);
+	return run(path, check, print, argv);
 }

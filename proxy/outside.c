@@ -240,3 +240,17 @@ outside_tell_lists(const struct outside *o)
 		on_list(l, fedstore_list(l->store), fedstore_as_of(l->store));
 	}
 }
+
+void
+outside_pause_lists(const struct outside *o)
+{
+	for (size_t i = 0; i < o->n_lists; i++)
+		fedsource_pause(o->lists[i].source);
+}
+
+void
+outside_resume_lists(const struct outside *o)
+{
+	for (size_t i = 0; i < o->n_lists; i++)
+		fedsource_resume(o->lists[i].source);
+}

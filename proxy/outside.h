@@ -44,5 +44,8 @@ bool outside_open(struct outside *o, const struct outside *old, struct loop *loo
     struct proxy_conf *conf, outside_fn *fn, health_fn *health, void *arg) MUST_CHECK;
 void outside_close(struct outside *o);            /* a zeroed one is allowed */
 void outside_tell_lists(const struct outside *o); /* calls fn for each as it is now */
+/* Looks for no new lists: those held stay as they are, in memory and on disk. */
+void outside_pause_lists(const struct outside *o);
+void outside_resume_lists(const struct outside *o);
 
 #endif

@@ -114,6 +114,8 @@ static struct metric_row rows[S_COUNT] = {
 	    "Configuration reloads" },
 	[S_RELOADS_REFUSED] = { "schleuse_reloads_total", "outcome=\"refused\"", METRIC_COUNTER,
 	    "Configuration reloads" },
+	[S_HANDOVERS_FAILED] = { "schleuse_handovers_failed_total", "", METRIC_COUNTER,
+	    "Hand-overs to a successor that failed" },
 	[S_CERTIFICATE_NOT_AFTER] = { "schleuse_certificate_not_after_seconds", "", METRIC_GAUGE,
 	    "When the first of the server certificates expires, Unix time" },
 	[S_OCSP_VALID_UNTIL] = { "schleuse_ocsp_valid_until_seconds", "", METRIC_GAUGE,

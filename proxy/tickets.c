@@ -170,7 +170,7 @@ begin(struct tickets *t, struct redis *redis)
 
 struct tickets *
 tickets_open(struct loop *loop, struct proxy_conf *conf, struct redis *redis,
-    void (*changed)(void *arg, struct tls_tickets *now), void *arg)
+    struct tls_tickets *first, void (*changed)(void *arg, struct tls_tickets *now), void *arg)
 {
 	struct tickets *t = calloc(1, sizeof(*t));
 
@@ -180,7 +180,7 @@ tickets_open(struct loop *loop, struct proxy_conf *conf, struct redis *redis,
 	t->conf = snapshot_hold(&conf->snap);
 	t->changed = changed;
 	t->arg = arg;
-	t->now = tls_tickets_rotate(NULL);
+	t->now = first != NULL ? snapshot_hold(&first->snap) : tls_tickets_rotate(NULL);
 	timer_init(&t->timer, on_timer, t);
 	if (t->now == NULL) {
 		tickets_close(t);

@@ -18,10 +18,11 @@
 
 struct tickets;
 
-/* NULL: out of memory.  `changed` is called later, for each new set, which is valid until the next
- * one. */
+/* `first`: those of a predecessor, or NULL.  NULL: out of memory.  `changed` is called later, for
+ * each new set, which is valid until the next one. */
 struct tickets *tickets_open(struct loop *loop, struct proxy_conf *conf, struct redis *redis,
-    void (*changed)(void *arg, struct tls_tickets *now), void *arg) MUST_CHECK;
+    struct tls_tickets *first, void (*changed)(void *arg, struct tls_tickets *now),
+    void *arg) MUST_CHECK;
 void tickets_close(struct tickets *t); /* NULL is allowed */
 
 /* After a reload: the source may be another one.  `redis` is used until the next reload or the end;

@@ -38,28 +38,32 @@ on_drain_timer(void *arg)
 	finish_drain(w);
 }
 
+void
+worker_look_drained(struct worker *w)
+{
+	if (w->draining && w->http.n_conns == 0 && !accept_waits(w))
+		finish_drain(w);
+}
+
 static void
 on_conn_closed(struct http_server *s, const struct http_conn *c)
 {
 	struct worker *w = s->owner;
 
 	accept_closed(w, c);
-	if (w->draining && s->n_conns == 0)
-		finish_drain(w);
+	worker_look_drained(w);
 }
 
 static void
-begin_drain(struct worker *w)
+begin_drain(struct worker *w, bool alone)
 {
 	if (w->draining)
 		return;
+	accept_stop(w, alone);
 	w->draining = true;
-	accept_stop(w);
 	http_server_drain(&w->http);
-	if (w->http.n_conns == 0)
-		finish_drain(w);
-	else
-		timer_set(w->loop, &w->drain_timer, w->conf->drain_timeout);
+	timer_set(w->loop, &w->drain_timer, w->conf->drain_timeout);
+	worker_look_drained(w);
 }
 
 static void
@@ -112,8 +116,8 @@ worker_free(struct worker *w)
 }
 
 struct worker *
-worker_start(struct control *control, unsigned number, struct proxy_conf *conf,
-    struct tls_tickets *tickets, struct tls_staples *staples, const int *sockets, size_t n_sockets,
+worker_start(struct control *control, unsigned number, unsigned n_workers, struct proxy_conf *conf,
+    struct tls_tickets *tickets, struct tls_staples *staples,
     const unsigned char invite_key[INVITE_KEY_BYTES], char *why, size_t why_size)
 {
 	struct thread *t = calloc(1, sizeof(*t));
@@ -124,6 +128,7 @@ worker_start(struct control *control, unsigned number, struct proxy_conf *conf,
 		return NULL;
 	w = &t->w;
 	w->number = number;
+	w->n_workers = n_workers;
 	w->control = control;
 	w->connections = control_connections(control);
 	w->rates = control_rates(control);
@@ -134,9 +139,9 @@ worker_start(struct control *control, unsigned number, struct proxy_conf *conf,
 		goto fail;
 	http_server_init(&w->http, w->loop);
 	w->http.closed = on_conn_closed;
+	accept_init(w);
 	timer_init(&w->drain_timer, on_drain_timer, w);
-	if (!inbound_adopt(w, conf, staples, why, why_size) || !lookups_open(w) ||
-	    !accept_listen(w, sockets, n_sockets))
+	if (!inbound_adopt(w, conf, staples, why, why_size) || !lookups_open(w))
 		goto fail;
 	if (pthread_create(&t->id, NULL, worker_main, w) != 0) {
 		snprintf(why, why_size, "cannot start a thread");
@@ -257,10 +262,23 @@ apply_forget(struct worker *w, struct news *n)
 }
 
 static void
+apply_listeners(struct worker *w, struct news *n)
+{
+	accept_adopt(w, (struct listeners *)n->snapshot);
+}
+
+static void
 apply_drain(struct worker *w, struct news *n)
 {
 	(void)n;
-	begin_drain(w);
+	begin_drain(w, false);
+}
+
+static void
+apply_drain_alone(struct worker *w, struct news *n)
+{
+	(void)n;
+	begin_drain(w, true);
 }
 
 bool
@@ -275,6 +293,12 @@ bool
 worker_post_staples(struct worker *w, struct tls_staples *staples)
 {
 	return post(w, apply_staples, &staples->snap);
+}
+
+bool
+worker_post_listeners(struct worker *w, struct listeners *l)
+{
+	return post(w, apply_listeners, &l->snap);
 }
 
 bool
@@ -307,9 +331,9 @@ worker_post_forget(struct worker *w)
 }
 
 bool
-worker_post_drain(struct worker *w)
+worker_post_drain(struct worker *w, bool alone)
 {
-	return post(w, apply_drain, NULL);
+	return post(w, alone ? apply_drain_alone : apply_drain, NULL);
 }
 
 void

@@ -15,6 +15,7 @@
 #include "lib/net/preface.h"
 #include "lib/net/tls.h"
 #include "proxy/config.h"
+#include "proxy/listeners.h"
 #include "proxy/upstreams.h"
 
 #define INVITE_KEY_BYTES 32
@@ -24,12 +25,19 @@ struct connlimit;
 struct passage;
 struct rates;
 
+/* One endpoint as the worker serves it.  Connections point at it, so it stays until the last one
+ * is gone, even if no more come. */
 struct worker_listener {
 	struct worker *worker;
-	struct listener *listener;
+	struct endpoint *endpoint; /* one reference */
+	struct listener **listeners;
+	size_t n_listeners; /* 0: accepts no more */
 	enum listener_kind kind;
-	const struct listener_conf *conf;
-	struct proxy_conf *conf_of; /* one reference: `conf` is in it */
+	bool leaving;                     /* being given up: its connections end soon */
+	const struct listener_conf *conf; /* NULL: of a predecessor, and being given up */
+	struct proxy_conf *conf_of;       /* one reference: `conf` is in it */
+	size_t n_conns;                   /* that point at it */
+	struct grave grave;
 };
 
 struct federation_view {      /* what is in force, as the control thread last said */
@@ -45,8 +53,9 @@ struct worker {
 	struct tls_server *tls;
 	struct tls_tickets *tickets; /* one reference */
 	struct http_server http;
-	struct worker_listener *listeners;
+	struct worker_listener **listeners; /* those that accept */
 	size_t n_listeners;
+	unsigned n_workers; /* of the process */
 	struct prefaces prefaces;
 	struct connlimit *connections; /* the process's */
 	struct rates *rates;           /* likewise */
@@ -64,10 +73,10 @@ struct worker {
 	struct timer drain_timer;
 };
 
-/* Starts a worker's thread.  Takes references of conf, tickets and staples, and over the sockets.
+/* Starts a worker's thread; it listens nowhere yet.  Takes references of conf, tickets and staples.
  * NULL with a message. */
-struct worker *worker_start(struct control *control, unsigned number, struct proxy_conf *conf,
-    struct tls_tickets *tickets, struct tls_staples *staples, const int *sockets, size_t n_sockets,
+struct worker *worker_start(struct control *control, unsigned number, unsigned n_workers,
+    struct proxy_conf *conf, struct tls_tickets *tickets, struct tls_staples *staples,
     const unsigned char invite_key[INVITE_KEY_BYTES], char *why, size_t why_size) MUST_CHECK;
 void worker_join(struct worker *w); /* waits for the thread; it ends after worker_post_drain() */
 void worker_free(struct worker *w); /* after worker_join() */
@@ -75,6 +84,7 @@ void worker_free(struct worker *w); /* after worker_join() */
 /* News, from the control thread. */
 /* Takes references; the staples are those of this configuration. */
 bool worker_post_conf(struct worker *w, struct proxy_conf *conf, struct tls_staples *staples);
+bool worker_post_listeners(struct worker *w, struct listeners *l);       /* takes a reference */
 bool worker_post_staples(struct worker *w, struct tls_staples *staples); /* takes a reference */
 bool worker_post_tickets(struct worker *w, struct tls_tickets *tickets); /* takes a reference */
 bool worker_post_list(
@@ -82,7 +92,11 @@ bool worker_post_list(
 /* An address of an upstream, by its number in conf. */
 bool worker_post_health(struct worker *w, struct proxy_conf *conf, size_t number, bool up);
 bool worker_post_forget(struct worker *w); /* who is behind which token */
-bool worker_post_drain(struct worker *w);
+/* alone: nobody else has our sockets, what waits in their queues is ours. */
+bool worker_post_drain(struct worker *w, bool alone);
+
+/* Ends the thread if it drains and nothing is left; whenever something has ended. */
+void worker_look_drained(struct worker *w);
 
 /* Whether federation traffic may pass now; fills what rules look at. */
 void worker_list(const struct worker *w, size_t federation, int64_t now_s,

@@ -125,6 +125,7 @@ admin_free(struct admin *a)
 	if (a == NULL)
 		return;
 	listener_free(a->listener);
+	close(a->cfg.socket);
 	http_server_fini(&a->http);
 	free(a);
 }

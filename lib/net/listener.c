@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "lib/base/log.h"
 
 #define BACKLOG 1024
+#define SWEEP_MAX (16 * BACKLOG)
 #define ACCEPT_BATCH 64 /* connections taken in one turn, so that accepting starves nobody */
 
 struct listener {
@@ -118,6 +120,25 @@ listener_taken(const char *host, uint16_t port)
 	return taken;
 }
 
+/* Works on the TCP header, whose 14th byte has the flags. */
+bool
+listener_refuse(int fd, bool on)
+{
+	struct sock_filter drop_first[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12), /* SYN, ACK */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog program = { sizeof(drop_first) / sizeof(*drop_first), drop_first };
+	int unused = 0;
+
+	return on ? setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0
+		  : setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof(unused)) == 0 ||
+			errno == ENOENT;
+}
+
 char *
 listener_address(int fd, char *out, size_t size)
 {
@@ -151,38 +172,59 @@ on_wake(void *arg)
 }
 
 static void
-on_accept(evutil_socket_t lfd, short what, void *arg)
+rest(struct listener *l)
 {
-	struct listener *l = arg;
+	if (!l->told)
+		log_warn("listener: cannot accept: %s; pausing %d ms (raise LimitNOFILE or lower "
+			 "limits.connections_max)",
+		    strerror(errno), LISTENER_PAUSE_MS);
+	l->told = true;
+	event_del(l->ev);
+	timer_set(l->loop, &l->wake, LISTENER_PAUSE_MS);
+	if (l->failed != NULL)
+		l->failed(l->arg);
+}
+
+/* Whether there may be another one. */
+static bool
+take_one(struct listener *l)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+	int fd = accept4(l->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	int one = 1;
 
-	(void)what;
-	for (int i = 0; i < ACCEPT_BATCH && !l->paused; i++) {
-		struct sockaddr_storage peer;
-		socklen_t len = sizeof(peer);
-		int fd = accept4(lfd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
-			continue;
-		if (fd < 0) {
-			if (errno == EAGAIN || errno == EWOULDBLOCK)
-				return;
-			if (!l->told)
-				log_warn("listener: cannot accept: %s; pausing %d ms (raise "
-					 "LimitNOFILE or lower limits.connections_max)",
-				    strerror(errno), LISTENER_PAUSE_MS);
-			l->told = true;
-			event_del(l->ev);
-			timer_set(l->loop, &l->wake, LISTENER_PAUSE_MS);
-			if (l->failed != NULL)
-				l->failed(l->arg);
-			return;
-		}
-		l->told = false;
-		if (peer.ss_family != AF_UNIX)
-			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		l->fn(l->arg, fd, (struct sockaddr *)&peer, len);
+	if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
+		return true;
+	if (fd < 0) {
+		if (errno != EAGAIN && errno != EWOULDBLOCK)
+			rest(l);
+		return false;
 	}
+	l->told = false;
+	if (peer.ss_family != AF_UNIX)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	l->fn(l->arg, fd, (struct sockaddr *)&peer, len);
+	return true;
+}
+
+static void
+on_accept(evutil_socket_t fd, short what, void *arg)
+{
+	struct listener *l = arg;
+
+	(void)fd;
+	(void)what;
+	for (int i = 0; i < ACCEPT_BATCH && !l->paused && take_one(l); i++)
+		;
+}
+
+void
+listener_sweep(struct listener *l)
+{
+	/* Bounded: connections may come as fast as they are taken. */
+	for (int i = 0; i < SWEEP_MAX && take_one(l); i++)
+		;
 }
 
 struct listener *
@@ -211,7 +253,6 @@ listener_free(struct listener *l)
 		return;
 	timer_clear(&l->wake);
 	event_free(l->ev);
-	close(l->fd);
 	free(l);
 }
 

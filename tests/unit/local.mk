@@ -50,6 +50,7 @@ tests_unit_unit_SOURCES += tests/unit/test_json_read.c
 tests_unit_unit_SOURCES += tests/unit/test_jws.c
 tests_unit_unit_SOURCES += tests/unit/test_list.c
 tests_unit_unit_SOURCES += tests/unit/test_listener.c
+tests_unit_unit_SOURCES += tests/unit/test_listeners.c
 tests_unit_unit_SOURCES += tests/unit/test_log.c
 tests_unit_unit_SOURCES += tests/unit/test_lookups.c
 tests_unit_unit_SOURCES += tests/unit/test_loop.c

@@ -12,6 +12,7 @@
 
 static struct loop *loop;
 static struct listener *listener;
+static int socket_fd;
 static struct sockaddr_storage address;
 static socklen_t address_len = sizeof(address);
 static int accepted;
@@ -42,6 +43,7 @@ open_listener(int fd)
 	cr_assert_geq(fd, 0, "%s", strerror(errno));
 	cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &address_len), 0);
 	loop = loop_new(NULL);
+	socket_fd = fd;
 	listener = listener_new(loop, fd, on_accept, NULL);
 	cr_assert_not_null(listener);
 	log_threshold = LOG_ERROR;
@@ -51,6 +53,7 @@ static void
 teardown(void)
 {
 	listener_free(listener);
+	close(socket_fd);
 	loop_free(loop);
 }
 
@@ -128,4 +131,25 @@ Test(listener, pauses_when_told_to)
 	listener_resume(listener);
 	UNTIL(loop, accepted == 1);
 	close(fd);
+}
+
+/* One handshake is over and waits in the queue, another one begins too late. */
+Test(listener, refuses_new_ones_and_takes_what_waits)
+{
+	int queued, late;
+
+	open_listener(listener_bind(NULL, "127.0.0.1", 0));
+	queued = dial();
+	cr_assert(listener_refuse(socket_fd, true));
+	late = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	cr_assert_eq(connect(late, (struct sockaddr *)&address, address_len), -1);
+	cr_assert_eq(errno, EINPROGRESS);
+	listener_sweep(listener);
+	cr_assert_eq(accepted, 1);
+	/* As if nothing had been. */
+	cr_assert(listener_refuse(socket_fd, false));
+	cr_assert(listener_refuse(socket_fd, false));
+	UNTIL(loop, accepted == 2);
+	close(queued);
+	close(late);
 }

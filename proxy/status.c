@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * status - what the admin listener says about the process: what is missing, and its gauges.
+ */
+#include "proxy/control_int.h"
+#include "proxy/series.h"
+
+void
+status_missing(void *arg, struct buf *out)
+{
+	struct control *c = arg;
+	int64_t now = clock_wall_s();
+	bool ok = !c->draining || buf_printf(out, "draining\n");
+
+	for (size_t i = 0; ok && i < c->out.n_lists; i++) {
+		const struct federation_conf *fc = &c->conf->federations[i];
+		struct fedstore *s = c->out.lists[i].store;
+		int64_t age = now - fedstore_as_of(s), end;
+
+		if (fedstore_list(s) == NULL) {
+			ok = buf_printf(out, "federation %s: no valid list\n", fc->name);
+			continue;
+		}
+		end = fedlist_not_after(fedstore_list(s));
+		if (age > (int64_t)(fc->list_ttl / 1000) || (end != 0 && now > end))
+			ok = buf_printf(out, "federation %s: list is outdated (%lld s old)\n",
+			    fc->name, (long long)age);
+	}
+}
+
+void
+status_refresh(void *arg)
+{
+	struct control *c = arg;
+	int64_t ends = 0;
+
+	for (size_t i = 0; i < c->conf->n_services; i++)
+		if (ends == 0 || c->conf->services[i].certificate_not_after < ends)
+			ends = c->conf->services[i].certificate_not_after;
+	metrics_set(S_CERTIFICATE_NOT_AFTER, ends);
+	metrics_set(S_INVITES_HELD, (int64_t)invites_count(c->invites));
+	for (size_t i = 0; i < c->out.n_lists; i++) {
+		struct fedsource_state st = fedsource_state(c->out.lists[i].source);
+
+		metrics_set(S_LIST_VERSION, st.version);
+		metrics_set(S_LIST_ENTRIES, (int64_t)st.count);
+		metrics_set(S_LIST_AS_OF, st.as_of);
+	}
+}
+
+bool
+status_more(void *arg, struct buf *out)
+{
+	struct control *c = arg;
+
+	return health_print(c->out.health, out);
+}
