@@ -7,6 +7,7 @@ homeservers, a federation list and remote servers, all in one temporary folder o
 from __future__ import annotations
 
 import copy
+import ctypes
 import json
 import os
 import re
@@ -73,6 +74,41 @@ def run_proxy(*args: str, timeout: float = DEADLINE) -> subprocess.CompletedProc
     return done
 
 
+class Orphan:
+    """A process whose parent has ended and which came to us; see adopt_orphans()."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid != 0:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    def wait(self, timeout: float = DEADLINE) -> int:
+        try:
+            until("the end of the process", lambda: self.poll() is not None, timeout)
+        except AssertionError:
+            raise subprocess.TimeoutExpired(str(self.pid), timeout) from None
+        assert self.returncode is not None
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def adopt_orphans() -> None:
+    """Grandchildren become our children when their parent ends (PR_SET_CHILD_SUBREAPER)."""
+    assert ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0) == 0
+
+
 class Daemon:
     """One running schleuse-proxy."""
 
@@ -82,7 +118,10 @@ class Daemon:
         self.file = folder / "proxy.yaml"
         self.log = folder / "proxy.log"
         self.addresses: dict[str, Any] = {}
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Orphan | None = None
+        self.program = PROXY
+        self.environment: dict[str, str] = {}
+        self.pass_fds: tuple[int, ...] = ()
         self.expect_exit = 0
         self.descriptors = 0  # RLIMIT_NOFILE to start with; 0: that of the tests
 
@@ -96,8 +135,10 @@ class Daemon:
         with self.log.open("ab") as log:
             n = self.descriptors
             before = ["prlimit", f"--nofile={n}:{n}"] if n else []
-            command = [*before, str(PROXY), "-c", str(self.file)]
-            self.process = subprocess.Popen(command, stderr=log, stdout=log, env=environment())
+            self.process = subprocess.Popen(
+                [*before, str(self.program), "-c", str(self.file)], stderr=log, stdout=log,
+                env={**environment(), **self.environment}, pass_fds=self.pass_fds,
+            )
         try:
             self.addresses = until("the proxy's addresses file", self._read_addresses)
             until(f"{ready} of the proxy", lambda: self.admin(ready).status == 200)
@@ -146,6 +187,19 @@ class Daemon:
     def signal(self, number: signal.Signals) -> None:
         assert self.process is not None
         self.process.send_signal(number)
+
+    def hand_over(self) -> None:
+        """SIGUSR2, and follows the successor when it serves; the old process must end clean."""
+        adopt_orphans()
+        old, before = self.process, len(self.log_text())
+        assert old is not None
+        self.signal(signal.SIGUSR2)
+        match = until(
+            "a successor",
+            lambda: re.search(r"process (\d+) serves now", self.log_text()[before:]),
+        )
+        assert old.wait(DEADLINE) == 0, self.log_text()[-6000:]
+        self.process = Orphan(int(match[1]))
 
     def cpu_seconds(self) -> float:
         """What it has used of processors so far."""

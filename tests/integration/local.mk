@@ -7,6 +7,7 @@ EXTRA_DIST += \
 	tests/integration/run \
 	tests/integration/conftest.py \
 	tests/integration/harness.py \
+	tests/integration/load.py \
 	tests/integration/test_certificates.py \
 	tests/integration/test_check_config.py \
 	tests/integration/test_connections.py \
@@ -17,6 +18,7 @@ EXTRA_DIST += \
 	tests/integration/test_errors.py \
 	tests/integration/test_fedlist.py \
 	tests/integration/test_fedlist_url.py \
+	tests/integration/test_handover.py \
 	tests/integration/test_h2.py \
 	tests/integration/test_h2_floods.py \
 	tests/integration/test_h2_flow.py \
@@ -32,6 +34,9 @@ EXTRA_DIST += \
 	tests/integration/test_proxyproto.py \
 	tests/integration/test_rates.py \
 	tests/integration/test_privacy.py \
+	tests/integration/test_reload.py \
+	tests/integration/test_routes.py \
+	tests/integration/test_service.py \
 	tests/integration/test_ocsp.py \
 	tests/integration/test_relay.py \
 	tests/integration/test_routes.py \
