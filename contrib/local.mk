@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-EXTRA_DIST += contrib/steps.sh contrib/systemd/schleuse-proxy.service.in
+EXTRA_DIST += contrib/steps.sh contrib/systemd/schleuse-proxy.service.in \
+	contrib/systemd/schleuse-proxy.socket
 
-systemdsystemunit_DATA = contrib/systemd/schleuse-proxy.service
+systemdsystemunit_DATA = contrib/systemd/schleuse-proxy.service \
+	contrib/systemd/schleuse-proxy.socket
 CLEANFILES += contrib/systemd/schleuse-proxy.service
 contrib/systemd/schleuse-proxy.service: contrib/systemd/schleuse-proxy.service.in Makefile
 	@$(MKDIR_P) contrib/systemd
