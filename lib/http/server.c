@@ -120,8 +120,8 @@ http_conn_move(struct http_conn *to, struct http_conn *from)
 	to->stream = from->stream;
 	to->listener = from->listener;
 	to->ticket = from->ticket;
-	to->resting_since = from->resting_since;
 	to->leaving = from->leaving;
+	to->resting_since = from->resting_since;
 	memcpy(to->peer, from->peer, sizeof(to->peer));
 	list_prepend(&from->node, &to->node);
 	list_remove(&from->node);

@@ -125,8 +125,8 @@ struct http_conn {
 	struct grave grave;
 	void *listener;
 	void *ticket; /* the embedder's */
-	clock_ms resting_since;
 	bool leaving; /* its listener is gone */
+	clock_ms resting_since;
 	char peer[INET6_ADDRSTRLEN];
 };
 

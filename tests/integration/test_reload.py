@@ -86,6 +86,7 @@ def test_what_waits_at_a_removed_listener_is_served(own_world: World) -> None:
     """Connections in its queues are neither reset nor left without an answer."""
     w = own_world
     where = f"127.0.0.1:{free_port()}"
+    w.config["limits"] = {"connections_per_address": 0}
     w.config["listeners"].append({"address": where, "serves": ["clients"]})
     reload(w)
     w.config["listeners"].pop()
