@@ -336,7 +336,7 @@ def proxy(stage):
 
 @pytest.mark.parametrize("kind", ["full", "resumed"])
 def test_handshakes_are_full_or_resumed_as_asked(stage, proxy, kind):
-    sample = loads.client(proxy, stage.program("clients/handshakes"), 1, 2, kind)
+    sample = loads.client(proxy, stage.program("clients/handshakes"), 1, 2, kind, "X25519:P-256")
     assert sample["errors"] == 0 and sample["requests"] > 0
     assert sample["resumed"] == (sample["requests"] if kind == "resumed" else 0)
 
