@@ -56,7 +56,7 @@ def measured(proxy, generate):
     sample = generate()
     if sample["errors"] > ERRORS_MAX * sample["requests"]:
         raise Failed(f"{sample['errors']} errors beside {sample['requests']} requests; see {proxy.folder}/log")
-    return {**sample, **cpu.percent()}
+    return {**sample, **cpu.passed()}
 
 
 def wrk(proxy, seconds, connections, requests=None):
@@ -70,7 +70,7 @@ def wrk(proxy, seconds, connections, requests=None):
 
 def parse_h2load(text):
     """What h2load prints at its end, in the words of a RESULT line."""
-    finished = re.search(r"finished in ([\d.]+)(us|ms|s|m), ([\d.]+) req/s", text)
+    finished = re.search(r"finished in ([\d.]+)(us|ms|s|m), [\d.]+ req/s", text)
     counts = re.search(r"requests: \d+ total, \d+ started, \d+ done, (\d+) succeeded, (\d+) failed, "
                        r"(\d+) errored, (\d+) timeout", text)
     codes = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", text)
@@ -78,7 +78,7 @@ def parse_h2load(text):
         raise Failed(f"h2load reported nothing:\n{text}")
     return {
         "requests": int(counts[1]),
-        "per_second": float(finished[3]),
+        "seconds": float(finished[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60}[finished[2]],
         "bad_status": sum(int(codes[i]) for i in (2, 3, 4)),
         "broken": int(counts[3]) + int(counts[4]),
     }
@@ -91,11 +91,7 @@ def h2load(proxy, seconds, connections, streams):
                "-D", seconds, f"--connect-to=127.0.0.1:{proxy.port}",
                f"https://localhost:{proxy.port}{PATH_SMALL}"]
 
-    def generate():
-        result = parse_h2load(run(cores, command, seconds))
-        return {**sample_of(result), "value": result["per_second"]}
-
-    return measured(proxy, generate)
+    return measured(proxy, lambda: sample_of(parse_h2load(run(cores, command, seconds))))
 
 
 def client(proxy, program, seconds, *arguments, per="requests"):

@@ -124,12 +124,13 @@ class CpuTime:
         return sum(fields), fields[7], sum(fields[:3]) + fields[5] + fields[6], ours, \
             sum(map(ticks_of, self.proxy)), own.elapsed
 
-    def percent(self):
-        """Stolen and foreign in percent of the whole machine, the proxy's in percent of its cores."""
+    def passed(self):
+        """Stolen and foreign in percent of the whole machine, the proxy's in percent of its cores and in seconds."""
         total, stolen, used, ours, proxy, elapsed = (b - a for a, b in zip(self.then, self._now()))
         total = max(1, total)
         return {
             "stolen_percent": 100 * stolen / total,
             "foreign_percent": max(0.0, 100 * (used - ours) / total),
             "busy_percent": 100 * proxy / TICKS / max(elapsed, 0.001) / len(self.cores),
+            "proxy_cpu_s": proxy / TICKS,
         }

@@ -8,6 +8,7 @@ NAME_WIDTH = 24
 LEGEND = """
 ratio       median over the rounds of the ratio to the better of nginx and HAProxy in the same round
 spread      of the rounds, largest to smallest, in percent of the median
+cpu us      CPU time of the proxy for one request, connection or MB; others who use the machine change it little
 busy        CPU time of the proxy in percent of its cores; well below 100: something else was the limit
 stolen, others  CPU time of the machine taken by the hypervisor and by other programs, the worst round"""
 
@@ -22,7 +23,7 @@ def row_line(name, row):
     digits = ".0f" if row["value"] >= 100 else ".2f"
     return "  " + name.ljust(NAME_WIDTH) + "".join([
         cell(row["value"], 12, digits), cell(row["ratio"], 8, ".2f"), cell(row["p99_ms"], 9, ".2f"),
-        cell(row["spread_percent"], 8, ".0f", "%"), cell(row["busy_percent"], 7, ".0f", "%"),
+        cell(row["cpu_us"], 8, ".1f"), cell(row["spread_percent"], 8, ".0f", "%"), cell(row["busy_percent"], 7, ".0f", "%"),
         cell(row["stolen_percent"], 8, ".1f", "%"), cell(row["foreign_percent"], 8, ".1f", "%"),
         cell(row["errors"], 8),
     ])
@@ -40,7 +41,7 @@ def table(work, outcome):
     """The text about one work."""
     lines = [f"{work.name}: {work.title}"]
     if outcome.rows:
-        lines.append("  " + "".ljust(NAME_WIDTH) + outcome.unit.rjust(12) + "   ratio   p99 ms  spread   busy"
+        lines.append("  " + "".ljust(NAME_WIDTH) + outcome.unit.rjust(12) + "   ratio   p99 ms  cpu us  spread   busy"
                      "  stolen  others  errors")
         lines += [row_line(name, row) for name, row in outcome.rows.items()]
     for name, why in outcome.failures.items():

@@ -124,6 +124,8 @@ def summary(results, smaller=False):
             "ratio": median(ratios(results, name, PEERS, smaller)) if name in PROXIES else None,
             "p99_ms": median(p99),
             "spread_percent": 100 * (max(figures) - min(figures)) / middle if middle else 0.0,
+            "cpu_us": median(1e6 * sample["proxy_cpu_s"] / (sample["value"] * sample["seconds"])
+                             for sample in each if "proxy_cpu_s" in sample and sample["value"]),
             "errors": sum(sample.get("errors", 0) for sample in each),
         }
         for key, pick in (("busy_percent", statistics.median), ("stolen_percent", max),
@@ -151,4 +153,5 @@ def against_peers(outcome, what, limit, at_least=True):
     if not each:
         note = outcome.failures.get("schleuse", "no peer to compare with")
         return Check(what, None, limit, at_least, note.splitlines()[0])
-    return Check(what, median(each), limit, at_least, f"rounds {min(each):.2f} to {max(each):.2f}")
+    return Check(what, median(each), limit, at_least, f"rounds {min(each):.2f} to {max(each):.2f}",
+                 digits=3)

@@ -11,7 +11,10 @@
  * OpenSSL offers).  A connection that was not resumed then counts as broken, for it would be
  * another work.
  *
- * usage: handshakes PORT SECONDS THREADS full|resumed
+ * GROUPS is what the client offers, in OpenSSL's words, the key share being of the first: a server
+ * that does not take that one asks again, which costs a round trip and another key.
+ *
+ * usage: handshakes PORT SECONDS THREADS full|resumed GROUPS
  */
 #include <signal.h>
 #include <stdio.h>
@@ -23,6 +26,7 @@
 static uint16_t port;
 static unsigned seconds, threads;
 static bool resume;
+static const char *groups;
 
 static __thread SSL_SESSION *newest; /* the last ticket this thread was given */
 
@@ -63,6 +67,10 @@ work(unsigned number, struct tally *t)
 	uint64_t until;
 	unsigned n = number;
 
+	if (SSL_CTX_set1_groups_list(ctx, groups) != 1) {
+		fprintf(stderr, "handshakes: unknown groups: %s\n", groups);
+		exit(2);
+	}
 	if (resume) {
 		SSL_CTX_set_session_cache_mode(
 		    ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -82,14 +90,15 @@ work(unsigned number, struct tally *t)
 int
 main(int argc, char **argv)
 {
-	if (argc != 5 || (strcmp(argv[4], "full") != 0 && strcmp(argv[4], "resumed") != 0)) {
-		fprintf(stderr, "usage: handshakes PORT SECONDS THREADS full|resumed\n");
+	if (argc != 6 || (strcmp(argv[4], "full") != 0 && strcmp(argv[4], "resumed") != 0)) {
+		fprintf(stderr, "usage: handshakes PORT SECONDS THREADS full|resumed GROUPS\n");
 		return 2;
 	}
 	port = (uint16_t)argument(argv[1], "PORT", 1, 65535);
 	seconds = (unsigned)argument(argv[2], "SECONDS", 1, 600);
 	threads = (unsigned)argument(argv[3], "THREADS", 1, 1024);
 	resume = strcmp(argv[4], "resumed") == 0;
+	groups = argv[5];
 	signal(SIGPIPE, SIG_IGN);
 	return run_threads(threads, work);
 }

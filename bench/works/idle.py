@@ -23,7 +23,7 @@ def growth(stage, name):
         if name not in running:
             raise Failed(failures[name])
         proxy = running[name]
-        client(proxy, stage.program("clients/handshakes"), 1, WARM_THREADS, "full")
+        client(proxy, stage.program("clients/handshakes"), 1, WARM_THREADS, "full", "P-256")
         before = pss_bytes(proxy.pids)
         result, after = hold(stage, proxy)
     errors = result["bad_status"] + result["broken"]

@@ -11,13 +11,17 @@ from rounds import Check, Outcome, against_peers, interleave, p99_ratio, summary
 H2_CONNECTIONS, H2_STREAMS = 8, 8
 
 
-def compare(stage, measure, unit="requests/s", layout=None):
-    """All proxies at one work; `measure` takes a proxy and seconds."""
+def compare(stage, measure, unit="requests/s", layout=None, besides=None):
+    """All proxies at one work; `measure` takes a proxy and seconds.  `besides` {label: another such function}
+    are measured with ours too."""
     outcome, options = Outcome(unit), stage.options
     with stage.serving(outcome.failures, layout=layout) as running:
+        every = [(name, measure, proxy) for name, proxy in running.items()]
+        if "schleuse" in running:
+            every += [(label, other, running["schleuse"]) for label, other in (besides or {}).items()]
         contestants = warmed({
-            name: (lambda p=proxy: measure(p, 1), lambda p=proxy: measure(p, options.seconds))
-            for name, proxy in running.items()
+            name: (lambda m=function, p=proxy: m(p, 1), lambda m=function, p=proxy: m(p, options.seconds))
+            for name, function, proxy in every
         }, outcome.failures)
         outcome.rounds = interleave(options.work, contestants, options.rounds, outcome.failures)
     outcome.rows = summary(outcome.rounds)

@@ -98,7 +98,7 @@ def test_our_configuration_in_the_benchmark_is_sound(tmp_path, variant):
 
 def test_h2load_is_understood_and_its_errors_count():
     sample = loads.sample_of(loads.parse_h2load(H2LOAD))
-    assert sample["per_second"] == 40386.5 and sample["requests"] == 80770
+    assert sample["value"] == 80770 / 2.0
     assert sample["errors"] == 2 + 3
     with pytest.raises(Failed):
         loads.parse_h2load("connect: Connection refused")
@@ -179,6 +179,12 @@ def test_the_ratio_is_the_median_of_the_rounds_to_the_better_peer():
     assert rounds.summary({"schleuse": samples(1)})["schleuse"]["ratio"] is None
 
 
+def test_the_proxys_cpu_time_is_told_per_unit():
+    row = rounds.summary({"a": samples(1000, 3000, seconds=2.0, proxy_cpu_s=1.0)})["a"]
+    assert row["cpu_us"] == pytest.approx((500 + 1e6 / 6000) / 2)
+    assert rounds.summary({"a": samples(1)})["a"]["cpu_us"] is None
+
+
 def test_latency_is_compared_with_the_peer_that_is_faster():
     results = {"nginx": samples(100, p99_ms=4.0), "haproxy": samples(90, p99_ms=1.0),
                "schleuse": samples(150, p99_ms=2.0)}
@@ -246,10 +252,10 @@ def outcome_of_get():
 def test_the_table_names_figures_targets_and_failures():
     text = report.table(works.table()["get"], outcome_of_get())
     assert "haproxy: no figures: does not start" in text
-    assert "target: requests/s: 1.20, >= 1.1: met" in text and "1.20, >= 1.3: missed (rounds 1.10 to 1.30)" in text
+    assert "target: requests/s: 1.200, >= 1.1: met" in text and "1.200, >= 1.3: missed (rounds 1.10 to 1.30)" in text
     line = next(x for x in text.splitlines() if x.startswith("  schleuse"))
     assert line.split()[1:4] == ["120", "1.20", "1.00"] and line.split()[-1] == "2"
-    assert report.tally({"get": outcome_of_get()}).startswith("1 of 3 targets met, the others:\n  get: other: 1.20")
+    assert report.tally({"get": outcome_of_get()}).startswith("1 of 3 targets met, the others:\n  get: other: 1.200")
 
 
 def test_a_run_on_a_busy_machine_says_so():
@@ -336,7 +342,7 @@ def proxy(stage):
 
 @pytest.mark.parametrize("kind", ["full", "resumed"])
 def test_handshakes_are_full_or_resumed_as_asked(stage, proxy, kind):
-    sample = loads.client(proxy, stage.program("clients/handshakes"), 1, 2, kind)
+    sample = loads.client(proxy, stage.program("clients/handshakes"), 1, 2, kind, "X25519:P-256")
     assert sample["errors"] == 0 and sample["requests"] > 0
     assert sample["resumed"] == (sample["requests"] if kind == "resumed" else 0)
 
