@@ -198,6 +198,42 @@ def test_connections_survive_a_reload(farm: Farm) -> None:
     assert farm.main.connections == 1
 
 
+def test_reloads_that_change_upstreams_lose_nothing(farm: Farm) -> None:
+    """Addresses come and go, and limits change, while requests are under way."""
+    farm.w.config["workers"] = 2
+    farm.sync["health"] = dict(QUICK)
+    farm.w.start()
+    stop = threading.Event()
+    wrong: list[object] = []
+    asked = [0]
+
+    def load() -> None:
+        with farm.w.connect() as c:
+            while not stop.is_set():
+                for method, target in (("GET", SYNC), ("POST", PATH), ("GET", PATH)):
+                    a = c.ask(method, target, [HOST], b"{}" if method == "POST" else None)
+                    asked[0] += 1
+                    if a.status != 200:
+                        wrong.append((method, target, a.status))
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for t in threads:
+        t.start()
+    where = [s.where for s in farm.workers]
+    for n in range(1, 12):
+        farm.sync["addresses"] = [where[:1], where, where[::-1]][n % 3]
+        farm.w.config["limits"] = {"upstream_idle_max": n % 2, "upstream_connections_max": 2 + n % 2}
+        farm.w.daemon.reload()
+        until("the reload", lambda: farm.w.daemon.metric("schleuse_reloads_total", outcome="adopted") == n)
+        before = asked[0]
+        until("requests after it", lambda: asked[0] > before + 12)
+    stop.set()
+    for t in threads:
+        t.join()
+    assert wrong == []
+    assert farm.metric("up") == 2
+
+
 # --- bounds ---
 
 
