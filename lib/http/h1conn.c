@@ -58,14 +58,6 @@ waits_for(const struct h1conn *c)
 	return c->want_body ? WAIT_BODY : WAIT_NOTHING;
 }
 
-static clock_ms
-sooner(clock_ms after, const struct pace *p, const struct pace_rule *r, clock_ms now)
-{
-	clock_ms left = pace_left(p, r, now);
-
-	return left < after ? left + 1 : after;
-}
-
 void
 h1conn_arm(struct h1conn *c)
 {
@@ -73,7 +65,7 @@ h1conn_arm(struct h1conn *c)
 	enum wait wait = waits_for(c);
 	clock_ms now = loop_now(c->conn.server->loop), after = 0;
 
-	pace_wait(&c->write_pace, now, wait == WAIT_WRITE);
+	pace_wait(&c->reader.pace, now, wait == WAIT_WRITE);
 	pace_wait(&c->body_pace, now, wait == WAIT_BODY);
 
 	switch (c->state) {
@@ -89,9 +81,10 @@ h1conn_arm(struct h1conn *c)
 	case EXCHANGE:
 	case FLUSH:
 		if (wait == WAIT_WRITE)
-			after = sooner(l->write_timeout, &c->write_pace, &l->write_pace, now);
+			after =
+			    pace_deadline(&c->reader.pace, &l->write_pace, now, l->write_timeout);
 		else if (wait == WAIT_BODY)
-			after = sooner(l->body_timeout, &c->body_pace, &l->body_pace, now);
+			after = pace_deadline(&c->body_pace, &l->body_pace, now, l->body_timeout);
 		else if (!c->looked)
 			after = LOOK_MS;
 		break;
@@ -168,7 +161,7 @@ h1conn_send(struct h1conn *c) /* false: the connection was lost */
 		if (n == 0)
 			break;
 		moved = true;
-		c->handed += (uint64_t)n;
+		c->reader.handed += (uint64_t)n;
 		buf_consume(&c->out, (size_t)n);
 	}
 	buf_release(&c->out);
@@ -240,7 +233,7 @@ begin_exchange(struct h1conn *c, enum err bad)
 	c->out_framing = H1_NO_BODY;
 	c->close_after = bad != OK || !ex->req.keep_alive;
 	pace_init(&c->body_pace, &c->conn.server->limits.body_pace);
-	pace_init(&c->write_pace, &c->conn.server->limits.write_pace);
+	pace_init(&c->reader.pace, &c->conn.server->limits.write_pace);
 	c->state = EXCHANGE;
 	h1conn_arm(c);
 	c->conn.server->request(c->conn.listener, ex, bad);
@@ -464,30 +457,12 @@ body_is_late(struct h1conn *c)
 	c->ex.events->body(c->ex.arg);
 }
 
-/* Looks how much the peer has really taken: of what left us the kernel may hold megabytes.  OK: it
- * is slow, but not too slow. */
-static enum err
-look_at_reader(struct h1conn *c)
-{
-	const struct http_limits *l = &c->conn.server->limits;
-	clock_ms now = loop_now(c->conn.server->loop);
-	uint64_t backlog = stream_backlog(c->conn.stream);
-	uint64_t taken = c->handed > backlog ? c->handed - backlog : 0;
-	bool moved = taken > c->delivered;
-
-	if (moved) {
-		pace_earn(&c->write_pace, &l->write_pace, now, taken - c->delivered);
-		c->delivered = taken;
-	}
-	if (pace_left(&c->write_pace, &l->write_pace, now) == 0)
-		return ERR_CLIENT_RATE;
-	return moved ? OK : ERR_CLIENT_SLOW;
-}
-
 static void
 answer_is_late(struct h1conn *c)
 {
-	enum err err = look_at_reader(c);
+	const struct http_limits *l = &c->conn.server->limits;
+	enum err err = pace_look(&c->reader, &l->write_pace, loop_now(c->conn.server->loop),
+	    stream_backlog(c->conn.stream));
 
 	if (err == OK) {
 		h1conn_arm(c);

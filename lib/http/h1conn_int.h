@@ -37,9 +37,8 @@ struct h1conn {
 	bool close_after;
 	size_t lingered;
 	/* how slow the peer is */
-	struct pace body_pace, write_pace;
-	uint64_t handed;    /* bytes given to the stream */
-	uint64_t delivered; /* of these, taken by the peer when it was last looked at */
+	struct pace body_pace;
+	struct pace_reader reader;
 };
 
 extern const struct exchange_ops h1conn_ops;

@@ -235,7 +235,7 @@ write_plain(struct h1conn *c, struct str data)
 
 		if (n <= 0)
 			break;
-		c->handed += (uint64_t)n;
+		c->reader.handed += (uint64_t)n;
 		done += (size_t)n;
 	}
 	room = OUT_MAX - buf_len(&c->out);

@@ -143,6 +143,21 @@ pull(struct h2conn *c)
 	return true;
 }
 
+static void
+arm_writing(struct h2conn *c)
+{
+	const struct http_limits *l = &c->conn.server->limits;
+	clock_ms now = loop_now(c->conn.server->loop);
+	bool waits = h2conn_blocked(c);
+
+	pace_wait(&c->reader.pace, now, waits);
+	if (waits)
+		timer_set(c->conn.server->loop, &c->write_timer,
+		    pace_deadline(&c->reader.pace, &l->write_pace, now, l->write_timeout));
+	else
+		timer_clear(&c->write_timer);
+}
+
 /* false: the connection was lost. */
 static bool
 send_out(struct h2conn *c)
@@ -159,14 +174,12 @@ send_out(struct h2conn *c)
 		if (n == 0)
 			break;
 		moved = true;
+		c->reader.handed += (uint64_t)n;
 		buf_consume(&c->out, (size_t)n);
 	}
 	buf_release(&c->out);
-	if (!h2conn_blocked(c))
-		timer_clear(&c->write_timer);
-	else if (moved || c->write_timer.due == 0)
-		timer_set(
-		    c->conn.server->loop, &c->write_timer, c->conn.server->limits.write_timeout);
+	if (moved || !h2conn_blocked(c) || c->write_timer.due == 0)
+		arm_writing(c);
 	return true;
 }
 
@@ -192,6 +205,8 @@ pump(struct h2conn *c)
 		if (h2conn_blocked(c))
 			break;
 	}
+	if (!h2conn_blocked(c) && c->write_timer.due != 0)
+		arm_writing(c); /* what waited has left */
 	h2conn_run_due(c);
 	if (c->ending && h2conn_blocked(c))
 		lose(c, ERR_CLIENT_GONE); /* who does not read needs no farewell */
@@ -324,7 +339,14 @@ on_timer(void *arg)
 static void
 on_write_timer(void *arg)
 {
-	lose(arg, ERR_CLIENT_SLOW);
+	struct h2conn *c = arg;
+	enum err err = pace_look(&c->reader, &c->conn.server->limits.write_pace,
+	    loop_now(c->conn.server->loop), stream_backlog(c->conn.stream));
+
+	if (err == OK)
+		arm_writing(c);
+	else
+		lose(c, err);
 }
 
 /* --- the server's side --- */
@@ -370,7 +392,24 @@ cut(struct http_conn *conn)
 	lose(conn_of(conn), ERR_DRAINING);
 }
 
-static const struct http_conn_ops conn_ops = { .drain = drain, .cut = cut };
+/* GOAWAY leaves if the socket takes it. */
+static bool
+reap(struct http_conn *conn)
+{
+	struct h2conn *c = conn_of(conn);
+
+	if (c->state != H2_OPEN || c->ending || c->drain != H2_SERVES || c->block_stream != 0 ||
+	    !list_empty(&c->streams))
+		return false;
+	http_conn_count(conn, HTTP_REAPED);
+	end_with(c, NGHTTP2_NO_ERROR);
+	if (pull(c) && !send_out(c))
+		return true;
+	lose(c, ERR_CLIENT_GONE);
+	return true;
+}
+
+static const struct http_conn_ops conn_ops = { .drain = drain, .cut = cut, .reap = reap };
 
 /* HTTP's own rules are judged in h2_head, with the reasons of HTTP/1.1. */
 static nghttp2_session *
@@ -438,6 +477,7 @@ h2conn_begin(struct http_conn *from)
 	task_init(&c->flush, on_flush, c);
 	timer_init(&c->conn.timer, on_timer, c);
 	timer_init(&c->write_timer, on_write_timer, c);
+	pace_init(&c->reader.pace, &c->conn.server->limits.write_pace);
 	http_conn_count(&c->conn, HTTP_H2);
 	h2conn_arm(c);
 	if (http_conn_leaving(&c->conn))

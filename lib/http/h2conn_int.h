@@ -47,6 +47,7 @@ struct h2stream {
 	bool ended;    /* nothing will follow what is in `out` */
 	bool reset;    /* by us, and not for the peer's fault */
 	struct timer timer;
+	struct pace body_pace, write_pace;
 	struct grave grave;
 	struct h2stream *spare;
 };
@@ -62,6 +63,7 @@ struct h2conn {
 	struct buf out; /* frames, at most what one stream_write() takes */
 	struct task flush;
 	struct timer write_timer;
+	struct pace_reader reader;
 	size_t lingered;
 	/* the head that is arriving */
 	struct h2_head head;

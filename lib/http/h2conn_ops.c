@@ -228,6 +228,7 @@ h2conn_send_out(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *h
 	buf_commit(&c->out, H2_FRAME_HEAD + n);
 	buf_consume(&s->out, n);
 	buf_release(&s->out);
+	pace_earn(&s->write_pace, &s->server->limits.write_pace, loop_now(s->server->loop), n);
 	c->window_credit += n / CREDIT_BYTES + (s->ended ? CREDIT_END : 0);
 	h2conn_stream_arm(s);
 	if (s->want_room)

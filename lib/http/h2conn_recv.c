@@ -281,6 +281,7 @@ on_data(
 	if (s == NULL || s->ex.events == NULL)
 		return waste(c, n);
 	s->received += n;
+	pace_earn(&s->body_pace, &s->server->limits.body_pace, loop_now(s->server->loop), n);
 	if (s->body_err == OK && s->ex.req.framing == H1_LENGTH && s->received > s->ex.req.length)
 		s->body_err = ERR_HTTP_FRAMING;
 	if (s->body_err == OK && s->received > s->body_max)

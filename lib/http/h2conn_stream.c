@@ -13,11 +13,17 @@ void
 h2conn_stream_arm(struct h2stream *s)
 {
 	const struct http_limits *l = &s->server->limits;
+	clock_ms now = loop_now(s->server->loop);
+	bool sends = h2conn_sends(s), reads = !sends && s->want_body && !s->eof;
 
-	if (h2conn_sends(s))
-		timer_set(s->server->loop, &s->timer, l->write_timeout);
-	else if (s->want_body && !s->eof)
-		timer_set(s->server->loop, &s->timer, l->body_timeout);
+	pace_wait(&s->write_pace, now, sends);
+	pace_wait(&s->body_pace, now, reads);
+	if (sends)
+		timer_set(s->server->loop, &s->timer,
+		    pace_deadline(&s->write_pace, &l->write_pace, now, l->write_timeout));
+	else if (reads)
+		timer_set(s->server->loop, &s->timer,
+		    pace_deadline(&s->body_pace, &l->body_pace, now, l->body_timeout));
 	else
 		timer_clear(&s->timer);
 }
@@ -80,6 +86,8 @@ h2conn_stream_gone(struct h2stream *s, enum err why)
 	if (c->state == H2_OPEN) {
 		(void)nghttp2_session_consume_connection(c->session, buf_len(&s->in));
 		h2conn_arm(c);
+		if (list_empty(&c->streams))
+			http_conn_rest(&c->conn);
 	}
 	tell_gone(s, why);
 	loop_bury(s->server->loop, &s->grave, stream_free, s);
@@ -101,16 +109,21 @@ static void
 on_stream_timer(void *arg)
 {
 	struct h2stream *s = arg;
+	const struct http_limits *l = &s->server->limits;
+	clock_ms now = loop_now(s->server->loop);
 
 	if (!h2conn_sends(s)) {
-		s->body_err = ERR_SLOW_BODY;
+		s->body_err = pace_left(&s->body_pace, &l->body_pace, now) == 0 ? ERR_BODY_RATE
+										: ERR_SLOW_BODY;
 		if (s->ex.events != NULL)
 			s->ex.events->body(s->ex.arg);
 	} else if (stalled(s)) {
 		http_conn_count(&s->c->conn, HTTP_FLOOD + H2_FLOOD_STALLED);
 		h2conn_reset(s, NGHTTP2_ENHANCE_YOUR_CALM);
-		tell_gone(s, ERR_CLIENT_SLOW);
+		tell_gone(s, pace_left(&s->write_pace, &l->write_pace, now) == 0 ? ERR_CLIENT_RATE
+										 : ERR_CLIENT_SLOW);
 	} else {
+		pace_init(&s->write_pace, &l->write_pace); /* the others had their turns */
 		h2conn_stream_arm(s);
 	}
 }
@@ -139,6 +152,8 @@ h2conn_stream_new(struct h2conn *c, int32_t id)
 	buf_init(&s->in, c->body_held);
 	buf_init(&s->out, H2_OUT_MAX);
 	timer_init(&s->timer, on_stream_timer, s);
+	pace_init(&s->body_pace, &server->limits.body_pace);
+	pace_init(&s->write_pace, &server->limits.write_pace);
 	h2conn_arm(c);
 	return s;
 }

@@ -45,3 +45,26 @@ pace_left(const struct pace *p, const struct pace_rule *r, clock_ms now)
 	left -= (int64_t)(now - p->since) * 1000;
 	return left > 0 ? (clock_ms)((left + 999) / 1000) : 0;
 }
+
+clock_ms
+pace_deadline(const struct pace *p, const struct pace_rule *r, clock_ms now, clock_ms after)
+{
+	clock_ms left = pace_left(p, r, now);
+
+	return left < after ? left + 1 : after;
+}
+
+enum err
+pace_look(struct pace_reader *reader, const struct pace_rule *r, clock_ms now, uint64_t backlog)
+{
+	uint64_t taken = reader->handed > backlog ? reader->handed - backlog : 0;
+	bool moved = taken > reader->taken;
+
+	if (moved) {
+		pace_earn(&reader->pace, r, now, taken - reader->taken);
+		reader->taken = taken;
+	}
+	if (pace_left(&reader->pace, r, now) == 0)
+		return ERR_CLIENT_RATE;
+	return moved ? OK : ERR_CLIENT_SLOW;
+}

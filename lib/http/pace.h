@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/err.h"
 
 struct pace {
 	clock_ms since;    /* of what is not yet settled; 0: nothing is waited for */
@@ -41,7 +42,24 @@ pace_wait(struct pace *p, clock_ms now, bool waiting)
 /* `bytes` have come (or gone) since the last call. */
 void pace_earn(struct pace *p, const struct pace_rule *r, clock_ms now, uint64_t bytes);
 
+/* When to look again: `after`, or sooner if the peer is too slow before. */
+clock_ms pace_deadline(
+    const struct pace *p, const struct pace_rule *r, clock_ms now, clock_ms after);
+
 /* How long until the peer is too slow if nothing comes: 0 when it is, UINT64_MAX: never. */
 clock_ms pace_left(const struct pace *p, const struct pace_rule *r, clock_ms now);
+
+/* A peer that reads what we send.  What left us may wait in the kernel, megabytes of it; taken is
+ * what waits nowhere any more. */
+struct pace_reader {
+	struct pace pace;
+	uint64_t handed; /* bytes given to the stream, counted by the owner */
+	uint64_t taken;  /* of these, when it was last looked at */
+};
+
+/* Looks, with what now waits (stream_backlog()).  OK: it is not too slow.  ERR_CLIENT_RATE: it is.
+ * ERR_CLIENT_SLOW: it has taken nothing since the last look. */
+enum err pace_look(struct pace_reader *reader, const struct pace_rule *r, clock_ms now,
+    uint64_t backlog) MUST_CHECK;
 
 #endif

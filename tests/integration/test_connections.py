@@ -7,8 +7,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from harness import World, until
+from harness import PKI, World, until
 from sim import wire
+from sim.h2wire import H2, NO_ERROR
 
 HOST = {"Host": "matrix.alpha.test"}
 PATH = "/_matrix/client/versions"
@@ -166,6 +167,17 @@ def test_the_connection_idle_for_longest_gives_way(make_world) -> None:
     assert working.read().status == 404, "a request under way goes on"
     for c in (*held, fresh, working):
         c.close()
+
+
+def test_an_idle_connection_of_http_2_gives_way_too(make_world) -> None:
+    w = make_world()
+    w.config.update(workers=1, limits={"connections_max": 2})
+    w.start()
+    with H2(w.address, wire.tls_context(PKI.web_root.pem), "matrix.alpha.test") as c, busy(w):
+        assert c.ask("GET", PATH).status == 200
+        assert c.ended() == [NO_ERROR]
+        assert served(w)
+    assert w.daemon.metric("schleuse_connections_reaped_total") == 1
 
 
 def test_out_of_descriptors_it_waits_and_recovers(make_world) -> None:

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from harness import PKI, World, open_world, until
 from sim import wire
+from sim.h2wire import H2
 
 HOST = ("Host", "matrix.alpha.test")
 PATH = "/_matrix/client/versions"
@@ -149,6 +150,41 @@ def test_a_client_held_up_by_the_homeserver_is_not_slow(world: World) -> None:
         assert answer(c) == 200
 
 
+def dial(w: World, **how) -> H2:
+    """Over HTTP/2, where each stream is judged for itself."""
+    tls = wire.tls_context(PKI.web_root.pem)
+    return H2(w.address, tls, "matrix.alpha.test", **how)
+
+
+def begin_stream(w: World, c: H2) -> int:
+    return c.begin("POST", UPLOAD, ("authorization", f"Bearer {w.token}"), end=False)
+
+
+def test_the_body_of_a_stream_must_not_trickle(world: World) -> None:
+    before = ended(world, "body_rate")
+    with dial(world) as c:
+        id = begin_stream(world, c)
+
+        def cut() -> bool:
+            c.data(id, b"x", end=False)
+            time.sleep(0.1)
+            return ended(world, "body_rate") > before
+
+        until("it is answered", cut)
+        assert c.read(id).status == 408
+        assert c.ask("GET", PATH).status == 200, "the other streams go on"
+
+
+def test_the_body_of_a_stream_may_be_slow_but_steady(world: World) -> None:
+    with dial(world) as c:
+        id = begin_stream(world, c)
+        for _ in range(30):  # 5000 bytes a second, for three windows
+            c.data(id, b"x" * 500, end=False)
+            time.sleep(0.1)
+        c.data(id, b"", end=True)
+        assert c.read(id).status == 200
+
+
 def test_a_long_poll_is_not_slow(world: World) -> None:
     assert world.client("GET", "/_matrix/client/v3/sync?timeout=3000").status == 200
 
@@ -172,6 +208,40 @@ def begin_download(w: World) -> wire.Connection:
 def test_a_reader_that_trickles_is_cut(much: World) -> None:
     before = ended(much, "client_rate")
     with begin_download(much) as c:
+
+        def cut() -> bool:
+            try:
+                c.raw.recv(1)
+            except OSError:
+                pass
+            time.sleep(0.1)
+            return ended(much, "client_rate") > before
+
+        until("it is cut", cut, 30)
+
+
+def test_a_window_that_trickles_cuts_the_stream(much: World) -> None:
+    before = ended(much, "client_rate")
+    with dial(much, settings={4: 0}) as c:
+        id = c.begin("GET", "/_matrix/media/v3/download/a/b")
+
+        def cut() -> bool:
+            c.grant(1, id)
+            time.sleep(0.1)
+            return ended(much, "client_rate") > before
+
+        until("it is cut", cut)
+        s = c.read(id)
+        assert s.reset is not None and len(s.body) < 1000
+        other = c.begin("GET", PATH)
+        c.grant(65536, other)
+        assert c.read(other).status == 200
+
+
+def test_a_connection_of_streams_that_trickles_is_cut(much: World) -> None:
+    before = ended(much, "client_rate")
+    with dial(much, receive_buffer=4096) as c:
+        c.begin("GET", "/_matrix/media/v3/download/a/b")
 
         def cut() -> bool:
             try:

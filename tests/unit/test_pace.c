@@ -84,6 +84,36 @@ Test(pace, time_in_which_nothing_is_waited_for_does_not_count)
 	cr_expect_eq(pace_left(&p, &rule, now + 50 * WINDOW + 500), WINDOW - 1500);
 }
 
+Test(pace, a_deadline_is_the_nearer_one)
+{
+	cr_expect_eq(pace_deadline(&p, &rule, now, 4000), 4000);
+	cr_expect_eq(pace_deadline(&p, &rule, now + 7000, 4000), 3001);
+	cr_expect_eq(pace_deadline(&p, &rule, now + 2 * WINDOW, 4000), 1);
+	cr_expect_eq(pace_deadline(&p, &none, now + 2 * WINDOW, 4000), 4000);
+}
+
+Test(pace, a_reader_has_taken_what_waits_nowhere)
+{
+	struct pace_reader r = { .pace = p, .handed = 1000000 };
+
+	cr_expect_eq(pace_look(&r, &rule, now + 5000, 1000000), ERR_CLIENT_SLOW);
+	cr_expect_eq(pace_look(&r, &rule, now + 5000, 999000), OK);
+	cr_expect_eq(pace_left(&r.pace, &rule, now + 5000), 7000);
+	cr_expect_eq(pace_look(&r, &rule, now + 6000, 999000), ERR_CLIENT_SLOW);
+	r.handed += 500;
+	cr_expect_eq(pace_look(&r, &rule, now + 6000, 999500), ERR_CLIENT_SLOW, "only more waits");
+	cr_expect_eq(pace_look(&r, &rule, now + 20000, 999400), ERR_CLIENT_RATE);
+	cr_expect_eq(pace_look(&r, &rule, now + 20000, 0), OK);
+}
+
+Test(pace, a_backlog_of_ciphertext_may_be_more_than_was_handed_over)
+{
+	struct pace_reader r = { .pace = p, .handed = 1000 };
+
+	cr_expect_eq(pace_look(&r, &rule, now + 1, 1022), ERR_CLIENT_SLOW);
+	cr_expect_eq(pace_look(&r, &rule, now + 1, 10), OK);
+}
+
 Test(pace, without_a_rate_nobody_is_slow)
 {
 	pace_earn(&p, &none, now, 1);
