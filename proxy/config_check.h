@@ -23,6 +23,9 @@ bool config_is_https(const char *url); /* with a host, without user and password
 bool config_read_file(
     struct load *l, const char *what, char *const *path, size_t max, struct str *out);
 
+/* The sections tls and redis. */
+void config_tls(struct load *l, struct proxy_conf *c);
+
 /* Makes the documents of services.well_known; faults where a value does not do. */
 void config_well_known(struct load *l, struct service_conf *s);
 /* Part of it: the processes of one service's homeserver and the paths to them. */

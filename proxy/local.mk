@@ -7,6 +7,7 @@ libproxy_a_SOURCES += proxy/config_check.c
 libproxy_a_SOURCES += proxy/config_check.h
 libproxy_a_SOURCES += proxy/config_files.c
 libproxy_a_SOURCES += proxy/config_rows.c
+libproxy_a_SOURCES += proxy/config_tls.c
 libproxy_a_SOURCES += proxy/config_wellknown.c
 libproxy_a_SOURCES += proxy/config_upstreams.c
 libproxy_a_SOURCES += proxy/control.c
