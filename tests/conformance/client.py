@@ -175,7 +175,8 @@ def answers(data: bytes, methods: list[str], ended: bool) -> list[Answer]:
         if not blank or m is None:
             out.append(Answer(0, [], data, False, lines[0]))
             break
-        fields = [(n.decode("latin-1"), v.strip().decode("latin-1")) for n, _, v in (x.partition(b":") for x in lines[1:])]
+        pairs = (x.decode("latin-1").partition(":") for x in lines[1:])
+        fields = [(name, value.strip()) for name, _, value in pairs]
         a = Answer(int(m[1]), fields, line=lines[0])
         out.append(a)
         if a.status < 200:

@@ -6,7 +6,7 @@ What we accept, another must read as the same messages: method, target, fields a
 we refuse may be anything.  What we accept and another refuses must be of a kind listed in KNOWN, with
 the reason why.  Inputs are mutations of seeds and of a small grammar, the same for the same --seed.
 
-usage: differ.py [--inputs N] [--seed N] [--requests|--answers] PROGRAM      (tests/fuzz/h1_frames)
+usage: differ.py [--inputs N] [--seed N] [--most FAULTS] PROGRAM          (tests/fuzz/h1_frames)
 """
 from __future__ import annotations
 
