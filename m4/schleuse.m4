@@ -39,6 +39,16 @@ AC_DEFUN([SCHLEUSE_SWITCHES], [
 	AM_CONDITIONAL([FUZZING], [test "$enable_fuzzing" = yes])
 ])
 
+dnl Optimisation over all files at link time.  Not the default: it takes time, and blurs what a debugger shows.
+AC_DEFUN([SCHLEUSE_LTO], [
+	AC_ARG_ENABLE([lto], [AS_HELP_STRING([--enable-lto], [optimise at link time (release builds)])], [], [enable_lto=no])
+	LTO=
+	AS_IF([test "$enable_lto" = yes], [
+		SCHLEUSE_TRY_FLAGS([LTO], [-flto=auto -ffat-lto-objects])
+		AS_IF([test -z "$LTO"], [AC_MSG_ERROR([$CC cannot optimise at link time])])])
+	AC_SUBST([LTO])
+])
+
 AC_DEFUN([SCHLEUSE_WARNINGS], [
 	SCHLEUSE_TRY_FLAGS([WARN], [-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 		-Wwrite-strings -Wundef -Wvla -Wformat=2 -Wcast-qual -Wimplicit-fallthrough -Wno-unused-parameter \

@@ -24,6 +24,7 @@
 #define RECORDS_MAX (STREAM_WRITE_MAX + 16 * 1024) /* 64 KiB of plaintext as records, and alerts \
 						    */
 #define UNSENT_MAX (4 * RECORDS_MAX)
+#define BULK_READ (4 * SSL3_RT_MAX_PACKET_SIZE)
 
 enum state { CONNECTING, HANDSHAKE, OPEN, FAILED };
 
@@ -39,6 +40,7 @@ struct stream {
 	bool writable; /* the socket may have room */
 	bool hung_up;  /* the kernel announced the end: a short read does not mean empty */
 	bool starved;  /* what OpenSSL holds is part of a record: it needs more from the socket */
+	bool bulk;     /* OpenSSL reads several records at once */
 	bool eof;      /* the end was read */
 	bool shut;
 	bool broken; /* plain: the peer takes no more, but what it sent before can be read */
@@ -121,14 +123,28 @@ socket_write(struct stream *s, const char *p, size_t n)
 
 /* --- BIO --- */
 
+/* A read that fills OpenSSL's buffer is one of many: from the next time on, the buffer holds
+ * several records, which saves system calls and the acknowledgement that follows each.  A peer that
+ * sends little gets the small buffer back.  There is none at all while nothing is in it. */
+static void
+suit_buffer(struct stream *s, bool filled)
+{
+	if (filled != s->bulk)
+		SSL_set_default_read_buffer_len(s->ssl, filled ? BULK_READ : 0);
+	s->bulk = filled;
+}
+
 static int
 bio_read(BIO *b, char *p, size_t n, size_t *got)
 {
-	ssize_t r = socket_read(BIO_get_data(b), p, n);
+	struct stream *s = BIO_get_data(b);
+	ssize_t r = socket_read(s, p, n);
 
 	BIO_clear_retry_flags(b);
 	if (r == STREAM_AGAIN)
 		BIO_set_retry_read(b);
+	else if (r > 0)
+		suit_buffer(s, (size_t)r == n);
 	*got = r > 0 ? (size_t)r : 0;
 	return r > 0;
 }
