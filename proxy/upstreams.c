@@ -237,7 +237,6 @@ upstreams_choose(
 		size_t i = (u->turn + k) % n;
 		const struct target *t = upstreams_target(u, conf, i);
 		uint64_t f = fitness(t, key);
-
 		bool up = is_up(t, now);
 
 		if (tried >> i & 1)
@@ -262,7 +261,7 @@ upstreams_failed(const struct upstreams *u, const struct upstream_conf *up, size
 
 	if (up->addresses.n < 2)
 		return; /* there is no other to go to */
-	for (unsigned i = 0; i < t->failures && wait < up->down_max; i++)
+	for (unsigned i = 0; i < t->failures && wait > 0 && wait < up->down_max; i++)
 		wait *= 2;
 	if (wait > up->down_max)
 		wait = up->down_max;
