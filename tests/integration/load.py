@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Traffic of every kind that goes on while something is done to the proxy.
 
-Nobody repeats a request: whatever fails is a fault.  A client gives up a connection only after the
+Nobody repeats a request (but see _h2): whatever fails is a fault.  A client gives up a connection only after the
 proxy has announced its end.
 """
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Callable
 
 from aiohttp import web
 
-from harness import World, until
+from harness import PKI, World, until
 from sim import wire
+from sim.h2wire import H2
 
 HOST = ("Host", "matrix.alpha.test")
 PATH = "/_matrix/client/versions"
@@ -48,13 +49,13 @@ class Load:
     def __init__(self, w: World) -> None:
         self.w = w
         self.faults: list[str] = []
-        self.done = dict.fromkeys(("kept", "fresh", "poll", "upload"), 0)
+        self.done = dict.fromkeys(("kept", "fresh", "poll", "upload", "h2"), 0)
         self._stop = threading.Event()
         self._lock = threading.Lock()
         w.homeserver.script = _slow
         kinds: list[tuple[str, Callable[[], None]]] = [("kept", self._kept)] * 4
         kinds += [("fresh", self._fresh)] * 2 + [("poll", self._poll)] * 2
-        kinds += [("upload", self._upload)]
+        kinds += [("upload", self._upload)] + [("h2", self._h2)] * 2
         self._threads = [threading.Thread(target=self._run, args=kind) for kind in kinds]
 
     def __enter__(self) -> "Load":
@@ -108,6 +109,20 @@ class Load:
         with self.w.connect() as c:
             while self._ask(c, "poll", POLL) and not self._stop.is_set():
                 pass
+
+    def _h2(self) -> None:
+        """A request that a GOAWAY says was not taken may be sent again, no other."""
+        with H2(self.w.address, wire.tls_context(PKI.web_root.pem), HOST[1]) as c:
+            while not c.goaways and not self._stop.is_set():
+                id = c.begin("GET", PATH)
+                try:
+                    s = c.read(id)
+                except wire.WireError:
+                    assert c.goaways and c.goaways[-1].last_stream_id < id, c.goaways
+                    return
+                assert s.status == 200, s
+                self._count("h2")
+                time.sleep(0.01)
 
     def _upload(self) -> None:
         """A body that takes about a second to arrive."""

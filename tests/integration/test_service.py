@@ -217,6 +217,21 @@ def test_an_idle_connection_gets_one_more_answer(make_world) -> None:
     assert w.daemon.process.wait(DEADLINE) == 0
 
 
+def test_a_client_that_is_yet_to_be_named_is_served(make_world) -> None:
+    """Its load balancer had connected, but not sent the PROXY header."""
+    w = make_world()
+    w.config["listeners"][0].update(
+        proxy_protocol="required", proxy_protocol_from=["127.0.0.1"]
+    )
+    w.start()
+    with socket.create_connection(w.address, DEADLINE) as s:
+        w.daemon.signal(signal.SIGTERM)
+        until("draining", lambda: w.daemon.admin("/ready").status == 503)
+        s.sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 4711 443\r\n")
+        all_served(w, [s])
+    assert w.daemon.process.wait(DEADLINE) == 0
+
+
 def test_long_polls_end_by_themselves(make_world) -> None:
     w = make_world()
     w.start()
