@@ -122,6 +122,7 @@ class Daemon:
         self.program = PROXY
         self.environment: dict[str, str] = {}
         self.pass_fds: tuple[int, ...] = ()
+        self.successor: int | None = None  # between begin_handover() and end_handover()
         self.expect_exit = 0
         self.descriptors = 0  # RLIMIT_NOFILE to start with; 0: that of the tests
 
@@ -188,18 +189,26 @@ class Daemon:
         assert self.process is not None
         self.process.send_signal(number)
 
-    def hand_over(self) -> None:
-        """SIGUSR2, and follows the successor when it serves; the old process must end clean."""
+    def begin_handover(self) -> None:
+        """SIGUSR2; the successor serves, the old process may still have things to do."""
         adopt_orphans()
-        old, before = self.process, len(self.log_text())
-        assert old is not None
+        before = len(self.log_text())
         self.signal(signal.SIGUSR2)
         match = until(
             "a successor",
             lambda: re.search(r"process (\d+) serves now", self.log_text()[before:]),
         )
-        assert old.wait(DEADLINE) == 0, self.log_text()[-6000:]
-        self.process = Orphan(int(match[1]))
+        self.successor = int(match[1])
+
+    def end_handover(self) -> None:
+        """Follows the successor; the old process must end clean."""
+        assert self.process is not None and self.successor is not None
+        assert self.process.wait(DEADLINE) == 0, self.log_text()[-6000:]
+        self.process, self.successor = Orphan(self.successor), None
+
+    def hand_over(self) -> None:
+        self.begin_handover()
+        self.end_handover()
 
     def cpu_seconds(self) -> float:
         """What it has used of processors so far."""
@@ -222,6 +231,8 @@ class Daemon:
         """SIGTERM; the exit must be clean and the log free of sanitizer reports."""
         if self.process is None:
             return
+        if self.successor is not None:
+            self.end_handover()
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
         try:

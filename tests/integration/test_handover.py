@@ -185,8 +185,7 @@ def test_a_running_exchange_ends_at_the_old_process(own_world: World) -> None:
     with w.connect() as c:
         c.send(request("GET", PATH, [HOST]))
         w.homeserver.wait(PATH)
-        w.daemon.signal(signal.SIGUSR2)
-        until("the successor", lambda: "serves now" in w.daemon.log_text())
+        w.daemon.begin_handover()
         release.set()
         a = c.read()
         assert a.json() == {"held": True} and a.get("Connection") == "close"
@@ -205,8 +204,7 @@ def test_an_invite_accepted_by_one_process_is_known_to_the_other(own_world: Worl
     to_old = [peer.connect() for _ in range(2)]
     for c in to_old:
         assert c.ask("GET", PATH, [("Host", w.NAME)]).status == 200
-    w.daemon.signal(signal.SIGUSR2)
-    until("the successor", lambda: "serves now" in w.daemon.log_text())
+    w.daemon.begin_handover()
 
     def ask(uri: str, body: Any, c: wire.Connection | None) -> int:
         head = peer.fields(peer.authorization("PUT", uri, body))
