@@ -126,6 +126,20 @@ h2conn_flood(struct h2conn *c, enum h2_flood kind)
 
 /* --- output --- */
 
+/* Opens the connection's window for what is not held any longer: in large steps, but soon when it
+ * gets narrow, for what some streams hold must not stop the others. */
+static void
+open_window(struct h2conn *c)
+{
+	int32_t left = nghttp2_session_get_local_window_size(c->session);
+	int32_t whole = nghttp2_session_get_effective_local_window_size(c->session);
+	int32_t used = nghttp2_session_get_effective_recv_data_length(c->session);
+	int32_t taken = used - (int32_t)c->held;
+
+	if (taken > 0 && (taken >= whole / 2 || left < whole / 4))
+		(void)nghttp2_submit_window_update(c->session, NGHTTP2_FLAG_NONE, 0, taken);
+}
+
 /* Frames from nghttp2, as many as one write takes. */
 static bool
 pull(struct h2conn *c)
@@ -151,6 +165,9 @@ arm_writing(struct h2conn *c)
 	bool waits = h2conn_blocked(c);
 
 	pace_wait(&c->reader.pace, now, waits);
+	if (waits && c->write_timer.due != 0 &&
+	    pace_left(&c->reader.pace, &l->write_pace, now) == 0)
+		return; /* too slow already: no later deadline for a few more bytes */
 	if (waits)
 		timer_set(c->conn.server->loop, &c->write_timer,
 		    pace_deadline(&c->reader.pace, &l->write_pace, now, l->write_timeout));
@@ -193,6 +210,7 @@ over(const struct h2conn *c)
 static void
 pump(struct h2conn *c)
 {
+	open_window(c);
 	for (int i = 0; i < WRITES_MAX; i++) {
 		if (!pull(c)) {
 			lose(c, ERR_MEMORY);
@@ -468,9 +486,9 @@ h2conn_begin(struct http_conn *from)
 	stream_own(c->conn.stream, on_stream, c);
 	c->sni = ssl != NULL ? str_z(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) : STR_NONE;
 	/* Until the peer knows our window it uses the one all begin with. */
-	c->body_held = c->conn.server->limits.h2.stream_window;
-	if (c->body_held < NGHTTP2_INITIAL_WINDOW_SIZE)
-		c->body_held = NGHTTP2_INITIAL_WINDOW_SIZE;
+	c->body_max = c->conn.server->limits.h2.stream_window;
+	if (c->body_max < NGHTTP2_INITIAL_WINDOW_SIZE)
+		c->body_max = NGHTTP2_INITIAL_WINDOW_SIZE;
 	buf_init(&c->out, 2 * STREAM_WRITE_MAX);
 	list_init(&c->streams);
 	list_init(&c->due);

@@ -57,7 +57,8 @@ struct h2conn {
 	enum h2_state { H2_OPEN, H2_LINGER, H2_GONE } state;
 	nghttp2_session *session;
 	struct str sni;
-	size_t body_held; /* request bytes a stream may send ahead */
+	size_t body_max; /* request bytes a stream may send ahead */
+	size_t held;     /* of all streams, that no handler has taken yet */
 	struct list streams;
 	struct list due;
 	struct buf out; /* frames, at most what one stream_write() takes */

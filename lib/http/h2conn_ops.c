@@ -40,15 +40,13 @@ static void
 op_consume(struct exchange *ex, size_t n)
 {
 	struct h2stream *s = stream_of(ex);
-	nghttp2_session *session = s->c->session;
 
 	buf_consume(&s->in, n);
 	buf_release(&s->in);
 	ex->bytes_in += n;
-	if (s->eof)
-		(void)nghttp2_session_consume_connection(session, n);
-	else
-		(void)nghttp2_session_consume(session, s->id, n);
+	s->c->held -= n;
+	if (!s->eof)
+		(void)nghttp2_session_consume_stream(s->c->session, s->id, n);
 	h2conn_flush(s->c);
 }
 
@@ -178,7 +176,7 @@ op_end(struct exchange *ex)
 
 	ex->events = NULL;
 	s->want_body = s->want_room = false;
-	(void)nghttp2_session_consume_connection(s->c->session, buf_len(&s->in));
+	s->c->held -= buf_len(&s->in);
 	buf_fini(&s->in);
 	s->ended = true;
 	h2conn_stream_arm(s);

@@ -196,7 +196,8 @@ begin_exchange(struct h2stream *s, enum err bad)
 	ex->sni = s->c->sni;
 	s->body_max = UINT64_MAX;
 	exchange_limit_body(ex, server->limits.body_max);
-	s->continue_due = ex->req.expect_continue && ex->req.framing != H1_NO_BODY;
+	s->continue_due = ex->req.expect_continue && !s->eof &&
+			  (ex->req.framing == H1_CHUNKED || ex->req.length > 0);
 	budget_give(&s->c->frames, 1); /* a request may bring some frame of its own */
 	server->request(s->c->conn.listener, ex, bad);
 }
@@ -262,24 +263,16 @@ on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 
 /* --- bodies --- */
 
-/* Bytes nobody will read: they count as taken. */
-static int
-waste(struct h2conn *c, size_t n)
-{
-	(void)nghttp2_session_consume_connection(c->session, n);
-	return 0;
-}
-
 static int
 on_data(
     nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t n, void *arg)
 {
-	struct h2conn *c = arg;
 	struct h2stream *s = find(session, id);
 
 	(void)flags;
+	(void)arg;
 	if (s == NULL || s->ex.events == NULL)
-		return waste(c, n);
+		return 0; /* nobody will read it */
 	s->received += n;
 	pace_earn(&s->body_pace, &s->server->limits.body_pace, loop_now(s->server->loop), n);
 	if (s->body_err == OK && s->ex.req.framing == H1_LENGTH && s->received > s->ex.req.length)
@@ -288,12 +281,14 @@ on_data(
 		s->body_err = ERR_BODY_SIZE;
 	if (s->body_err == OK && !buf_put(&s->in, str_of((const char *)data, n)))
 		s->body_err = ERR_MEMORY;
+	if (s->body_err == OK)
+		s->c->held += n;
 	if (s->want_body) {
 		if (!h2conn_sends(s))
 			h2conn_stream_arm(s);
 		h2conn_due(s);
 	}
-	return s->body_err == OK ? 0 : waste(c, n);
+	return 0;
 }
 
 /* --- the end of streams, and what we sent --- */

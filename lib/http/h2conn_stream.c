@@ -9,6 +9,16 @@
 
 #define SPARE_MAX 256
 
+static void
+wait_for(struct h2stream *s, clock_ms timeout, const struct pace *p, const struct pace_rule *rule)
+{
+	clock_ms now = loop_now(s->server->loop);
+
+	/* Who is too slow already gets no later deadline for a few more bytes. */
+	if (s->timer.due == 0 || pace_left(p, rule, now) > 0)
+		timer_set(s->server->loop, &s->timer, pace_deadline(p, rule, now, timeout));
+}
+
 void
 h2conn_stream_arm(struct h2stream *s)
 {
@@ -19,11 +29,9 @@ h2conn_stream_arm(struct h2stream *s)
 	pace_wait(&s->write_pace, now, sends);
 	pace_wait(&s->body_pace, now, reads);
 	if (sends)
-		timer_set(s->server->loop, &s->timer,
-		    pace_deadline(&s->write_pace, &l->write_pace, now, l->write_timeout));
+		wait_for(s, l->write_timeout, &s->write_pace, &l->write_pace);
 	else if (reads)
-		timer_set(s->server->loop, &s->timer,
-		    pace_deadline(&s->body_pace, &l->body_pace, now, l->body_timeout));
+		wait_for(s, l->body_timeout, &s->body_pace, &l->body_pace);
 	else
 		timer_clear(&s->timer);
 }
@@ -83,8 +91,8 @@ h2conn_stream_gone(struct h2stream *s, enum err why)
 	timer_clear(&s->timer);
 	list_remove(&s->node);
 	list_remove(&s->due);
+	c->held -= buf_len(&s->in);
 	if (c->state == H2_OPEN) {
-		(void)nghttp2_session_consume_connection(c->session, buf_len(&s->in));
 		h2conn_arm(c);
 		if (list_empty(&c->streams))
 			http_conn_rest(&c->conn);
@@ -93,39 +101,60 @@ h2conn_stream_gone(struct h2stream *s, enum err why)
 	loop_bury(s->server->loop, &s->grave, stream_free, s);
 }
 
-/* The peer's window holds a response.  As long as the socket or other streams are the reason,
- * their clocks decide. */
+/* The peer's window holds a response: it does not cover what waits.  If the socket is the reason,
+ * the connection's clock decides. */
 static bool
 stalled(const struct h2stream *s)
 {
 	nghttp2_session *session = s->c->session;
+	int32_t all = nghttp2_session_get_remote_window_size(session);
+	int32_t own = nghttp2_session_get_stream_remote_window_size(session, s->id);
 
-	return !h2conn_blocked(s->c) &&
-	       (nghttp2_session_get_remote_window_size(session) <= 0 ||
-		   nghttp2_session_get_stream_remote_window_size(session, s->id) <= 0);
+	return !h2conn_blocked(s->c) && (all < own ? all : own) < (int64_t)buf_len(&s->out);
+}
+
+static void
+answer_is_late(struct h2stream *s)
+{
+	const struct pace_rule *rule = &s->server->limits.write_pace;
+	bool crumbs = pace_left(&s->write_pace, rule, loop_now(s->server->loop)) == 0;
+
+	if (stalled(s)) {
+		http_conn_count(&s->c->conn, HTTP_FLOOD + H2_FLOOD_STALLED);
+		h2conn_reset(s, NGHTTP2_ENHANCE_YOUR_CALM);
+		tell_gone(s, crumbs ? ERR_CLIENT_RATE : ERR_CLIENT_SLOW);
+	} else {
+		pace_init(&s->write_pace, rule); /* the others had their turns */
+		h2conn_stream_arm(s);
+	}
+}
+
+/* Unless it was us who held it up: bodies of other streams fill the connection's window. */
+static void
+body_is_late(struct h2stream *s)
+{
+	const struct pace_rule *rule = &s->server->limits.body_pace;
+	clock_ms now = loop_now(s->server->loop);
+
+	if (nghttp2_session_get_local_window_size(s->c->session) <= 0) {
+		pace_init(&s->body_pace, rule);
+		h2conn_stream_arm(s);
+		return;
+	}
+	s->body_err = pace_left(&s->body_pace, rule, now) == 0 ? ERR_BODY_RATE : ERR_SLOW_BODY;
+	if (s->ex.events != NULL)
+		s->ex.events->body(s->ex.arg);
 }
 
 static void
 on_stream_timer(void *arg)
 {
 	struct h2stream *s = arg;
-	const struct http_limits *l = &s->server->limits;
-	clock_ms now = loop_now(s->server->loop);
 
-	if (!h2conn_sends(s)) {
-		s->body_err = pace_left(&s->body_pace, &l->body_pace, now) == 0 ? ERR_BODY_RATE
-										: ERR_SLOW_BODY;
-		if (s->ex.events != NULL)
-			s->ex.events->body(s->ex.arg);
-	} else if (stalled(s)) {
-		http_conn_count(&s->c->conn, HTTP_FLOOD + H2_FLOOD_STALLED);
-		h2conn_reset(s, NGHTTP2_ENHANCE_YOUR_CALM);
-		tell_gone(s, pace_left(&s->write_pace, &l->write_pace, now) == 0 ? ERR_CLIENT_RATE
-										 : ERR_CLIENT_SLOW);
-	} else {
-		pace_init(&s->write_pace, &l->write_pace); /* the others had their turns */
-		h2conn_stream_arm(s);
-	}
+	if (h2conn_sends(s))
+		answer_is_late(s);
+	else
+		body_is_late(s);
 }
 
 struct h2stream *
@@ -149,7 +178,7 @@ h2conn_stream_new(struct h2conn *c, int32_t id)
 	list_append(&c->streams, &s->node);
 	list_init(&s->due);
 	arena_init(&s->ex.arena, server->limits.request_memory);
-	buf_init(&s->in, c->body_held);
+	buf_init(&s->in, c->body_max);
 	buf_init(&s->out, H2_OUT_MAX);
 	timer_init(&s->timer, on_stream_timer, s);
 	pace_init(&s->body_pace, &server->limits.body_pace);

@@ -72,3 +72,7 @@ check_PROGRAMS += tests/fuzz/h1_frames
 tests_fuzz_h1_frames_SOURCES = tests/fuzz/h1_frames.c
 tests_fuzz_h1_frames_LDADD = libschleuse.a $(DEPS_LIBS)
 EXTRA_DIST += tests/fuzz/differ.py tests/fuzz/h1_inputs.py
+
+FUZZ_TARGETS += tests/fuzz/fuzz_h2_head
+tests_fuzz_fuzz_h2_head_SOURCES = tests/fuzz/fuzz_h2_head.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_h2_head_LDADD = $(FUZZ_LIBS)

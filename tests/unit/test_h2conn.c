@@ -144,6 +144,7 @@ static struct got {
 	bool closed;
 	uint32_t code;
 	size_t upload; /* bytes the client still has for its body */
+	bool open;     /* more of it may come */
 } got[STREAMS];
 
 static int goaways;
@@ -216,7 +217,7 @@ on_upload(nghttp2_session *s, int32_t id, uint8_t *p, size_t n, uint32_t *flags,
 		n = g->upload;
 	memset(p, 'u', n);
 	g->upload -= n;
-	if (g->upload == 0)
+	if (g->upload == 0 && !g->open)
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
 	return (ssize_t)n;
 }
@@ -225,6 +226,7 @@ static void
 client_open(uint32_t window)
 {
 	nghttp2_session_callbacks *cb;
+	nghttp2_option *option;
 	nghttp2_settings_entry settings[] = { { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, window } };
 
 	nghttp2_session_callbacks_new(&cb);
@@ -232,7 +234,10 @@ client_open(uint32_t window)
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_chunk);
 	nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_close);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_goaway);
-	cr_assert_eq(nghttp2_session_client_new(&client, cb, NULL), 0);
+	nghttp2_option_new(&option);
+	nghttp2_option_set_no_auto_window_update(option, window == 0); /* then the test opens it */
+	cr_assert_eq(nghttp2_session_client_new2(&client, cb, NULL, option), 0);
+	nghttp2_option_del(option);
 	nghttp2_session_callbacks_del(cb);
 	nghttp2_submit_settings(client, NGHTTP2_FLAG_NONE, settings, 1);
 }
@@ -751,6 +756,86 @@ Test(h2conn, a_peer_that_does_not_read_is_lost)
 	cr_assert_eq(handled[0].gone, ERR_CLIENT_SLOW);
 	cr_assert_eq(handled[1].gone, ERR_CLIENT_SLOW);
 	cr_assert_eq(server.n_conns, 0);
+}
+
+Test(h2conn, a_body_in_crumbs_is_too_slow)
+{
+	struct got *g;
+
+	server.limits.body_pace = (struct pace_rule){ .rate = 1000000, .window = 200 };
+	mode = READ_BODY;
+	g = got_of(ask("POST", "/", 1, NULL, NULL));
+	g->open = true;
+	while (g->status == 0) {
+		turn();
+		g->upload = 1;
+		nghttp2_session_resume_data(client, g->id);
+	}
+	cr_assert_eq(g->status, 408);
+	cr_assert_eq(handled[0].body_err, ERR_BODY_RATE);
+}
+
+Test(h2conn, who_is_held_up_by_others_bodies_is_not_slow)
+{
+	struct got *g;
+
+	server.limits.body_pace = (struct pace_rule){ .rate = 1000000, .window = 100 };
+	server.limits.body_timeout = 100;
+	mode = HOLD;
+	for (int i = 0; i < 16; i++) { /* as much as the connection's window */
+		g = got_of(ask("POST", "/", 65536, NULL, NULL));
+		MEET(g->upload == 0);
+	}
+	mode = READ_BODY;
+	g = got_of(ask("POST", "/", 1000, NULL, NULL));
+	MEET(n_handled == 17);
+	lab_pass(loop, 400);
+	turn();
+	cr_assert_eq(g->status, 0);
+	cr_assert_eq(handled[16].body_err, OK);
+	exchange_want_body(handled[0].ex, true);
+	read_body(&handled[0]);
+	MEET(g->status == 200);
+}
+
+Test(h2conn, a_window_in_crumbs_is_too_slow)
+{
+	struct got *g;
+
+	nghttp2_session_del(client);
+	lab_close(&far);
+	connect_client(0);
+	server.limits.write_pace = (struct pace_rule){ .rate = 1000000, .window = 200 };
+	server.limits.h2.frames_max = 100000;
+	mode = FILL;
+	g = get("/");
+	while (!g->closed && !far.eof) {
+		turn();
+		nghttp2_submit_window_update(client, NGHTTP2_FLAG_NONE, g->id, 1);
+	}
+	cr_assert(g->closed, "%d %d %s", goaways, (int)goaway_code, err_name(handled[0].gone));
+	cr_assert_eq(g->code, NGHTTP2_ENHANCE_YOUR_CALM);
+	cr_assert_eq(handled[0].gone, ERR_CLIENT_RATE);
+	cr_assert_gt(g->n, 0);
+}
+
+Test(h2conn, an_idle_connection_makes_room)
+{
+	struct got *g = get("/");
+
+	MEET(g->closed);
+	mode = HOLD;
+	g = get("/");
+	MEET(n_handled == 2);
+	cr_assert_not(http_server_reap(&server, 0), "it is busy");
+	answer(&handled[1], 200, STR("late"));
+	MEET(g->closed);
+	cr_assert(http_server_reap(&server, 0));
+	cr_assert_eq(server.n_conns, 0);
+	cr_assert_eq(counts[HTTP_REAPED], 1);
+	MEET(far.eof);
+	cr_assert_eq(goaways, 1);
+	cr_assert_eq(goaway_code, NGHTTP2_NO_ERROR);
 }
 
 /* --- floods --- */
