@@ -336,7 +336,7 @@ static const struct conf_option limit_rows[] = {
 	LIMIT(h2_frames_max, CONF_COUNT, "1000", 10, 1000000,
 	    "control frames one HTTP/2 connection may send in half a minute"),
 	LIMIT(upstream_connections_max, CONF_COUNT, "512", 1, 65535, "connections per worker to one address of a homeserver"),
-	LIMIT(upstream_idle_max, CONF_COUNT, "128", 0, 65535, "idle connections kept per worker to one address of a homeserver"),
+	LIMIT(upstream_idle_max, CONF_COUNT, "512", 0, 65535, "idle connections kept per worker to one address of a homeserver"),
 	LIMIT(upstream_queue_max, CONF_COUNT, "1024", 0, 1000000,
 	    "requests per worker waiting for a connection to one address of a homeserver"),
 	CONF_END
