@@ -363,6 +363,18 @@ close_all(struct worker *w, bool sweep)
 	w->n_listeners = 0;
 }
 
+/* What is left of the old set serves something else now: its connections must not go on as before.
+ */
+static void
+give_up_others(struct worker *w)
+{
+	for (size_t i = 0; i < w->n_listeners; i++)
+		if (w->listeners[i] != NULL) {
+			w->listeners[i]->leaving = true;
+			http_server_leave(&w->http, w->listeners[i]);
+		}
+}
+
 void
 accept_adopt(struct worker *w, const struct listeners *set)
 {
@@ -386,11 +398,12 @@ accept_adopt(struct worker *w, const struct listeners *set)
 		update(l, of, set->conf);
 		next[n++] = l;
 	}
+	give_up_others(w);
 	close_all(w, true);
 	w->listeners = next;
 	w->n_listeners = n;
-	if (w->crowded)
-		for_each_listener(w, listener_pause);
+	/* Connections that came or went meanwhile may have changed it for those of the old set. */
+	for_each_listener(w, w->crowded ? listener_pause : listener_resume);
 }
 
 void

@@ -314,7 +314,7 @@ static const struct conf_option rate_rows[] = {
 static const struct conf_option limit_rows[] = {
 	LIMIT(head_max, CONF_SIZE, "16k", 1 * KIB, 64 * KIB, "head of a request"),
 	LIMIT(target_max, CONF_SIZE, "8k", 256, 32 * KIB, "target (path and query) of a request"),
-	LIMIT(fields_max, CONF_COUNT, "100", 10, 1000, "header fields of a request"),
+	LIMIT(fields_max, CONF_COUNT, "100", 10, 256, "header fields of a request"),
 	LIMIT(client_body_max, CONF_SIZE, "100M", 1 * KIB, 64 * GIB, "body of a client's request that is streamed"),
 	LIMIT(federation_body_max, CONF_SIZE, "13107200", 1 * KIB, 256 * MIB, "body of a federation request, held in memory"),
 	LIMIT(inspect_body_max, CONF_SIZE, "1M", 1 * KIB, 64 * MIB, "body of a client's request that is inspected"),

@@ -237,14 +237,14 @@ static uint64_t
 raise_descriptor_limit(void)
 {
 	struct rlimit r;
+	rlim_t had;
 
 	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
 		return UINT64_MAX;
-	if (r.rlim_cur < r.rlim_max) {
-		r.rlim_cur = r.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &r);
-	}
-	return r.rlim_cur;
+	had = r.rlim_cur;
+	r.rlim_cur = r.rlim_max;
+	/* No limit at all is refused: the kernel has one of its own (fs.nr_open). */
+	return setrlimit(RLIMIT_NOFILE, &r) == 0 ? r.rlim_cur : had;
 }
 
 /* A quarter of the descriptors is kept from clients: for homeservers, look-ups, files. */

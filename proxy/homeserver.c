@@ -384,19 +384,6 @@ homeserver_new(struct loop *loop, struct fetcher *fetcher, struct proxy_conf *co
 }
 
 void
-homeserver_set_conf(struct homeserver *h, struct fetcher *fetcher, struct proxy_conf *conf)
-{
-	struct list *node;
-
-	while ((node = list_first(&h->asks)) != NULL)
-		fail(LIST_ENTRY(node, struct ask, node), ERR_CANCELLED);
-	snapshot_hold(&conf->snap);
-	snapshot_drop(&h->conf->snap);
-	h->conf = conf;
-	h->fetcher = fetcher;
-}
-
-void
 homeserver_free(struct homeserver *h)
 {
 	struct list *node;

@@ -48,8 +48,6 @@ struct homeserver;
 struct homeserver *homeserver_new(
     struct loop *loop, struct fetcher *fetcher, struct proxy_conf *conf) MUST_CHECK;
 void homeserver_free(struct homeserver *h);
-/* After a reload: look-ups under way are answered with ERR_CANCELLED and not remembered. */
-void homeserver_set_conf(struct homeserver *h, struct fetcher *fetcher, struct proxy_conf *conf);
 
 struct fact_cache *homeserver_accounts(struct homeserver *h);
 

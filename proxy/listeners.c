@@ -208,6 +208,12 @@ open_admin(const struct listeners *had, const struct conf_address *a)
 	if (had != NULL && had->admin != NULL &&
 	    strcmp(had->admin->key, listeners_key(a, key)) == 0)
 		return snapshot_hold(&had->admin->snap);
+	if (a->unix_path == NULL && listener_taken(a->host, a->port)) {
+		log_error("admin: cannot listen on %s: a listener of this configuration or another "
+			  "process uses it",
+		    a->text);
+		return NULL;
+	}
 	return bind_endpoint(a, 1, "admin");
 }
 

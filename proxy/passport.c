@@ -114,12 +114,6 @@ passport_trust_new(
 	return NULL;
 }
 
-size_t
-passport_trust_count(const struct passport_trust *t)
-{
-	return t->n;
-}
-
 /* -- the token -- */
 
 struct passport {

@@ -29,7 +29,6 @@ struct passport_certificate {
  * ERR_FILE. */
 struct passport_trust *passport_trust_new(const struct passport_certificate *certs, size_t n,
     X509_STORE *anchors, enum err *why) MUST_CHECK;
-size_t passport_trust_count(const struct passport_trust *t);
 
 struct passport_demands {
 	struct str orig;      /* MXID of the inviting user */

@@ -261,6 +261,8 @@ upstreams_failed(const struct upstreams *u, const struct upstream_conf *up, size
 
 	if (up->addresses.n < 2)
 		return; /* there is no other to go to */
+	if (t->down_until > loop_now(u->loop))
+		return; /* one outage, which every request that waited for it tells us of */
 	for (unsigned i = 0; i < t->failures && wait > 0 && wait < up->down_max; i++)
 		wait *= 2;
 	if (wait > up->down_max)

@@ -25,19 +25,6 @@ static pthread_mutex_t key_lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned char key[crypto_shorthash_KEYBYTES];
 static int64_t key_day = -1;
 
-bool
-log_level_parse(struct str name, enum log_level *out)
-{
-	static const char *const names[] = { "error", "warn", "info", "debug" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (str_eq(name, str_z(names[i]))) {
-			*out = (enum log_level)i;
-			return true;
-		}
-	return false;
-}
-
 void
 log_thread(const char *name)
 {

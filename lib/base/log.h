@@ -23,7 +23,6 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 extern _Atomic(enum log_level)
     log_threshold; /* set at the start or on reload, read by all threads; default LOG_INFO */
 
-bool log_level_parse(struct str name, enum log_level *out); /* error, warn, info, debug */
 void log_thread(const char *name); /* the calling thread's name in its lines, at most 15 bytes */
 void log_flush(void);              /* writes what the calling thread has collected */
 

@@ -479,15 +479,6 @@ forget(struct entry *e)
 }
 
 void
-fact_drop(struct fact_cache *c, struct str key)
-{
-	struct entry *e = find(c, key, hash_str(key));
-
-	if (e != NULL)
-		forget(e);
-}
-
-void
 fact_clear(struct fact_cache *c)
 {
 	struct list *first;

@@ -81,7 +81,6 @@ void fact_get(struct fact_cache *c, struct str key, const void *input, clock_ms 
 /* The look-up's answer; takes over the caller's reference.  f == NULL counts as ERR_MEMORY. */
 void fact_answer(struct fact_cache *c, struct str key, struct fact *f);
 
-void fact_drop(struct fact_cache *c, struct str key); /* forgets what is held for key */
 void fact_clear(struct fact_cache *c); /* forgets everything; askers still get their answers */
 
 #endif

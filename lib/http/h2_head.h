@@ -45,7 +45,7 @@ enum err h2_head_end(struct h2_head *h, bool body) MUST_CHECK;
 /* Whether a trailer field is one that HTTP/1.1 would let pass (and drop). */
 bool h2_head_trailer(struct str name, struct str value);
 
-#define H2_HEAD_NVS (H1_FIELDS_CEILING + 1)
+#define H2_HEAD_NVS (H1_FIELDS_CEILING + 2) /* :status, and what exchange_head() adds */
 
 /* A response's fields without what belongs to HTTP/1.1's framing.  They point into resp and digits
  * and are to be copied (which also lowers the names).  Returns their number. */

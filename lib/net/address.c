@@ -74,18 +74,6 @@ address_is_public(const struct sockaddr *sa)
 }
 
 bool
-address_is_loopback(const struct sockaddr *sa)
-{
-	struct address a;
-
-	if (!address_from(sa, 0, &a))
-		return false;
-	if (a.sa.sa_family == AF_INET)
-		return (ntohl(a.in.sin_addr.s_addr) >> 24) == 127;
-	return IN6_IS_ADDR_LOOPBACK(&a.in6.sin6_addr);
-}
-
-bool
 address_from(const struct sockaddr *sa, uint16_t port, struct address *out)
 {
 	*out = (struct address){ 0 };

@@ -48,7 +48,6 @@ struct str address_party(const struct address *a);
  * families are not.  Addresses that embed an IPv4 address (6to4, Teredo, NAT64, mapped) are
  * refused. */
 bool address_is_public(const struct sockaddr *sa);
-bool address_is_loopback(const struct sockaddr *sa);
 
 /* --- networks --- */
 

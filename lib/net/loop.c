@@ -242,12 +242,6 @@ loop_base(struct loop *l)
 	return l->base;
 }
 
-void *
-loop_owner(const struct loop *l)
-{
-	return l->owner;
-}
-
 clock_ms
 loop_now(const struct loop *l)
 {

@@ -31,8 +31,7 @@ void loop_stop(struct loop *l); /* any thread */
 /* Any thread; the letter is opened on the loop with `owner`. */
 void loop_post(struct loop *l, struct letter *letter);
 struct event_base *loop_base(struct loop *l); /* for libraries that bring their own descriptors */
-void *loop_owner(const struct loop *l);
-clock_ms loop_now(const struct loop *l); /* the time this turn began */
+clock_ms loop_now(const struct loop *l);      /* the time this turn began */
 
 /* --- timers --- */
 

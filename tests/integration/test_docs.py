@@ -85,7 +85,7 @@ def test_named_files_exist(text):
 def requirements():
     ids = [f"FD-5.2.1.2-{n}" for n in range(1, 21)] + ["FD-5.2.2-16", "FD-5.2.2-18"]
     ids += [f"ML-123615-{n}" for n in range(1, 5)] + ["ML-123621-1", "ML-123621-2"]
-    ids.append("B-5.6.1")
+    ids += ["B-5.6.1", "FD-5.1-1", "FD-5.1-2", "FD-5.1-6", "CP-3-1", "CP-3-5"]
     return ids + [f"O-{n}" for n in range(4, 14)] + ["T-2", "T-10", "T-13"]
 
 

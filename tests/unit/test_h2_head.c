@@ -279,3 +279,18 @@ Test(h2_head, responses_lose_what_is_hop_by_hop)
 	assert_str(str_of((char *)nv[2].name, nv[2].namelen), "X-Y");
 	cr_assert_eq(nv[2].valuelen, 0);
 }
+
+/* Strict-Transport-Security comes to a head that may have all fields a homeserver can send. */
+Test(h2_head, the_largest_response_and_a_field_of_ours_fit)
+{
+	static struct h1_field fields[H1_FIELDS_CEILING + 1];
+	const size_t n = sizeof(fields) / sizeof(fields[0]);
+	const struct h1_head resp = { .status = 200, .fields = fields, .n_fields = n };
+	nghttp2_nv nv[H2_HEAD_NVS];
+	char digits[3];
+
+	for (size_t i = 0; i < n; i++)
+		fields[i] = (struct h1_field){ .name = STR("x"), .value = STR("y") };
+	cr_assert_eq(h2_head_response(&resp, digits, nv), n + 1);
+	cr_assert_leq(n + 1, H2_HEAD_NVS);
+}

@@ -86,6 +86,19 @@ Test(listeners, bind_one_socket_for_each_worker)
 	snapshot_drop(&l->snap);
 }
 
+/* SO_REUSEPORT would let both have it, and half of the clients would meet the admin listener. */
+Test(listeners, the_admin_listener_shares_no_address)
+{
+	const uint16_t any = 0;
+	struct listeners *a = open_ports(NULL, 1, 1, &any);
+	struct proxy_conf *conf = conf_of(1, &any);
+
+	conf->admin.port = port_of(a->of[0].endpoint, 0);
+	cr_assert_null(listeners_open(conf, NULL, 1));
+	snapshot_drop(&conf->snap);
+	snapshot_drop(&a->snap);
+}
+
 Test(listeners, keep_what_stays_and_give_up_what_does_not)
 {
 	const uint16_t any[2] = { 0, 0 };

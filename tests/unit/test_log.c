@@ -92,18 +92,6 @@ Test(log, keeps_quiet_below_its_threshold)
 	cr_assert_str_empty(captured());
 }
 
-Test(log, knows_its_levels_by_name)
-{
-	enum log_level level = LOG_INFO;
-
-	cr_assert(log_level_parse(STR("debug"), &level));
-	cr_assert_eq(level, LOG_DEBUG);
-	cr_assert(log_level_parse(STR("warn"), &level));
-	cr_assert_eq(level, LOG_WARN);
-	cr_assert_not(log_level_parse(STR("Debug"), &level));
-	cr_assert_not(log_level_parse(STR(""), &level));
-}
-
 /* ML-123619: lines are linked by ids that do not show what they stand for. */
 Test(log, gives_ids_that_are_equal_for_equal_names_only)
 {

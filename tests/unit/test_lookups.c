@@ -356,19 +356,6 @@ Test(homeserver, refuses_an_answer_without_a_user)
 	cr_assert_eq(account_of("token")->fact.err, ERR_UPSTREAM_BAD);
 }
 
-Test(homeserver, answers_what_is_under_way_on_reload)
-{
-	static struct fact_wait w;
-	const struct account_input in = { STR("test"), STR("token") };
-	struct account_key k = account_key(in.server_name, in.token);
-
-	fact_wait_init(&w);
-	fact_get(homeserver_accounts(homeserver), account_key_str(&k), &in, 0, &w, on_fact, NULL);
-	homeserver_set_conf(homeserver, fetcher, &conf);
-	loop_run(loop);
-	cr_assert_eq(found->err, ERR_CANCELLED);
-}
-
 Test(account_key, tells_services_and_tokens_apart)
 {
 	struct account_key a = account_key(STR("s"), STR("t")), b = account_key(STR("s"), STR("t")),

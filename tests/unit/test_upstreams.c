@@ -175,12 +175,24 @@ Test(upstreams, is_avoided_longer_with_each_failure)
 	const clock_ms want[] = { 10000, 20000, 20000 };
 
 	for (unsigned i = 0; i < 3; i++) {
+		up->of[1]->down_until = now; /* its time is over */
 		upstreams_failed(up, workers, 0);
 		cr_assert_eq(up->of[1]->down_until - now, want[i]);
 	}
 	upstreams_worked(up->of[1]);
 	upstreams_failed(up, workers, 0);
 	cr_assert_eq(up->of[1]->down_until - now, want[0]);
+}
+
+/* A short outage must not cost the longest time because many requests met it. */
+Test(upstreams, requests_that_fail_together_count_once)
+{
+	clock_ms now = loop_now(loop);
+
+	for (unsigned i = 0; i < 100; i++)
+		upstreams_failed(up, workers, 0);
+	cr_assert_eq(up->of[1]->down_until - now, workers[0].down_min);
+	cr_assert_eq(up->of[1]->failures, 1);
 }
 
 Test(upstreams, a_single_address_is_never_avoided)
