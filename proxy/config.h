@@ -258,7 +258,6 @@ struct proxy_conf {
 	bool ca_system; /* use the system store */
 	bool private_addresses; /* allow look-ups to reach addresses that are not public */
 	clock_ms fetch_timeout;
-	uint64_t fetch_max_bytes;
 	struct conf_list notaries; /* asked for keys when the origin cannot be reached */
 	uint64_t keys_max_entries, accounts_max_entries, discovery_max_entries;
 	clock_ms keys_ttl_max, account_ttl, negative_ttl, negative_ttl_max;

@@ -395,8 +395,6 @@ static const struct conf_option lookup_rows[] = {
 	  "whether look-ups may reach addresses that are not public" },
 	{ "timeout", CONF_DURATION, PROXY(fetch_timeout), "10s", 100, 10 * 60 * SECOND, CONF_RELOAD,
 	  "one look-up at another server" },
-	{ "max_bytes", CONF_SIZE, PROXY(fetch_max_bytes), "64k", 1 * KIB, 16 * MIB, CONF_RELOAD,
-	  "answer to a look-up" },
 	{ "notaries", CONF_STRINGS, PROXY(notaries), "", 0, 16, CONF_RELOAD,
 	  "server names asked for signing keys when their owner cannot be reached" },
 	{ "keys_max_entries", CONF_COUNT, PROXY(keys_max_entries), "20000", 1, 10000000, CONF_RELOAD,
