@@ -151,7 +151,7 @@ need_packages()
 		python3-yaml openssl curl ca-certificates"
 	packages_synapse="debootstrap debian-archive-keyring"
 	packages_interop="$packages_synapse python3-matrix-nio python3-olm nodejs npm"
-	packages_check="libcriterion-dev python3-pytest python3-h11 clang mandoc python3-hpack python3-hyperframe curl nghttp2-client
+	packages_check="libcriterion-dev python3-pytest python3-h11 clang mandoc python3-hpack python3-hyperframe nghttp2-client
 		redis-server"
 }
 

@@ -39,7 +39,7 @@ class Message:
 
 @dataclass
 class Reading:
-    """What a parser makes of an input; `then`: more, closed, refused."""
+    """What a parser makes of an input; `then`: more, closed, refused, upgraded."""
 
     messages: list[Message] = field(default_factory=list)
     then: str = "more"
@@ -152,6 +152,11 @@ def llhttp_reads(data: bytes) -> Reading:
     except Exception as e:  # what its own checks raise: a target it cannot split, for one
         return Reading([], "refused", type(e).__name__)
     for m, payload in messages:
+        if m.upgrade and m.method != "CONNECT":
+            # Some versions take what follows for the other protocol, some for a body.  We never pass on
+            # Upgrade, so no such request leaves us.
+            out.then = "upgraded"
+            break
         first = b"%s %s" % (m.method.encode(), comparable(m.path.encode("utf-8", "surrogateescape")))
         whole = payload.is_eof() if hasattr(payload, "is_eof") else True
         body = b"".join(getattr(payload, "_buffer", ()))
@@ -185,7 +190,7 @@ KNOWN: dict[str, dict[str, str]] = {
         "Got data when expecting EOF": "keep-alive of HTTP/1.0 (RFC 9112 C.2.2); it knows none",
     },
     "llhttp": {
-        "Invalid method encountered|Expected space after method": "methods are an open set (RFC 9110 9.1); its is closed",
+        "Invalid method encountered|Expected space after method|Expected HTTP/2 Connection Preface": "methods are an open set (RFC 9110 9.1); its is closed",
         "Duplicate '(?!Host|Content-Length|Transfer-Encoding)": "a field given twice that frames nothing",
         "Invalid character in Content-Length": "a tab around a value is a blank (RFC 9110 5.6.3)",
     },
@@ -201,6 +206,8 @@ def differences(kind: str, mine: Reading, other: Reading, name: str) -> tuple[st
         if n >= len(other.messages):
             if other.then == "refused":
                 return "refused", other.why
+            if other.then == "upgraded":
+                return "closed", "the other speaks another protocol from here on"
             if other.then == "closed" and n > 0:
                 return "closed", "the other keeps no connection of this kind"
             return "framing", f"message {n + 1} is only ours"
