@@ -150,7 +150,10 @@ need_packages()
 	packages_demo="python3 python3-cryptography python3-signedjson python3-aiohttp
 		python3-yaml openssl curl ca-certificates"
 	packages_synapse="debootstrap debian-archive-keyring"
-	packages_interop="$packages_synapse python3-matrix-nio python3-olm nodejs npm"
+	packages_interop="$packages_synapse python3-matrix-nio python3-olm"
+	# Others package these two as well, as one; theirs are as good.
+	command -v node >/dev/null || packages_interop="$packages_interop nodejs"
+	command -v npm >/dev/null || packages_interop="$packages_interop npm"
 	packages_check="libcriterion-dev python3-pytest python3-h11 clang mandoc python3-hpack python3-hyperframe nghttp2-client
 		redis-server"
 }

@@ -88,10 +88,11 @@ client_connect(uint16_t port, unsigned n)
 SSL *
 client_open(SSL_CTX *ctx, uint16_t port, unsigned n, SSL_SESSION *session, struct tally *t)
 {
+	static char host[] = "localhost"; /* not const: OpenSSL's macro casts that away */
 	int fd = client_connect(port, n);
 	SSL *ssl = fd >= 0 ? SSL_new(ctx) : NULL;
 
-	if (ssl != NULL && SSL_set_fd(ssl, fd) == 1 && SSL_set_tlsext_host_name(ssl, "localhost") &&
+	if (ssl != NULL && SSL_set_fd(ssl, fd) == 1 && SSL_set_tlsext_host_name(ssl, host) &&
 	    (session == NULL || SSL_set_session(ssl, session) == 1)) {
 		SSL_set_app_data(ssl, t);
 		if (SSL_connect(ssl) == 1)

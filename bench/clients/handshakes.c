@@ -17,6 +17,7 @@
  * usage: handshakes PORT SECONDS THREADS full|resumed GROUPS
  */
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +68,7 @@ work(unsigned number, struct tally *t)
 	uint64_t until;
 	unsigned n = number;
 
-	if (SSL_CTX_set1_groups_list(ctx, groups) != 1) {
+	if (SSL_CTX_set1_groups_list(ctx, (char *)(uintptr_t)groups) != 1) {
 		fprintf(stderr, "handshakes: unknown groups: %s\n", groups);
 		exit(2);
 	}

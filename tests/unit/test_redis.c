@@ -64,9 +64,9 @@ start_server(const char *password)
 	if (server != 0)
 		return;
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when the test crashes */
-	freopen("/dev/null", "w", stdout);
-	execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", path, "--save", "",
-	    "--dir", folder, "--requirepass", password, (char *)NULL);
+	if (freopen("/dev/null", "w", stdout) != NULL)
+		execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", path,
+		    "--save", "", "--dir", folder, "--requirepass", password, (char *)NULL);
 	_exit(127);
 }
 
