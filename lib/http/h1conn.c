@@ -12,9 +12,7 @@
 
 #include <stdlib.h>
 
-#define LINGER_MS 2000
 #define LOOK_MS 1000 /* after so long a reset that came together with the request is looked for */
-#define LINGER_BYTES (1024 * 1024)
 
 static void serve(struct h1conn *c);
 static void on_stream(void *arg, unsigned what);
@@ -76,7 +74,7 @@ h1conn_arm(struct h1conn *c)
 			after = l->drain_idle_timeout + 1; /* 0 would be no limit */
 		break;
 	case LINGER:
-		after = LINGER_MS;
+		after = HTTP_LINGER_MS;
 		break;
 	case EXCHANGE:
 	case FLUSH:
@@ -149,23 +147,14 @@ h1conn_lose(struct h1conn *c, enum err why)
 bool
 h1conn_send(struct h1conn *c) /* false: the connection was lost */
 {
-	bool moved = false;
+	ssize_t n = http_conn_send(&c->conn, &c->out);
 
-	while (buf_len(&c->out) > 0) {
-		ssize_t n = stream_write(c->conn.stream, buf_str(&c->out));
-
-		if (n < 0) {
-			h1conn_lose(c, ERR_CLIENT_GONE);
-			return false;
-		}
-		if (n == 0)
-			break;
-		moved = true;
-		c->reader.handed += (uint64_t)n;
-		buf_consume(&c->out, (size_t)n);
+	if (n < 0) {
+		h1conn_lose(c, ERR_CLIENT_GONE);
+		return false;
 	}
-	buf_release(&c->out);
-	if (moved)
+	c->reader.handed += (uint64_t)n;
+	if (n > 0)
 		h1conn_arm(c);
 	return true;
 }
@@ -310,17 +299,9 @@ on_next(void *arg)
 }
 
 static void
-linger_read(struct h1conn *c)
+linger(struct h1conn *c)
 {
-	char waste[8192];
-	ssize_t n;
-
-	while ((n = stream_read(c->conn.stream, waste, sizeof(waste))) > 0) {
-		c->lingered += (size_t)n;
-		if (c->lingered > LINGER_BYTES)
-			break;
-	}
-	if (n != STREAM_AGAIN)
+	if (!http_conn_linger(&c->conn))
 		h1conn_close(c);
 }
 
@@ -424,7 +405,7 @@ on_stream(void *arg, unsigned what)
 		else if (c->state == EXCHANGE || c->state == FLUSH)
 			read_exchange(c);
 		else if (c->state == LINGER)
-			linger_read(c);
+			linger(c);
 	}
 	if (c->state != GONE)
 		h1conn_want(c);

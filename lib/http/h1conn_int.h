@@ -37,7 +37,6 @@ struct h1conn {
 	struct buf out;
 	enum h1_framing out_framing;
 	bool close_after;
-	size_t lingered;
 	/* how slow the peer is */
 	struct pace body_pace;
 	struct pace_reader reader;

@@ -20,8 +20,6 @@
 #define WRITES_MAX 4
 #define ACKS_MAX 1000     /* answers to PING and SETTINGS that nghttp2 keeps */
 #define TYPE_UNKNOWN 0x0a /* the first of the frame types RFC 9113 does not know */
-#define LINGER_MS 2000
-#define LINGER_BYTES (1024 * 1024)
 #define NOTICE_MS 1000
 
 /* --- what the connection waits for --- */
@@ -103,7 +101,7 @@ begin_linger(struct h2conn *c)
 	timer_clear(&c->write_timer);
 	end_streams(c, ERR_CLIENT_GONE);
 	stream_shut(c->conn.stream);
-	timer_set(c->conn.server->loop, &c->conn.timer, LINGER_MS);
+	timer_set(c->conn.server->loop, &c->conn.timer, HTTP_LINGER_MS);
 	stream_want(c->conn.stream, STREAM_READ);
 }
 
@@ -179,23 +177,14 @@ arm_writing(struct h2conn *c)
 static bool
 send_out(struct h2conn *c)
 {
-	bool moved = false;
+	ssize_t n = http_conn_send(&c->conn, &c->out);
 
-	while (buf_len(&c->out) > 0) {
-		ssize_t n = stream_write(c->conn.stream, buf_str(&c->out));
-
-		if (n < 0) {
-			lose(c, ERR_CLIENT_GONE);
-			return false;
-		}
-		if (n == 0)
-			break;
-		moved = true;
-		c->reader.handed += (uint64_t)n;
-		buf_consume(&c->out, (size_t)n);
+	if (n < 0) {
+		lose(c, ERR_CLIENT_GONE);
+		return false;
 	}
-	buf_release(&c->out);
-	if (moved || !h2conn_blocked(c) || c->write_timer.due == 0)
+	c->reader.handed += (uint64_t)n;
+	if (n > 0 || !h2conn_blocked(c) || c->write_timer.due == 0)
 		arm_writing(c);
 	return true;
 }
@@ -293,20 +282,12 @@ receive(struct h2conn *c)
 }
 
 static void
-linger_read(struct h2conn *c)
+linger(struct h2conn *c)
 {
-	char waste[8192];
-	ssize_t n;
-
-	while ((n = stream_read(c->conn.stream, waste, sizeof(waste))) > 0) {
-		c->lingered += (size_t)n;
-		if (c->lingered > LINGER_BYTES)
-			break;
-	}
-	if (n != STREAM_AGAIN)
-		lose(c, ERR_CLIENT_GONE);
-	else
+	if (http_conn_linger(&c->conn))
 		stream_want(c->conn.stream, STREAM_READ);
+	else
+		lose(c, ERR_CLIENT_GONE);
 }
 
 static void
@@ -321,7 +302,7 @@ on_stream(void *arg, unsigned what)
 		return;
 	}
 	if (c->state == H2_LINGER) {
-		linger_read(c);
+		linger(c);
 		return;
 	}
 	if (what & STREAM_READ)

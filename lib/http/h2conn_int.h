@@ -65,7 +65,6 @@ struct h2conn {
 	struct task flush;
 	struct timer write_timer;
 	struct pace_reader reader;
-	size_t lingered;
 	/* the head that is arriving */
 	struct h2_head head;
 	int32_t block_stream; /* 0: none is */

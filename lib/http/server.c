@@ -12,6 +12,7 @@
 #include "lib/http/h1conn.h"
 #include "lib/http/h2conn.h"
 
+#define LINGER_BYTES (1024 * 1024)
 #define REAP_LOOKS 256 /* connections looked at in one search for an idle one */
 
 struct greeting {
@@ -125,6 +126,39 @@ http_conn_move(struct http_conn *to, struct http_conn *from)
 	memcpy(to->peer, from->peer, sizeof(to->peer));
 	list_prepend(&from->node, &to->node);
 	list_remove(&from->node);
+}
+
+ssize_t
+http_conn_send(struct http_conn *c, struct buf *out)
+{
+	ssize_t sent = 0;
+
+	while (buf_len(out) > 0) {
+		ssize_t n = stream_write(c->stream, buf_str(out));
+
+		if (n < 0)
+			return STREAM_FAILED;
+		if (n == 0)
+			break;
+		sent += n;
+		buf_consume(out, (size_t)n);
+	}
+	buf_release(out);
+	return sent;
+}
+
+bool
+http_conn_linger(struct http_conn *c)
+{
+	char waste[8192];
+	ssize_t n;
+
+	while ((n = stream_read(c->stream, waste, sizeof(waste))) > 0) {
+		c->lingered += (size_t)n;
+		if (c->lingered > LINGER_BYTES)
+			break;
+	}
+	return n == STREAM_AGAIN;
 }
 
 void

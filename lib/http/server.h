@@ -11,6 +11,7 @@
 
 #include <netinet/in.h>
 
+#include "lib/base/buf.h"
 #include "lib/http/exchange.h"
 #include "lib/http/pace.h"
 #include "lib/net/stream.h"
@@ -127,6 +128,7 @@ struct http_conn {
 	void *ticket; /* the embedder's */
 	bool leaving; /* its listener is gone */
 	clock_ms resting_since;
+	size_t lingered; /* bytes read and forgotten */
 	char peer[INET6_ADDRSTRLEN];
 };
 
@@ -142,6 +144,13 @@ void http_conn_move(struct http_conn *to, struct http_conn *from);
 
 /* It is idle from now on: later than every other one. */
 void http_conn_rest(struct http_conn *c);
+
+/* Sends what the socket takes of `out`.  Bytes sent, or STREAM_FAILED: the connection is lost. */
+ssize_t http_conn_send(struct http_conn *c, struct buf *out);
+
+/* After our side is closed we read on for so long, so that the peer sees our last answer. */
+#define HTTP_LINGER_MS 2000
+bool http_conn_linger(struct http_conn *c); /* reads and forgets; false: it has lasted enough */
 
 /* Closes the stream, tells the embedder, and buries the memory; once. */
 void http_conn_close(struct http_conn *c, void (*free_fn)(void *arg), void *arg);
