@@ -148,7 +148,7 @@ def llhttp_reads(data: bytes) -> Reading:
     try:
         messages, _, _ = parser.feed_data(data)
     except http_exceptions.HttpProcessingError as e:
-        return Reading([], "refused", str(e).split("\n")[0])
+        return Reading([], "refused", " ".join(str(e).split()))
     except Exception as e:  # what its own checks raise: a target it cannot split, for one
         return Reading([], "refused", type(e).__name__)
     for m, payload in messages:
