@@ -51,7 +51,7 @@ waits_for(const struct h1conn *c)
 {
 	if (c->state != EXCHANGE && c->state != FLUSH)
 		return WAIT_NOTHING;
-	if (buf_len(&c->out) > 0 || stream_unsent(c->conn.stream) || c->want_room)
+	if (client_must_read(c))
 		return WAIT_WRITE;
 	return c->want_body ? WAIT_BODY : WAIT_NOTHING;
 }
