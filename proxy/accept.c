@@ -409,9 +409,8 @@ accept_adopt(struct worker *w, const struct listeners *set)
 void
 accept_stop(struct worker *w, bool sweep)
 {
-	timer_clear(&w->room_timer);
 	close_all(w, sweep);
-	timer_clear(&w->room_timer); /* sweeping may have filled us */
+	timer_clear(&w->room_timer); /* after sweeping, which may have filled us */
 	w->crowded = false;
 }
 
