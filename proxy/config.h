@@ -19,6 +19,7 @@
 #include "lib/base/strmap.h"
 #include "lib/conf/address.h"
 #include "lib/conf/option.h"
+#include "lib/daemon/lookup_section.h"
 #include "lib/net/address.h"
 #include "proxy/routes.h"
 
@@ -169,11 +170,6 @@ struct rate_conf {
 	uint64_t per_minute, burst; /* per_minute 0: no limit */
 };
 
-struct host_conf {
-	char *name;
-	char *address;
-};
-
 struct redis_conf {
 	struct conf_address address; /* text == NULL: there is no Redis */
 	bool tls;
@@ -249,15 +245,9 @@ struct proxy_conf {
 	clock_ms drain_timeout;
 	clock_ms drain_idle_timeout; /* kept for a last request while draining */
 	clock_ms handover_timeout;   /* until a successor must be ready */
-	clock_ms fact_timeout; /* how long a request waits for a look-up */
+	clock_ms fact_timeout;       /* how long a request waits for a look-up */
 	/* look-ups */
-	struct conf_list nameservers; /* "ip" or "ip:port"; empty: the system's */
-	struct host_conf *hosts;      /* fixed addresses, before DNS */
-	size_t n_hosts;
-	char *ca_file;  /* CAs for other servers' certificates besides the system store, or NULL */
-	bool ca_system; /* use the system store */
-	bool private_addresses; /* allow look-ups to reach addresses that are not public */
-	clock_ms fetch_timeout;
+	struct lookup_conf lookups;
 	struct conf_list notaries; /* asked for keys when the origin cannot be reached */
 	uint64_t keys_max_entries, accounts_max_entries, discovery_max_entries;
 	clock_ms keys_ttl_max, account_ttl, negative_ttl, negative_ttl_max;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/config_check.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/daemon/setting.h"
 #include "lib/matrix/name.h"
 
 static void
@@ -12,33 +12,6 @@ lower(char *s)
 {
 	for (; *s != '\0'; s++)
 		*s = str_lower(*s);
-}
-
-/* A DNS name or an IP literal, without port. */
-static bool
-is_host(const char *s)
-{
-	struct server_name name;
-	struct in6_addr ip6;
-
-	if (inet_pton(AF_INET6, s, &ip6) == 1)
-		return true;
-	return name_parse(str_z(s), &name) && name.port == 0 && s[0] != '[' &&
-	       strchr(s, ':') == NULL;
-}
-
-/* An IP literal, with or without port ("[ip6]:port"). */
-static bool
-is_ip_with_port(struct arena *a, const char *s)
-{
-	struct conf_address ad;
-	struct in6_addr ip6;
-	struct in_addr ip4;
-
-	if (inet_pton(AF_INET, s, &ip4) == 1 || inet_pton(AF_INET6, s, &ip6) == 1)
-		return true;
-	return conf_address_parse(a, str_z(s), NULL, &ad) == NULL && conf_address_is_ip(&ad) &&
-	       ad.port != 0;
 }
 
 /* Texts to networks; `what` names the setting. */
@@ -134,16 +107,6 @@ check_admin(struct load *l, struct proxy_conf *c)
 	}
 }
 
-bool
-config_is_https(const char *url)
-{
-	const char *host = url + strlen("https://");
-
-	if (strncmp(url, "https://", strlen("https://")) != 0 || host[strcspn(host, "@/?#")] == '@')
-		return false;
-	return strcspn(host, "/?#") > 0 && strpbrk(url, " <>\"\\") == NULL;
-}
-
 static void
 check_list(struct load *l, struct federation_conf *f)
 {
@@ -152,7 +115,7 @@ check_list(struct load *l, struct federation_conf *f)
 		    "list: %s; give one of the two",
 		    f->list_file == NULL ? "neither file nor url is set"
 					 : "both file and url are set");
-	if (f->list_url != NULL && !config_is_https(f->list_url))
+	if (f->list_url != NULL && !setting_is_https(f->list_url))
 		load_fault(
 		    l, &f->list_url, "url: must be https://host/path without user and password");
 	if (f->list_interval > 0 && f->list_interval >= f->list_ttl && f->list_ttl > 0)
@@ -178,7 +141,7 @@ check_federations(struct load *l, struct proxy_conf *c)
 		check_list(l, f);
 		for (size_t j = 0; j < f->n_passport_certs; j++)
 			if (f->passport_certs[j].x5u != NULL && !c->test_mode &&
-			    !config_is_https(f->passport_certs[j].x5u))
+			    !setting_is_https(f->passport_certs[j].x5u))
 				load_fault(
 				    l, &f->passport_certs[j].x5u, "x5u: must be an https:// URL");
 		if (f->name == NULL)
@@ -201,7 +164,7 @@ check_hosts(struct load *l, struct service_conf *s)
 		if (s->hosts.v[i] == NULL)
 			continue;
 		lower(s->hosts.v[i]);
-		if (is_host(s->hosts.v[i]))
+		if (setting_is_host(s->hosts.v[i]))
 			continue;
 		load_fault(l, &s->hosts.v[i],
 		    "hosts: '%s' is not a host name; write it without scheme, port and path",
@@ -362,32 +325,11 @@ check_lookups(struct load *l, struct proxy_conf *c)
 {
 	struct server_name name;
 
-	for (size_t i = 0; i < c->nameservers.n; i++)
-		if (c->nameservers.v[i] != NULL &&
-		    !is_ip_with_port(&l->scratch, c->nameservers.v[i]))
-			load_fault(l, &c->nameservers.v[i],
-			    "nameservers: '%s' is not an IP address; write ip, ip4:port or "
-			    "[ip6]:port",
-			    c->nameservers.v[i]);
-	for (size_t i = 0; i < c->n_hosts; i++) {
-		struct host_conf *h = &c->hosts[i];
-
-		if (h->name != NULL)
-			lower(h->name);
-		if (h->name != NULL && !name_parse(str_z(h->name), &name))
-			load_fault(l, &h->name, "hosts: '%s' is not a host name", h->name);
-		if (h->address != NULL && !is_ip_with_port(&l->scratch, h->address))
-			load_fault(l, &h->address,
-			    "hosts: '%s' is not an IP address; write ip, ip4:port or [ip6]:port",
-			    h->address);
-	}
+	lookup_check(l, &c->lookups);
 	for (size_t i = 0; i < c->notaries.n; i++)
 		if (c->notaries.v[i] != NULL && !name_parse(str_z(c->notaries.v[i]), &name))
 			load_fault(l, &c->notaries.v[i],
 			    "notaries: '%s' is not a Matrix server name", c->notaries.v[i]);
-	if (!c->ca_system && c->ca_file == NULL)
-		load_fault(l, &c->ca_system,
-		    "ca_system: false leaves no CA at all; set ca_file or make it true");
 }
 
 /* Limits that would contradict each other. */

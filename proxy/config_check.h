@@ -15,14 +15,6 @@
 /* What one setting demands of another; names in normal form, implied values filled in.  No I/O. */
 void config_check(struct load *l, struct proxy_conf *c);
 
-bool config_is_https(const char *url); /* with a host, without user and password */
-
-/* The file's bytes in the arena; false: no file is named, or a fault was added.  The room is
- * reserved at once, so no copy of a key stays behind in memory that was outgrown; the one in use is
- * wiped. */
-bool config_read_file(
-    struct load *l, const char *what, char *const *path, size_t max, struct str *out);
-
 /* The sections tls and redis. */
 void config_tls(struct load *l, struct proxy_conf *c);
 

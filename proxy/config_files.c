@@ -2,11 +2,10 @@
 /*
  * config_files - what the configuration names on disk: read, judged, kept in the snapshot.
  */
-#include <errno.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
-#include "lib/base/fsutil.h"
+#include "lib/daemon/setting.h"
 #include "lib/jose/x5c.h"
 #include "lib/net/certcheck.h"
 #include "lib/net/ocsp.h"
@@ -17,57 +16,7 @@
 #define CERTIFICATE_MAX (256 << 10)
 #define KEY_MAX (64 << 10)
 #define OCSP_MAX (64 << 10)
-#define SECRET_MAX (4 << 10)
 #define TICKET_SECRET_MIN 32
-
-bool
-config_read_file(struct load *l, const char *what, char *const *path, size_t max, struct str *out)
-{
-	struct buf b;
-	bool ok = false;
-
-	*out = STR_NONE;
-	if (*path == NULL)
-		return false;
-	buf_init(&b, max);
-	if (buf_reserve(&b, max) == NULL) {
-		load_fault(l, path, "%s: out of memory", what);
-	} else if (fs_read(*path, &b) != 0) {
-		load_fault(l, path, "%s: %s cannot be read: %s", what, *path,
-		    errno == EFBIG ? "too large" : strerror(errno));
-	} else if (buf_len(&b) == 0) {
-		load_fault(l, path, "%s: %s is empty", what, *path);
-	} else {
-		*out = arena_dup(l->ctx.arena, buf_str(&b));
-		ok = out->p != NULL;
-		if (!ok)
-			load_fault(l, path, "%s: %s: out of memory for it", what, *path);
-	}
-	if (b.mem != NULL)
-		OPENSSL_cleanse(b.mem, b.cap);
-	buf_fini(&b);
-	return ok;
-}
-
-/* The fault of a PEM file which lib/jose could not use; errno is still that of the failure. */
-static void
-pem_fault(struct load *l, const char *what, char *const *path, enum err why)
-{
-	if (why == ERR_FILE)
-		load_fault(l, path, "%s: %s cannot be read: %s", what, *path, strerror(errno));
-	else
-		load_fault(l, path, "%s: %s: %s; expected a PEM file of certificates", what, *path,
-		    err_text(why));
-}
-
-static void
-demand_private(struct load *l, const struct proxy_conf *c, const char *what, char *const *path)
-{
-	if (!c->test_mode && fs_is_private(*path) != 1)
-		load_fault(l, path,
-		    "%s: %s can be read by others; chmod 0600 (or 0640 with the daemon's group)",
-		    what, *path);
-}
 
 struct finding {
 	struct load *load;
@@ -143,14 +92,6 @@ judge_ocsp(struct load *l, struct service_conf *s, struct str der)
 		    err_text(why));
 }
 
-static bool
-is_responder(const char *url)
-{
-	return config_is_https(url) ||
-	       (strncmp(url, "http://", 7) == 0 && strcspn(url + 7, "@/?#") > 0 &&
-		   url[7 + strcspn(url + 7, "@/?#")] != '@');
-}
-
 static void
 demand_responder(struct load *l, struct service_conf *s)
 {
@@ -169,7 +110,7 @@ read_ocsp(struct load *l, struct service_conf *s)
 	bool fetch = s->ocsp == OCSP_FETCH;
 	struct str der;
 
-	if (s->ocsp_url != NULL && (!fetch || !is_responder(s->ocsp_url)))
+	if (s->ocsp_url != NULL && (!fetch || !setting_is_responder(s->ocsp_url)))
 		load_fault(l, &s->ocsp_url, "ocsp_url: %s",
 		    fetch ? "must be http://host/path or https://host/path, without user"
 			  : "needs ocsp: fetch");
@@ -180,7 +121,7 @@ read_ocsp(struct load *l, struct service_conf *s)
 	read_leaf(l, s);
 	if (s->issuer == NULL)
 		return;
-	if (!fetch && config_read_file(l, "ocsp_file", &s->ocsp_file, OCSP_MAX, &der))
+	if (!fetch && setting_file(l, "ocsp_file", &s->ocsp_file, OCSP_MAX, &der))
 		judge_ocsp(l, s, der);
 	else if (fetch && s->ocsp_url == NULL)
 		demand_responder(l, s);
@@ -189,45 +130,18 @@ read_ocsp(struct load *l, struct service_conf *s)
 static void
 read_service(struct load *l, const struct proxy_conf *c, struct service_conf *s)
 {
-	bool complete = config_read_file(
-	    l, "certificate", &s->certificate, CERTIFICATE_MAX, &s->certificate_pem);
+	bool complete =
+	    setting_file(l, "certificate", &s->certificate, CERTIFICATE_MAX, &s->certificate_pem);
 
 	for (size_t i = 0; i < s->hosts.n; i++)
 		complete = complete && s->hosts.v[i] != NULL;
-	if (config_read_file(l, "key", &s->key, KEY_MAX, &s->key_pem)) {
-		demand_private(l, c, "key", &s->key);
+	if (setting_file(l, "key", &s->key, KEY_MAX, &s->key_pem)) {
+		setting_private(l, c->test_mode, "key", &s->key);
 		if (complete)
 			judge_certificate(l, c, s);
 	}
 	read_ocsp(l, s);
 	config_well_known(l, s);
-}
-
-/* The trust anchors in PEM files; NULL after adding a fault at the file to blame, or where one is
- * missing. */
-static X509_STORE *
-read_anchors(struct load *l, struct conf_list *files)
-{
-	X509_STORE *store;
-	enum err why = OK;
-
-	if (files->n == 0)
-		return NULL;
-	/* one by one first, so that the fault names the file */
-	for (size_t i = 0; i < files->n; i++) {
-		if (files->v[i] == NULL)
-			return NULL;
-		store = x5c_anchors((const char *const *)&files->v[i], 1, &why);
-		if (store == NULL) {
-			pem_fault(l, "anchors", &files->v[i], why);
-			return NULL;
-		}
-		X509_STORE_free(store);
-	}
-	store = x5c_anchors((const char *const *)files->v, files->n, &why);
-	if (store == NULL)
-		load_fault(l, files, "anchors: %s", err_text(why));
-	return store;
 }
 
 static struct passport_trust *
@@ -251,7 +165,7 @@ read_passports(struct load *l, struct federation_conf *f, X509_STORE *anchors)
 		certs[i] = (struct passport_certificate){ .file = one->file, .x5u = one->x5u };
 		sk_X509_pop_free(x5c_read_pem(one->file, &why), X509_free);
 		if (why != OK) {
-			pem_fault(l, "file", &one->file, why);
+			setting_pem_fault(l, "file", &one->file, why);
 			return NULL;
 		}
 	}
@@ -266,38 +180,11 @@ read_federation(struct load *l, struct federation_conf *f)
 {
 	X509_STORE *anchors;
 
-	f->anchors = read_anchors(l, &f->list_anchors);
-	anchors = read_anchors(l, &f->passport_anchors);
+	f->anchors = setting_anchors(l, &f->list_anchors);
+	anchors = setting_anchors(l, &f->passport_anchors);
 	if (anchors != NULL && f->n_passport_certs > 0)
 		f->passports = read_passports(l, f, anchors);
 	X509_STORE_free(anchors);
-}
-
-/* A CA file only has to be there and readable: it is given to libcurl and OpenSSL by name. */
-static void
-try_ca_file(struct load *l, const char *what, char *const *path)
-{
-	X509_STORE *store;
-	enum err why = OK;
-
-	if (*path == NULL)
-		return;
-	store = x5c_anchors((const char *const *)path, 1, &why);
-	if (store == NULL)
-		pem_fault(l, what, path, why);
-	X509_STORE_free(store);
-}
-
-/* A secret of one line: an editor's line break at its end is none of it. */
-static void
-read_secret(struct load *l, const struct proxy_conf *c, const char *what, char *const *path,
-    struct str *out)
-{
-	if (!config_read_file(l, what, path, SECRET_MAX, out))
-		return;
-	demand_private(l, c, what, path);
-	while (out->n > 0 && (out->p[out->n - 1] == '\n' || out->p[out->n - 1] == '\r'))
-		out->n--;
 }
 
 static void
@@ -306,16 +193,17 @@ read_tickets(struct load *l, struct proxy_conf *c)
 	struct tls_ticket_key keys[TLS_TICKET_KEYS];
 	struct str text;
 
-	read_secret(l, c, "ticket_secret_file", &c->ticket_secret_file, &c->ticket_secret);
+	setting_secret(
+	    l, c->test_mode, "ticket_secret_file", &c->ticket_secret_file, &c->ticket_secret);
 	if (c->ticket_secret_file != NULL && c->ticket_secret.p != NULL &&
 	    c->ticket_secret.n < TICKET_SECRET_MIN)
 		load_fault(l, &c->ticket_secret_file,
 		    "ticket_secret_file: %s holds less than %d bytes; make one with: openssl rand "
 		    "-base64 48",
 		    c->ticket_secret_file, TICKET_SECRET_MIN);
-	if (!config_read_file(l, "ticket_file", &c->ticket_file, sizeof(keys), &text))
+	if (!setting_file(l, "ticket_file", &c->ticket_file, sizeof(keys), &text))
 		return;
-	demand_private(l, c, "ticket_file", &c->ticket_file);
+	setting_private(l, c->test_mode, "ticket_file", &c->ticket_file);
 	if (tls_tickets_read(text, keys) == 0)
 		load_fault(l, &c->ticket_file,
 		    "ticket_file: %s is not one to %d different records of 80 bytes; make one "
@@ -330,32 +218,26 @@ read_tickets(struct load *l, struct proxy_conf *c)
 void
 config_files(struct load *l, struct proxy_conf *c)
 {
-	try_ca_file(l, "ca_file", &c->ca_file);
-	try_ca_file(l, "ca_file", &c->redis.ca_file);
-	read_secret(l, c, "password_file", &c->redis.password_file, &c->redis.password);
+	setting_ca_file(l, "ca_file", &c->lookups.ca_file);
+	setting_ca_file(l, "ca_file", &c->redis.ca_file);
+	setting_secret(
+	    l, c->test_mode, "password_file", &c->redis.password_file, &c->redis.password);
 	read_tickets(l, c);
 	for (size_t i = 0; i < c->n_federations; i++) {
-		try_ca_file(l, "ca_file", &c->federations[i].list_ca_file);
+		setting_ca_file(l, "ca_file", &c->federations[i].list_ca_file);
 		read_federation(l, &c->federations[i]);
 	}
 	for (size_t i = 0; i < c->n_services; i++)
 		read_service(l, c, &c->services[i]);
 }
 
-static void
-wipe(struct str secret)
-{
-	if (secret.n > 0)
-		OPENSSL_cleanse((char *)(uintptr_t)secret.p, secret.n);
-}
-
 void
 config_files_fini(struct proxy_conf *c)
 {
-	wipe(c->redis.password);
-	wipe(c->ticket_secret);
+	setting_wipe(c->redis.password);
+	setting_wipe(c->ticket_secret);
 	for (size_t i = 0; i < c->n_services; i++) {
-		wipe(c->services[i].key_pem);
+		setting_wipe(c->services[i].key_pem);
 		X509_free(c->services[i].leaf);
 		X509_free(c->services[i].issuer);
 	}

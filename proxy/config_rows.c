@@ -22,7 +22,6 @@
 #define SERVICE(m) CONF_FIELD(struct service_conf, m)
 #define UPSTREAM(m) CONF_FIELD(struct upstream_conf, m)
 #define ROUTED(m) CONF_FIELD(struct path_conf, m)
-#define HOST(m) CONF_FIELD(struct host_conf, m)
 #define PROXY(m) CONF_FIELD(struct proxy_conf, m)
 
 /* clang-format off */
@@ -375,26 +374,8 @@ static const struct conf_option timeout_rows[] = {
 	CONF_END
 };
 
-static const struct conf_option host_rows[] = {
-	{ "name", CONF_STRING, HOST(name), NULL, 1, 255, CONF_RELOAD, "host name" },
-	{ "address", CONF_STRING, HOST(address), NULL, 1, 64, CONF_RELOAD, "IP address" },
-	CONF_END
-};
-
 static const struct conf_option lookup_rows[] = {
-	{ "nameservers", CONF_STRINGS, PROXY(nameservers), "", 0, 16, CONF_RELOAD,
-	  "DNS servers as IP or IP:port; none: those of the system" },
-	{ "hosts", CONF_MAP, PROXY(hosts), "", 0, 10000, CONF_RELOAD,
-	  "fixed addresses of host names, before DNS", .rows = host_rows,
-	  .item_size = sizeof(struct host_conf), .count = PROXY(n_hosts) },
-	{ "ca_file", CONF_PATH, PROXY(ca_file), "", 0, 4096, CONF_RELOAD,
-	  "PEM file of CAs for other servers' certificates" },
-	{ "ca_system", CONF_BOOL, PROXY(ca_system), "true", 0, 0, CONF_RELOAD,
-	  "whether the system's CAs count for other servers' certificates" },
-	{ "private_addresses", CONF_BOOL, PROXY(private_addresses), "false", 0, 0, CONF_RELOAD,
-	  "whether look-ups may reach addresses that are not public" },
-	{ "timeout", CONF_DURATION, PROXY(fetch_timeout), "10s", 100, 10 * 60 * SECOND, CONF_RELOAD,
-	  "one look-up at another server" },
+	LOOKUP_ROWS(struct proxy_conf, lookups),
 	{ "notaries", CONF_STRINGS, PROXY(notaries), "", 0, 16, CONF_RELOAD,
 	  "server names asked for signing keys when their owner cannot be reached" },
 	{ "keys_max_entries", CONF_COUNT, PROXY(keys_max_entries), "20000", 1, 10000000, CONF_RELOAD,

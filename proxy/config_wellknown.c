@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/daemon/setting.h"
 #include "lib/matrix/name.h"
 #include "proxy/config_check.h"
 #include "proxy/refusal.h"
@@ -51,7 +52,7 @@ read_object(struct load *l, const char *what, char *const *path)
 	json_error_t e;
 	json_t *o;
 
-	if (!config_read_file(l, what, path, FILE_MAX, &text))
+	if (!setting_file(l, what, path, FILE_MAX, &text))
 		return NULL;
 	o = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, &e);
 	if (o == NULL)
@@ -91,7 +92,7 @@ put_url(struct load *l, json_t *o, const char *member, const char *what, char *c
 {
 	if (*url == NULL)
 		return true;
-	if (!config_is_https(*url)) {
+	if (!setting_is_https(*url)) {
 		load_fault(l, url, "%s: must be https://host without user and password", what);
 		return false;
 	}
@@ -175,7 +176,7 @@ support_of_settings(struct load *l, struct well_known_conf *w)
 	if (json_array_size(contacts) > 0)
 		json_object_set(o, "contacts", contacts);
 	json_decref(contacts);
-	if (w->support_page != NULL && !config_is_https(w->support_page))
+	if (w->support_page != NULL && !setting_is_https(w->support_page))
 		load_fault(l, &w->support_page,
 		    "support_page: must be https://host/path without user and password");
 	if (w->support_page != NULL)

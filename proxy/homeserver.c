@@ -290,7 +290,7 @@ start_step(struct ask *a)
 		.unix_path = a->service->upstream.unix_path,
 		.bearer = a->token,
 		.max_bytes = ANSWER_MAX,
-		.timeout_ms = a->conf->fetch_timeout };
+		.timeout_ms = a->conf->lookups.timeout };
 
 	while (a->step < STEPS && !steps[a->step].wanted(a->service))
 		a->step++;
@@ -365,7 +365,7 @@ homeserver_new(struct loop *loop, struct fetcher *fetcher, struct proxy_conf *co
 	const struct fact_config facts = { .name = "account",
 		.max_entries = conf->accounts_max_entries,
 		.max_pending = MAX_PENDING,
-		.timeout_ms = conf->fetch_timeout * STEPS,
+		.timeout_ms = conf->lookups.timeout * STEPS,
 		.negative_ttl_ms = DOWN_TTL_MS,
 		.look_up = look_up,
 		.arg = h };

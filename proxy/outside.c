@@ -70,7 +70,7 @@ list_open(struct outside_list *l, const struct outside *old, struct loop *loop,
 		.url = fc->list_url,
 		.fetcher = fetcher,
 		.interval = fc->list_interval,
-		.timeout = conf->fetch_timeout,
+		.timeout = conf->lookups.timeout,
 		.max_bytes = fc->list_max_bytes,
 		.on_change = on_list,
 		.arg = l,
@@ -114,49 +114,25 @@ outside_close(struct outside *o)
 	*o = (struct outside){ 0 };
 }
 
-static struct resolver *
-open_resolver(struct loop *loop, const struct proxy_conf *c)
-{
-	struct resolver_host *hosts = calloc(c->n_hosts + 1, sizeof(*hosts));
-	struct resolver_config cfg = { .hosts = hosts,
-		.n_hosts = c->n_hosts,
-		.nameservers = (const char *const *)c->nameservers.v,
-		.n_nameservers = c->nameservers.n };
-	struct resolver *r;
-
-	if (hosts == NULL)
-		return NULL;
-	for (size_t i = 0; i < c->n_hosts; i++)
-		hosts[i] = (struct resolver_host){ .name = c->hosts[i].name,
-			.address = c->hosts[i].address };
-	r = resolver_new(loop, &cfg);
-	free(hosts);
-	return r;
-}
-
 static bool
 open_lookups(struct outside *o, struct loop *loop, struct proxy_conf *conf)
 {
-	struct fetcher_config fc = { .ca_file = conf->ca_file,
-		.ca_system = conf->ca_system,
-		.private_addresses = conf->private_addresses };
 	struct discovery_config dc = { .max_entries = conf->discovery_max_entries,
 		.max_pending = PENDING_MAX,
-		.timeout_ms = conf->fetch_timeout,
+		.timeout_ms = conf->lookups.timeout,
 		.negative_ttl = conf->negative_ttl,
 		.negative_ttl_max = conf->negative_ttl_max };
 	struct keyring_config kc = { .notaries = (const char *const *)conf->notaries.v,
 		.n_notaries = conf->notaries.n,
 		.max_entries = conf->keys_max_entries,
 		.max_pending = PENDING_MAX,
-		.timeout_ms = conf->fetch_timeout,
+		.timeout_ms = conf->lookups.timeout,
 		.ttl_max = conf->keys_ttl_max,
 		.negative_ttl = conf->negative_ttl,
 		.negative_ttl_max = conf->negative_ttl_max };
 
-	o->resolver = open_resolver(loop, conf);
-	fc.resolver = o->resolver;
-	o->fetcher = o->resolver != NULL ? fetcher_new(loop, &fc) : NULL;
+	o->resolver = lookup_resolver(loop, &conf->lookups);
+	o->fetcher = o->resolver != NULL ? lookup_fetcher(loop, o->resolver, &conf->lookups) : NULL;
 	dc.fetcher = o->fetcher;
 	dc.resolver = o->resolver;
 	o->discovery = o->fetcher != NULL ? discovery_new(loop, &dc) : NULL;

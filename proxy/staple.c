@@ -240,7 +240,7 @@ ask(struct staple *st)
 		.plain = true, /* the answer is signed (RFC 6960, appendix A) */
 		.post_type = "application/ocsp-request",
 		.max_bytes = STAPLE_MAX,
-		.timeout_ms = k->conf->fetch_timeout };
+		.timeout_ms = k->conf->lookups.timeout };
 	struct buf der;
 
 	buf_init(&der, STAPLE_MAX);

@@ -345,7 +345,7 @@ set(struct load *l, const struct conf_option *row, const struct tree_node *n, vo
 	if (!kind_fits(l, row, n))
 		return;
 	if (row->type == CONF_SECTION)
-		fill(l, n->kind == TREE_MAP ? n : NULL, n->key->at, row->name, row->rows, base);
+		fill(l, n->kind == TREE_MAP ? n : NULL, n->key->at, row->name, row->rows, field);
 	else if (row->type == CONF_SEQUENCE)
 		set_sequence(l, row, n, base);
 	else if (row->type == CONF_MAP)
@@ -385,7 +385,7 @@ preset(struct load *l, const struct conf_option *row, struct tree_mark at, const
 	void *field = (char *)base + row->field.at;
 
 	if (row->type == CONF_SECTION) {
-		fill(l, NULL, at, row->name, row->rows, base);
+		fill(l, NULL, at, row->name, row->rows, field);
 		return;
 	}
 	if (row->preset == NULL)

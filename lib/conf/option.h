@@ -27,7 +27,7 @@ enum conf_type {
 	CONF_STRINGS,  /* struct conf_list: min..max strings */
 	CONF_PATHS,    /* struct conf_list: min..max paths */
 	CONF_MAP,      /* sequence written "key: value"; `rows` are the two fields of an item */
-	CONF_SECTION,  /* a map whose rows are fields of the same struct */
+	CONF_SECTION,  /* a map whose rows are fields of the struct at `field`; {0, 0}: the same */
 	CONF_SEQUENCE, /* min..max items, each a map of `rows` */
 	CONF_TYPES
 };

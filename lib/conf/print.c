@@ -143,7 +143,7 @@ conf_value_print(const struct conf_option *row, const void *base, struct buf *ou
 	case CONF_MAP:
 		return print_pairs(row, base, out);
 	case CONF_SECTION:
-		return print_rows(row->rows, base, out);
+		return print_rows(row->rows, field, out);
 	case CONF_SEQUENCE:
 		return print_items(row, base, out);
 	default:
@@ -246,7 +246,8 @@ conf_changed(const struct conf_option *rows, const void *old, const void *new,
 
 	for (const struct conf_option *r = rows; r->name != NULL; r++) {
 		if (r->type == CONF_SECTION) {
-			any |= conf_changed(r->rows, old, new, change, what);
+			any |= conf_changed(r->rows, (const char *)old + r->field.at,
+			    (const char *)new + r->field.at, change, what);
 		} else if (r->change == change && differs(r, old, new)) {
 			bool shown =
 			    buf_printf(what, "%s%s", buf_len(what) > 0 ? ", " : "", r->name);

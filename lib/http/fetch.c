@@ -28,6 +28,15 @@ wipe_authorization(struct fetch *x)
 }
 
 static void
+drop_identity(struct fetch *x)
+{
+	X509_free(x->identity.certificate);
+	sk_X509_pop_free(x->identity.chain, X509_free);
+	EVP_PKEY_free(x->identity.key);
+	x->identity = (struct fetch_identity){ 0 };
+}
+
+static void
 finish(struct fetch *x, enum err err) /* tells it at the end of the turn */
 {
 	fetch_attempt_end(x);
@@ -151,6 +160,7 @@ follow(struct fetch *x)
 		return false;
 	x->redirects--;
 	wipe_authorization(x); /* was meant for the first server only */
+	drop_identity(x);      /* likewise */
 	free(x->url);
 	x->url = copy;
 	free(x->host);
@@ -189,6 +199,10 @@ free_fetch(struct fetch *x)
 	list_remove(&x->node);
 	clear_endpoints(x);
 	wipe_authorization(x);
+	drop_identity(x);
+	for (size_t i = 0; i < x->n_extra; i++)
+		free(x->extra[i]);
+	free(x->extra);
 	X509_STORE_free(x->anchors);
 	free(x->url);
 	free(x->host);
@@ -216,6 +230,9 @@ tell(struct fetch *x)
 		.cache_control = x->headers[FETCH_CACHE_CONTROL],
 		.expires = x->headers[FETCH_EXPIRES],
 		.etag = x->headers[FETCH_ETAG],
+		.age = x->headers[FETCH_AGE],
+		.content_type = x->headers[FETCH_CONTENT_TYPE],
+		.retry_after = x->headers[FETCH_RETRY_AFTER],
 		.body_buf = &x->body };
 
 	/* Nothing of the fetcher is touched after the call: it may be gone. */
@@ -266,11 +283,57 @@ copy_bearer(struct fetch *x, const char *token)
 }
 
 static bool
+copy_basic(struct fetch *x, const char *credentials)
+{
+	static const char scheme[] = "Basic ";
+	size_t n = credentials != NULL ? strlen(credentials) : 0;
+	size_t room = sizeof(scheme) + sodium_base64_ENCODED_LEN(n, sodium_base64_VARIANT_ORIGINAL);
+
+	if (credentials == NULL)
+		return true;
+	if (x->authorization != NULL || (x->authorization = malloc(room)) == NULL)
+		return false;
+	memcpy(x->authorization, scheme, sizeof(scheme));
+	sodium_bin2base64(x->authorization + sizeof(scheme) - 1, room - sizeof(scheme) + 1,
+	    (const unsigned char *)credentials, n, sodium_base64_VARIANT_ORIGINAL);
+	return true;
+}
+
+static bool
+copy_identity(struct fetch *x, const struct fetch_identity *id)
+{
+	if (id == NULL)
+		return true;
+	if (id->chain != NULL && (x->identity.chain = X509_chain_up_ref(id->chain)) == NULL)
+		return false;
+	X509_up_ref(id->certificate);
+	EVP_PKEY_up_ref(id->key);
+	x->identity.certificate = id->certificate;
+	x->identity.key = id->key;
+	return true;
+}
+
+static bool
+copy_fields(struct fetch *x, const struct fetch_request *req)
+{
+	x->extra = calloc(req->n_fields + 1, sizeof(*x->extra));
+	for (size_t i = 0; x->extra != NULL && i < req->n_fields; i++) {
+		/* A line break would begin another field. */
+		if (strpbrk(req->fields[i], "\r\n") != NULL ||
+		    !copy_text(&x->extra[i], req->fields[i]))
+			return false;
+		x->n_extra++;
+	}
+	return x->extra != NULL;
+}
+
+static bool
 copy_request(struct fetch *x, const struct fetch_request *req)
 {
 	if (!copy_text(&x->url, req->url) || !copy_text(&x->host, req->host) ||
 	    !copy_text(&x->unix_path, req->unix_path) || !copy_text(&x->etag, req->if_none_match) ||
-	    !copy_bearer(x, req->bearer))
+	    !copy_bearer(x, req->bearer) || !copy_basic(x, req->basic) ||
+	    !copy_identity(x, req->identity) || !copy_fields(x, req))
 		return false;
 	if (!copy_text(&x->post_type, req->post_type != NULL ? req->post_type : "application/json"))
 		return false;

@@ -40,6 +40,12 @@ struct fetch_endpoint {
 	uint16_t port;
 };
 
+struct fetch_identity { /* a client certificate; references are taken */
+	X509 *certificate;
+	STACK_OF(X509) *chain; /* of the issuers, or NULL */
+	EVP_PKEY *key;
+};
+
 struct fetch_request {    /* copied */
 	const char *url;  /* https://…; its host is verified in the certificate and sent as SNI */
 	const char *host; /* Host field; NULL: from the URL */
@@ -49,8 +55,12 @@ struct fetch_request {    /* copied */
 	X509_STORE *anchors; /* instead of the fetcher's; a reference is taken */
 	bool plain; /* http:// is allowed too, for answers that are signed; to the same addresses */
 	bool local; /* our own homeserver: http:// and any address are allowed */
-	const char *unix_path;     /* connect here; needs `local` */
-	const char *bearer;        /* access token for Authorization; wiped when done */
+	const char *unix_path;                 /* connect here; needs `local` */
+	const char *bearer;                    /* access token for Authorization; wiped when done */
+	const char *basic;                     /* or "user:password" for it (RFC 7617); likewise */
+	const struct fetch_identity *identity; /* shown to a server that asks; NULL: none */
+	const char *const *fields;             /* further ones, "Name: value" each */
+	size_t n_fields;
 	const char *if_none_match; /* ETag */
 	struct str post;           /* p == NULL: GET */
 	const char *post_type;     /* Content-Type of it; NULL: application/json */
@@ -66,7 +76,8 @@ struct fetch_result {
 	int status;
 	struct str body;
 	const char *cache_control, *expires, *etag; /* "" if absent */
-	struct buf *body_buf;                       /* for fetch_take_body() */
+	const char *age, *content_type, *retry_after;
+	struct buf *body_buf; /* for fetch_take_body() */
 };
 
 /* fn is called later exactly once unless cancelled; the result is valid during the call.  NULL: out

@@ -2,6 +2,7 @@
 /*
  * fetch_attempt - one request to one address: what curl is told, and what it made of it.
  */
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -12,7 +13,8 @@
 
 #define CONNECT_TIMEOUT_MS 5000 /* for one of several addresses */
 
-static const char *const field_names[FETCH_FIELDS] = { "cache-control", "expires", "etag" };
+static const char *const field_names[FETCH_FIELDS] = { "cache-control", "expires", "etag", "age",
+	"content-type", "retry-after" };
 
 /* The last check: whatever made curl choose this address, the policy applies. */
 static curl_socket_t
@@ -65,22 +67,20 @@ on_ssl_ctx(CURL *easy, void *ctx, void *arg)
 	struct fetch *x = arg;
 
 	SSL_CTX_set1_cert_store(ctx, x->anchors);
+	if (x->identity.certificate != NULL &&
+	    (SSL_CTX_use_cert_and_key(
+		 ctx, x->identity.certificate, x->identity.key, x->identity.chain, 1) != 1)) {
+		ERR_clear_error();
+		return CURLE_SSL_CERTPROBLEM;
+	}
 	return CURLE_OK;
 }
 
 static bool
-add_field(struct fetch *x, const char *name, const char *value)
+add_line(struct fetch *x, const char *line)
 {
-	struct curl_slist *more;
-	struct buf line;
-	bool ok;
+	struct curl_slist *more = curl_slist_append(x->fields, line);
 
-	buf_init(&line, 16384);
-	ok = buf_printf(&line, "%s: %s", name, value) && buf_put(&line, str_of("", 1));
-	more = ok ? curl_slist_append(x->fields, buf_str(&line).p) : NULL;
-	if (ok)
-		sodium_memzero(line.mem + line.off, buf_len(&line));
-	buf_fini(&line);
 	if (more == NULL)
 		return false;
 	x->fields = more;
@@ -88,8 +88,25 @@ add_field(struct fetch *x, const char *name, const char *value)
 }
 
 static bool
+add_field(struct fetch *x, const char *name, const char *value)
+{
+	struct buf line;
+	bool ok;
+
+	buf_init(&line, 16384);
+	ok = buf_printf(&line, "%s: %s", name, value) && buf_put(&line, str_of("", 1));
+	ok = ok && add_line(x, buf_str(&line).p);
+	sodium_memzero(line.mem + line.off, buf_len(&line));
+	buf_fini(&line);
+	return ok;
+}
+
+static bool
 set_fields(struct fetch *x)
 {
+	for (size_t i = 0; i < x->n_extra; i++)
+		if (!add_line(x, x->extra[i]))
+			return false;
 	return (x->host == NULL || add_field(x, "Host", x->host)) &&
 	       (x->authorization == NULL || add_field(x, "Authorization", x->authorization)) &&
 	       (x->etag == NULL || add_field(x, "If-None-Match", x->etag)) &&

@@ -18,7 +18,15 @@ struct fetcher {
 	struct list fetches;
 };
 
-enum fetch_field { FETCH_CACHE_CONTROL, FETCH_EXPIRES, FETCH_ETAG, FETCH_FIELDS };
+enum fetch_field {
+	FETCH_CACHE_CONTROL,
+	FETCH_EXPIRES,
+	FETCH_ETAG,
+	FETCH_AGE,
+	FETCH_CONTENT_TYPE,
+	FETCH_RETRY_AFTER,
+	FETCH_FIELDS
+};
 
 struct fetch {
 	struct list node;
@@ -34,6 +42,9 @@ struct fetch {
 	char *post, *post_type;
 	size_t post_len;
 	X509_STORE *anchors;
+	struct fetch_identity identity;
+	char **extra; /* further fields */
+	size_t n_extra;
 	struct fetch_endpoint via[FETCH_MAX_ENDPOINTS];
 	size_t n_via, at_via;
 	bool local, plain;

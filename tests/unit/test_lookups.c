@@ -263,7 +263,7 @@ setup_homeserver(void)
 		.accounts_max_entries = 10,
 		.account_ttl = 60000,
 		.negative_ttl = 30000,
-		.fetch_timeout = 20000 };
+		.lookups.timeout = 20000 };
 	snapshot_init(&conf.snap, keep);
 	homeserver = homeserver_new(loop, fetcher, &conf);
 	cr_assert_not_null(homeserver);
