@@ -1,28 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fedsource - a look: the file's bytes or an answer's body go on an errand, where they are judged,
- * and what comes back is adopted or refused.  One errand at a time.
+ * fedsource - a look: the file or an answer's body goes to the intake, which judges and adopts it.
  */
 #include "proxy/fedsource.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "lib/base/fsutil.h"
 #include "lib/base/log.h"
-#include "lib/net/errand.h"
+#include "lib/federation/fedintake.h"
 #include "proxy/series.h"
-
-/* What an errand takes with it, and brings back. */
-struct parcel {
-	struct buf text; /* empty: to be read from the file */
-	int64_t as_of;   /* wall-clock second as of which the text is current */
-	int status;      /* of the download, or 0 */
-	char etag[FETCH_HEADER_MAX];
-	enum err err;
-	struct fedstore_offer offer;
-};
 
 struct fedsource {
 	struct loop *loop;
@@ -34,8 +22,11 @@ struct fedsource {
 	clock_ms read_again;         /* a file that was refused, though it does not change */
 	char etag[FETCH_HEADER_MAX]; /* of the answer in force */
 	struct fedsource_state state;
-	struct errand *errand;
-	struct parcel parcel;
+	struct fedintake *intake;
+	int status;                       /* of the download being judged, or 0 */
+	char etag_next[FETCH_HEADER_MAX]; /* of the answer being judged */
+	const struct fedlist *before;     /* what was in force then, to be compared only */
+	int64_t before_as_of;
 };
 
 /* What an operator should do about a refusal. */
@@ -123,48 +114,34 @@ tell(struct fedsource *s, const struct fedlist *before, int64_t before_as_of)
 /* --- judging --- */
 
 static void
-run_errand(void *arg) /* on a thread of its own */
+on_judged(void *arg, enum err err)
 {
 	struct fedsource *s = arg;
-	struct parcel *p = &s->parcel;
 
-	p->err = OK;
-	if (buf_len(&p->text) == 0 && s->file != NULL && fs_read(s->file, &p->text) != 0)
-		p->err = errno == EFBIG ? ERR_TOO_LARGE : ERR_FILE;
-	if (p->err == OK)
-		p->err = fedstore_judge(s->cfg.store, buf_str(&p->text), &p->offer);
-	buf_fini(&p->text);
-}
-
-static void
-on_judged(void *arg)
-{
-	struct fedsource *s = arg;
-	struct parcel *p = &s->parcel;
-	const struct fedlist *before = fedstore_list(s->cfg.store);
-	int64_t before_as_of = fedstore_as_of(s->cfg.store);
-
-	s->errand = NULL;
-	if (p->err == OK) {
-		fedstore_adopt(s->cfg.store, &p->offer, p->as_of);
-		memcpy(s->etag, p->etag, sizeof(s->etag));
-	}
-	note(s, p->err, p->status);
+	if (err == OK)
+		memcpy(s->etag, s->etag_next, sizeof(s->etag));
+	note(s, err, s->status);
 	look_after(s, s->file != NULL ? FEDSOURCE_FILE_LOOK_MS
-		      : p->err != OK  ? FEDSOURCE_RETRY_MS
+		      : err != OK     ? FEDSOURCE_RETRY_MS
 				      : s->cfg.interval);
-	tell(s, before, before_as_of);
+	tell(s, s->before, s->before_as_of);
 }
 
-/* The parcel's text is set, or is the file's. */
+/* What is about to be judged: an answer's body, or without one the file. */
 static void
-send_errand(struct fedsource *s)
+offer(struct fedsource *s, struct buf *body, int64_t as_of, int status, const char *etag)
 {
-	s->errand = errand_start(s->loop, "list", run_errand, on_judged, s);
-	if (s->errand != NULL)
+	bool begun;
+
+	s->before = fedstore_list(s->cfg.store);
+	s->before_as_of = fedstore_as_of(s->cfg.store);
+	s->status = status;
+	snprintf(s->etag_next, sizeof(s->etag_next), "%s", etag);
+	begun = body != NULL ? fedintake_offer(s->intake, body, as_of, on_judged, s)
+			     : fedintake_offer_file(s->intake, s->file, as_of, on_judged, s);
+	if (begun)
 		return;
-	buf_fini(&s->parcel.text);
-	note(s, ERR_MEMORY, s->parcel.status);
+	note(s, ERR_MEMORY, status);
 	look_after(s, s->file != NULL ? FEDSOURCE_FILE_LOOK_MS : FEDSOURCE_RETRY_MS);
 }
 
@@ -188,15 +165,13 @@ look_at_file(struct fedsource *s)
 		note(s, ERR_FILE, 0);
 		return;
 	}
-	if (s->errand != NULL)
+	if (fedintake_busy(s->intake))
 		return;
 	if (same_file(&st, &s->seen) && (s->state.error == OK || loop_now(s->loop) < s->read_again))
 		return;
 	s->seen = st;
 	s->read_again = loop_now(s->loop) + FEDSOURCE_RETRY_MS;
-	s->parcel = (struct parcel){ .as_of = st.st_mtim.tv_sec };
-	buf_init(&s->parcel.text, s->cfg.max_bytes);
-	send_errand(s);
+	offer(s, NULL, st.st_mtim.tv_sec, 0, "");
 }
 
 /* --- URL --- */
@@ -233,17 +208,16 @@ static void
 on_answer(void *arg, const struct fetch_result *r)
 {
 	struct fedsource *s = arg;
+	struct buf body;
 
 	s->fetch = NULL;
 	if (r->err != OK || r->status != 200 || r->body.n == 0) {
 		settle(s, r);
 		return;
 	}
-	s->parcel = (struct parcel){ .as_of = clock_wall_s(), .status = r->status };
-	memcpy(s->parcel.etag, r->etag, strlen(r->etag) + 1);
 	s->etag[0] = '\0'; /* until it is judged */
-	fetch_take_body(r, &s->parcel.text);
-	send_errand(s);
+	fetch_take_body(r, &body);
+	offer(s, &body, clock_wall_s(), r->status, r->etag);
 }
 
 static void
@@ -279,10 +253,7 @@ look(void *arg)
 void
 fedsource_pause(struct fedsource *s)
 {
-	errand_cancel(s->errand);
-	s->errand = NULL;
-	fedstore_offer_drop(&s->parcel.offer);
-	buf_fini(&s->parcel.text);
+	fedintake_cancel(s->intake);
 	fetch_cancel(s->fetch);
 	s->fetch = NULL;
 	timer_clear(&s->timer);
@@ -322,7 +293,9 @@ fedsource_new(struct loop *loop, const struct fedsource_config *cfg)
 	s->name = strdup(cfg->name);
 	s->file = cfg->file != NULL ? strdup(cfg->file) : NULL;
 	s->url = cfg->url != NULL ? strdup(cfg->url) : NULL;
-	if (s->name == NULL || (s->file == NULL && s->url == NULL)) {
+	s->intake = fedintake_new(
+	    loop, &(struct fedintake_config){ .store = cfg->store, .max_bytes = cfg->max_bytes });
+	if (s->name == NULL || s->intake == NULL || (s->file == NULL && s->url == NULL)) {
 		fedsource_free(s);
 		return NULL;
 	}
@@ -335,9 +308,7 @@ fedsource_free(struct fedsource *s)
 {
 	if (s == NULL)
 		return;
-	errand_cancel(s->errand);
-	fedstore_offer_drop(&s->parcel.offer);
-	buf_fini(&s->parcel.text);
+	fedintake_free(s->intake);
 	fetch_cancel(s->fetch);
 	timer_clear(&s->timer);
 	X509_STORE_free(s->cfg.anchors);

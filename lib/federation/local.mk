@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+libschleuse_a_SOURCES += lib/federation/fedintake.c
+libschleuse_a_SOURCES += lib/federation/fedintake.h
 libschleuse_a_SOURCES += lib/federation/fedlist.c
 libschleuse_a_SOURCES += lib/federation/fedlist.h
 libschleuse_a_SOURCES += lib/federation/fedstore.c
