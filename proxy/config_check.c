@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/config_check.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/daemon/setting.h"
@@ -82,29 +81,6 @@ check_listeners(struct load *l, struct proxy_conf *c)
 		    "listeners: none serves clients; add \"clients\" to one of them");
 	if (c->n_listeners > 0 && (served & LISTEN_FEDERATION) == 0)
 		log_warn("%s: no listener serves the federation", c->path);
-}
-
-/* Without a setting the admin listener is a socket beside the state: reachable for those who may
- * read that. */
-static void
-check_admin(struct load *l, struct proxy_conf *c)
-{
-	char text[4096];
-	const char *why;
-
-	if (c->admin.text == NULL) {
-		if (c->state_dir == NULL)
-			return;
-		snprintf(text, sizeof(text), "unix:%s/admin.sock", c->state_dir);
-		why = conf_address_parse(l->ctx.arena, str_z(text), NULL, &c->admin);
-		if (why != NULL)
-			load_fault(l, &c->admin, "admin: '%s': %s; set admin", text, why);
-	} else if (!conf_address_is_loopback(&c->admin)) {
-		load_fault(l, &c->admin,
-		    "admin: '%s' can be reached from other machines; use a loopback address or "
-		    "unix:/path",
-		    c->admin.text);
-	}
 }
 
 static void
@@ -381,7 +357,7 @@ config_check(struct load *l, struct proxy_conf *c)
 			 "production",
 		    c->path);
 	check_listeners(l, c);
-	check_admin(l, c);
+	setting_admin(l, &c->admin, c->state_dir);
 	check_federations(l, c);
 	check_services(l, c);
 	check_lookups(l, c);

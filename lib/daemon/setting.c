@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <stdio.h>
 
 #include "lib/base/fsutil.h"
 #include "lib/jose/x5c.h"
@@ -87,6 +88,27 @@ setting_private(struct load *l, bool test_mode, const char *what, char *const *p
 		load_fault(l, path,
 		    "%s: %s can be read by others; chmod 0600 (or 0640 with the daemon's group)",
 		    what, *path);
+}
+
+void
+setting_admin(struct load *l, struct conf_address *admin, const char *state_dir)
+{
+	char text[4096];
+	const char *why;
+
+	if (admin->text == NULL) {
+		if (state_dir == NULL)
+			return;
+		snprintf(text, sizeof(text), "unix:%s/admin.sock", state_dir);
+		why = conf_address_parse(l->ctx.arena, str_z(text), NULL, admin);
+		if (why != NULL)
+			load_fault(l, admin, "admin: '%s': %s; set admin", text, why);
+	} else if (!conf_address_is_loopback(admin)) {
+		load_fault(l, admin,
+		    "admin: '%s' can be reached from other machines; use a loopback address or "
+		    "unix:/path",
+		    admin->text);
+	}
 }
 
 X509_STORE *

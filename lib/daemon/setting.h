@@ -28,6 +28,10 @@ void setting_secret(
     struct load *l, bool test_mode, const char *what, char *const *path, struct str *out);
 void setting_wipe(struct str secret); /* of setting_file() or setting_secret() */
 
+/* Without a setting the admin listener is a socket beside the state: reachable for those who may
+ * read that.  Other machines must not reach it. */
+void setting_admin(struct load *l, struct conf_address *admin, const char *state_dir);
+
 /* The trust anchors in PEM files; NULL after adding a fault, or where there are no files. */
 X509_STORE *setting_anchors(struct load *l, struct conf_list *files);
 /* A CA file only has to be there and readable: it is given to libcurl and OpenSSL by name. */

@@ -13,6 +13,8 @@
 #ifndef SCHLEUSE_HTTP_EXCHANGE_H
 #define SCHLEUSE_HTTP_EXCHANGE_H
 
+#include <openssl/x509.h>
+
 #include "lib/base/arena.h"
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
@@ -49,9 +51,10 @@ struct exchange {
 	clock_ms began;
 	const char *peer; /* the client's IP address as text; never logged */
 	bool tls;
-	struct str sni;  /* the host name the client asked TLS for; n == 0: none */
-	struct str hsts; /* Strict-Transport-Security for a final head that has none; set by the
-			  * handler, n == 0: nothing is added */
+	X509 *certificate; /* the client's, verified; NULL: it showed none */
+	struct str sni;    /* the host name the client asked TLS for; n == 0: none */
+	struct str hsts;   /* Strict-Transport-Security for a final head that has none; set by the
+			    * handler, n == 0: nothing is added */
 	bool head_sent;
 	uint64_t bytes_in;  /* request body */
 	uint64_t bytes_out; /* response body */

@@ -212,6 +212,7 @@ begin_exchange(struct h1conn *c, enum err bad)
 	ex->head_sent = false;
 	ex->bytes_in = ex->bytes_out = 0;
 	ex->tls = ssl != NULL;
+	ex->certificate = ssl != NULL ? SSL_get0_peer_certificate(ssl) : NULL;
 	ex->sni =
 	    ssl != NULL ? str_z(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) : STR_NONE;
 	h1_body_init(&c->body, &ex->req, c->conn.server->limits.body_max);

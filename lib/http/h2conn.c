@@ -465,6 +465,7 @@ h2conn_begin(struct http_conn *from)
 	c->conn.ops = &conn_ops;
 	http_conn_move(&c->conn, from);
 	stream_own(c->conn.stream, on_stream, c);
+	c->certificate = ssl != NULL ? SSL_get0_peer_certificate(ssl) : NULL;
 	c->sni = ssl != NULL ? str_z(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) : STR_NONE;
 	/* Until the peer knows our window it uses the one all begin with. */
 	c->body_max = c->conn.server->limits.h2.stream_window;

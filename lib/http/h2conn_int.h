@@ -56,6 +56,7 @@ struct h2conn {
 	struct http_conn conn;
 	enum h2_state { H2_OPEN, H2_LINGER, H2_GONE } state;
 	nghttp2_session *session;
+	X509 *certificate; /* the client's, or NULL */
 	struct str sni;
 	size_t body_max; /* request bytes a stream may send ahead */
 	size_t held;     /* of all streams, that no handler has taken yet */

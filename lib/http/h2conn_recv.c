@@ -193,6 +193,7 @@ begin_exchange(struct h2stream *s, enum err bad)
 	ex->ops = &h2conn_ops;
 	ex->peer = s->c->conn.peer;
 	ex->tls = stream_ssl(s->c->conn.stream) != NULL;
+	ex->certificate = s->c->certificate;
 	ex->sni = s->c->sni;
 	s->body_max = UINT64_MAX;
 	exchange_limit_body(ex, server->limits.body_max);

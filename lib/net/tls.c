@@ -245,6 +245,27 @@ tls_profile(SSL_CTX *ctx, bool tls13)
 	       SSL_CTX_set1_sigalgs_list(ctx, sigalgs) == 1;
 }
 
+/* A client need not show a certificate; one that it shows must verify. */
+static bool
+ask_clients(SSL_CTX *ctx, X509_STORE *anchors)
+{
+	const STACK_OF(X509_OBJECT) *all;
+
+	if (anchors == NULL)
+		return true;
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	if (SSL_CTX_set1_verify_cert_store(ctx, anchors) != 1)
+		return false;
+	all = X509_STORE_get0_objects(anchors);
+	for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
+		X509 *ca = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i));
+
+		if (ca != NULL && SSL_CTX_add_client_CA(ctx, ca) != 1)
+			return false;
+	}
+	return true;
+}
+
 static SSL_CTX *
 make_context(const struct tls_identity *id, const struct tls_server_config *cfg)
 {
@@ -269,7 +290,7 @@ make_context(const struct tls_identity *id, const struct tls_server_config *cfg)
 	/* Early data can be replayed (RFC 8446, section 8): none is taken.  A client that sends
 	 * some all the same goes through a full handshake. */
 	if (SSL_CTX_set_max_early_data(ctx, 0) != 1 || !tls_profile(ctx, cfg->tls13) ||
-	    !use_certificate(ctx, id)) {
+	    !use_certificate(ctx, id) || !ask_clients(ctx, cfg->client_anchors)) {
 		SSL_CTX_free(ctx);
 		return NULL;
 	}

@@ -38,6 +38,9 @@ struct tls_server_config {
 	bool tls13;
 	bool http2; /* ALPN offers h2 before http/1.1 */
 	long ticket_lifetime_s;
+	/* Clients may show a certificate that chains to one of these; a reference is taken.  NULL:
+	 * they are not asked for one. */
+	X509_STORE *client_anchors;
 };
 
 struct tls_server;

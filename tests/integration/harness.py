@@ -110,16 +110,17 @@ def adopt_orphans() -> None:
 
 
 class Daemon:
-    """One running schleuse-proxy."""
+    """One running daemon: schleuse-proxy, or another one by its name."""
 
-    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, config: dict[str, Any], name: str = "proxy") -> None:
         self.folder = folder
         self.config = config
-        self.file = folder / "proxy.yaml"
-        self.log = folder / "proxy.log"
+        self.name = name
+        self.file = folder / f"{name}.yaml"
+        self.log = folder / f"{name}.log"
         self.addresses: dict[str, Any] = {}
         self.process: subprocess.Popen[bytes] | Orphan | None = None
-        self.program = PROXY
+        self.program = BUILD / f"schleuse-{name}"
         self.environment: dict[str, str] = {}
         self.pass_fds: tuple[int, ...] = ()
         self.successor: int | None = None  # between begin_handover() and end_handover()
@@ -141,8 +142,8 @@ class Daemon:
                 env={**environment(), **self.environment}, pass_fds=self.pass_fds,
             )
         try:
-            self.addresses = until("the proxy's addresses file", self._read_addresses)
-            until(f"{ready} of the proxy", lambda: self.admin(ready).status == 200)
+            self.addresses = until(f"the addresses file of {self.name}", self._read_addresses)
+            until(f"{ready} of {self.name}", lambda: self.admin(ready).status == 200)
         except BaseException:
             print(self.log_text())
             self.kill()
@@ -159,7 +160,7 @@ class Daemon:
     def check_alive(self) -> None:
         assert self.process is not None
         if (code := self.process.poll()) is not None:
-            raise AssertionError(f"the proxy ended with {code}:\n{self.log_text()}")
+            raise AssertionError(f"{self.name} ended with {code}:\n{self.log_text()}")
 
     def address(self, n: int = 0) -> tuple[str, int]:
         """The address of the n-th listener."""
@@ -243,7 +244,7 @@ class Daemon:
         self.process = None
         text = self.log_text()
         if FAULT.search(text) or code != self.expect_exit:
-            raise AssertionError(f"the proxy ended with {code}:\n{text[-6000:]}")
+            raise AssertionError(f"{self.name} ended with {code}:\n{text[-6000:]}")
 
 
 class World:

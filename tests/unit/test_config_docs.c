@@ -103,7 +103,7 @@ all_given(const struct load *l, const struct conf_option *rows, const void *fiel
 		const char *field = (const char *)fields + r->field.at;
 
 		if (r->type == CONF_SECTION) {
-			all_given(l, r->rows, fields);
+			all_given(l, r->rows, field);
 			continue;
 		}
 		cr_assert(load_given(l, field), "'%s' is not in the sample", r->name);
@@ -138,7 +138,8 @@ all_default(
 
 		snprintf(name, sizeof(name), " %s ", r->name);
 		if (r->type == CONF_SECTION && r->preset == NULL && strstr(except, name) == NULL) {
-			all_default(r->rows, full, minimal, except);
+			all_default(r->rows, (const char *)full + r->field.at,
+			    (const char *)minimal + r->field.at, except);
 			continue;
 		}
 		if (r->preset == NULL || strstr(except, name) != NULL)

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "regsvc/config.h"
+
+#include <stdlib.h>
+
+#include "lib/conf/load.h"
+#include "regsvc/config_check.h"
+
+#define VALUES_MAX (16 << 20) /* settings and the files they name */
+
+struct loaded {
+	struct regsvc_conf conf;
+	struct arena arena; /* everything the configuration points to */
+};
+
+static void
+conf_free(struct snapshot *s)
+{
+	struct loaded *d = (struct loaded *)(void *)s;
+
+	config_files_fini(&d->conf);
+	arena_fini(&d->arena);
+	free(d);
+}
+
+struct regsvc_conf *
+regsvc_conf_load(const char *path, struct buf *errors)
+{
+	struct loaded *d = calloc(1, sizeof(*d));
+	struct load l;
+	bool good;
+
+	if (d == NULL)
+		return NULL;
+	snapshot_init(&d->conf.snap, conf_free);
+	arena_init(&d->arena, VALUES_MAX);
+	d->conf.path = arena_z(&d->arena, str_z(path));
+	load_init(&l, path, &d->arena, errors);
+	/* a file that could not be read as YAML has left nothing to check */
+	if (load_file(&l, regsvc_conf_rows, &d->conf) || d->conf.n_listeners > 0) {
+		config_check(&l, &d->conf);
+		config_files(&l, &d->conf);
+	}
+	good = load_ok(&l) && d->conf.path != NULL;
+	load_fini(&l);
+	if (good)
+		return &d->conf;
+	snapshot_drop(&d->conf.snap);
+	return NULL;
+}
+
+bool
+regsvc_conf_needs_restart(
+    const struct regsvc_conf *old, const struct regsvc_conf *new, struct buf *what)
+{
+	return conf_changed(regsvc_conf_rows, old, new, CONF_RESTART, what);
+}
+
+bool
+regsvc_conf_print(const struct regsvc_conf *c, struct buf *out)
+{
+	return conf_dump_values(regsvc_conf_rows, c, out);
+}

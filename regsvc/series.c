@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "regsvc/series.h"
+
+#define REFUSED_HELP "Connections closed before anything of them was read, by the limit reached"
+#define RESPONSES_HELP "Requests answered, by status class"
+#define RESPONSE_ROW(i, name) \
+	[S_RESPONSES + (i)] = { "schleuse_requests_total", "status=\"" name "\"", METRIC_COUNTER, \
+		RESPONSES_HELP }
+
+static const struct metric_row rows[S_COUNT] = {
+	[S_CONNECTIONS_OPENED] = { "schleuse_connections_opened_total", "", METRIC_COUNTER,
+	    "Connections accepted" },
+	[S_CONNECTIONS_CLOSED] = { "schleuse_connections_closed_total", "", METRIC_COUNTER,
+	    "Connections closed" },
+	[S_CONNECTIONS_REFUSED_ALL] = { "schleuse_connections_refused_total",
+	    "reason=\"connections\"", METRIC_COUNTER, REFUSED_HELP },
+	[S_CONNECTIONS_REFUSED_ADDRESS] = { "schleuse_connections_refused_total",
+	    "reason=\"per_address\"", METRIC_COUNTER, REFUSED_HELP },
+	[S_HANDSHAKES_FAILED] = { "schleuse_tls_handshakes_failed_total", "", METRIC_COUNTER,
+	    "TLS handshakes that failed" },
+	[S_HANDSHAKES_SLOW] = { "schleuse_tls_handshakes_slow_total", "", METRIC_COUNTER,
+	    "TLS handshakes cut by timeouts.handshake" },
+	[S_HEADS_SLOW] = { "schleuse_heads_slow_total", "", METRIC_COUNTER,
+	    "Request heads cut by timeouts.head" },
+	[S_WRITES_SLOW] = { "schleuse_writes_slow_total", "", METRIC_COUNTER,
+	    "Connections cut because the end of an answer was not read" },
+	RESPONSE_ROW(0, "none"),
+	RESPONSE_ROW(1, "1xx"),
+	RESPONSE_ROW(2, "2xx"),
+	RESPONSE_ROW(3, "3xx"),
+	RESPONSE_ROW(4, "4xx"),
+	RESPONSE_ROW(5, "5xx"),
+	[S_RELOADS] = { "schleuse_reloads_total", "outcome=\"adopted\"", METRIC_COUNTER,
+	    "Configuration reloads" },
+	[S_RELOADS_REFUSED] = { "schleuse_reloads_total", "outcome=\"refused\"", METRIC_COUNTER,
+	    "Configuration reloads" },
+	[S_CERTIFICATE_NOT_AFTER] = { "schleuse_certificate_not_after_seconds", "", METRIC_GAUGE,
+	    "When the server certificate expires, Unix time" },
+};
+
+bool
+series_declare(void)
+{
+	metrics_declare(rows, S_COUNT);
+	return metrics_thread();
+}
+
+void
+series_response(int status)
+{
+	metrics_inc(S_RESPONSES + (unsigned)(status / 100 % 6));
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * series - the metrics of schleuse-regsvc.  No label ever comes from a peer (ML-123620).
+ */
+#ifndef SCHLEUSE_REGSVC_SERIES_H
+#define SCHLEUSE_REGSVC_SERIES_H
+
+#include "lib/base/err.h"
+#include "lib/ops/metrics.h"
+
+enum series {
+	S_CONNECTIONS_OPENED,
+	S_CONNECTIONS_CLOSED,
+	S_CONNECTIONS_REFUSED_ALL,
+	S_CONNECTIONS_REFUSED_ADDRESS,
+	S_HANDSHAKES_FAILED,
+	S_HANDSHAKES_SLOW,
+	S_HEADS_SLOW,
+	S_WRITES_SLOW,
+	S_RESPONSES, /* [status class] */
+	S_RELOADS = S_RESPONSES + 6,
+	S_RELOADS_REFUSED,
+	S_CERTIFICATE_NOT_AFTER,
+	S_COUNT
+};
+
+bool series_declare(void) MUST_CHECK; /* once, before any thread starts */
+void series_response(int status);
+
+#endif
