@@ -7,6 +7,8 @@ endif
 tests_unit_unit_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) -DTEST_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_unit_LDADD = libproxy.a libschleuse.a $(DEPS_LIBS) $(CRITERION_LIBS)
 tests_unit_unit_SOURCES =
+tests_unit_unit_SOURCES += tests/unit/confdocs.c
+tests_unit_unit_SOURCES += tests/unit/confdocs.h
 tests_unit_unit_SOURCES += tests/unit/httpd.c
 tests_unit_unit_SOURCES += tests/unit/httpd.h
 tests_unit_unit_SOURCES += tests/unit/judge.c
@@ -104,3 +106,15 @@ tests_unit_passage_SOURCES =
 tests_unit_passage_SOURCES += tests/unit/passage_fakes.c
 tests_unit_passage_SOURCES += tests/unit/passage_fakes.h
 tests_unit_passage_SOURCES += tests/unit/test_passage.c
+
+# The registration service has names in common with the proxy, so its tests are a program too.
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/regsvc
+TESTS += tests/unit/regsvc
+endif
+tests_unit_regsvc_CPPFLAGS = $(tests_unit_unit_CPPFLAGS)
+tests_unit_regsvc_LDADD = libregsvc.a libschleuse.a $(DEPS_LIBS) $(CRITERION_LIBS)
+tests_unit_regsvc_SOURCES =
+tests_unit_regsvc_SOURCES += tests/unit/confdocs.c
+tests_unit_regsvc_SOURCES += tests/unit/confdocs.h
+tests_unit_regsvc_SOURCES += tests/unit/test_regsvc_config.c
