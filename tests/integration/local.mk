@@ -63,4 +63,19 @@ EXTRA_DIST += \
 	tests/sim/rawserver.py \
 	tests/sim/redisd.py \
 	tests/sim/wire.py \
-	tests/sim/xmatrix.py
+	tests/sim/xmatrix.py \
+	tests/sim/vzd/__init__.py \
+	tests/sim/vzd/auth.py \
+	tests/sim/vzd/certificates.py \
+	tests/sim/vzd/directory.py \
+	tests/sim/vzd/downloads.py \
+	tests/sim/vzd/faults.py \
+	tests/sim/vzd/listing.py \
+	tests/sim/vzd/lists.py \
+	tests/sim/vzd/localization.py \
+	tests/sim/vzd/message.py \
+	tests/sim/vzd/ocsp.py \
+	tests/sim/vzd/pki.py \
+	tests/sim/vzd/records.py \
+	tests/sim/vzd/services.py \
+	tests/sim/vzd/simulator.py

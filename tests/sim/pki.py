@@ -144,6 +144,11 @@ class Authority:
     def pem(self) -> bytes:
         return self.issued.pem
 
+    def cross(self, other: "Authority") -> x509.Certificate:
+        """A cross certificate: we vouch for the key of another authority."""
+        theirs = other.issued
+        return _ca_cert(theirs.cert.subject, theirs.key, self.issued.cert.subject, self.issued.key)
+
     def issue(
         self,
         common_name: str,
@@ -159,6 +164,7 @@ class Authority:
         server: bool = False,
         responder: bool = False,
         ocsp_url: str = "",
+        extra: Iterable[x509.ExtensionType] = (),
     ) -> Issued:
         """An end entity's certificate.  `starts`: days from now; `usage` None: no keyUsage at all."""
         key = new_key(kind)
@@ -190,6 +196,8 @@ class Authority:
             b = b.add_extension(x509.AuthorityInformationAccess(access), False)
         if role:
             b = b.add_extension(x509.UnrecognizedExtension(ADMISSION, admission(role)), False)
+        for extension in extra:
+            b = b.add_extension(extension, False)
         try:
             cert = b.sign(self.issued.key, HASHES[digest]())
         except UnsupportedAlgorithm:  # newer versions of the module do not sign with SHA-1
@@ -219,11 +227,13 @@ class Authority:
         return self.issue(names[0], dns=dns, ips=ips, server=True, **how)
 
 
-def _ca_cert(name: str, key: Any, issuer: str | x509.Name, issuer_key: Any) -> x509.Certificate:
+def _ca_cert(
+    name: str | x509.Name, key: Any, issuer: str | x509.Name, issuer_key: Any
+) -> x509.Certificate:
     begin = now() - datetime.timedelta(days=2)
     return (
         x509.CertificateBuilder()
-        .subject_name(_name(name))
+        .subject_name(_name(name) if isinstance(name, str) else name)
         .issuer_name(_name(issuer) if isinstance(issuer, str) else issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
@@ -263,6 +273,8 @@ def ocsp_good(
     signer: Issued | None = None,
     starts: float = -3600,
     lasts: float | None = 7 * 86400,
+    algorithm: hashes.HashAlgorithm = hashes.SHA1(),
+    nonce: bytes | None = None,
 ) -> bytes:
     """A DER OCSP response, signed by the issuer itself or another; `starts`: seconds from now."""
     begin = now() + datetime.timedelta(seconds=starts)
@@ -273,7 +285,7 @@ def ocsp_good(
         .add_response(
             cert=subject.cert,
             issuer=issuer.issued.cert,
-            algorithm=hashes.SHA1(),
+            algorithm=algorithm,
             cert_status=ocsp.OCSPCertStatus[status.upper()],
             this_update=begin,
             next_update=None if lasts is None else begin + datetime.timedelta(seconds=lasts),
@@ -284,6 +296,8 @@ def ocsp_good(
     )
     if signer is not None:
         builder = builder.certificates([signer.cert])
+    if nonce is not None:
+        builder = builder.add_extension(x509.OCSPNonce(nonce), False)
     response = builder.sign(by.key, hashes.SHA256())
     return response.public_bytes(serialization.Encoding.DER)
 

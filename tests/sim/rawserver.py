@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Union
+from typing import Callable, Iterable, Union
 
 DEADLINE = 15.0
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
@@ -28,6 +29,21 @@ class Close:
 @dataclass
 class Hang:
     """Say nothing (more) until the peer closes or the server stops."""
+
+    data: bytes = b""
+
+
+@dataclass
+class Drip:
+    """Send these pieces with a pause behind each, until the peer closes; then close."""
+
+    pieces: Iterable[bytes]
+    pause: float = 0.0  # seconds
+
+
+@dataclass
+class Reset:
+    """Send these bytes, then RST instead of FIN."""
 
     data: bytes = b""
 
@@ -83,7 +99,7 @@ class RawRequest:
             out, rest = out + rest[:n], rest[n + 2 :]
 
 
-Reply = Union[bytes, Close, Hang]
+Reply = Union[bytes, Close, Hang, Drip, Reset]
 
 
 class RawServer:
@@ -101,10 +117,10 @@ class RawServer:
         self.requests: list[RawRequest] = []
         self.connections = 0
         self.closed_idle = 0  # connections the peer closed between requests
-        self._tls = tls
+        self.tls = tls  # may be replaced while serving
         self._changed = threading.Condition()
         self._open: set[socket.socket] = set()
-        self._stopping = False
+        self._stopping = threading.Event()
         if unix is not None:
             self.listener = socket.socket(socket.AF_UNIX)
             self.listener.bind(str(unix))
@@ -126,7 +142,7 @@ class RawServer:
         self.close()
 
     def close(self) -> None:
-        self._stopping = True
+        self._stopping.set()
         _shut(self.listener)
         with self._changed:
             still = list(self._open)
@@ -168,8 +184,8 @@ class RawServer:
             self._open.add(conn)
         try:
             conn.settimeout(60)
-            if self._tls is not None:
-                raw, conn = conn, self._tls.wrap_socket(conn, server_side=True)
+            if self.tls is not None:
+                raw, conn = conn, self.tls.wrap_socket(conn, server_side=True)
                 with self._changed:
                     self._open.discard(raw)
                     self._open.add(conn)
@@ -191,14 +207,27 @@ class RawServer:
             self.requests.append(r)
             self._changed.notify_all()
         reply = self.answer(r) if callable(self.answer) else self.answer
+        if isinstance(reply, Drip):
+            self._drip(conn, reply)
+            return False
         conn.sendall(reply if isinstance(reply, bytes) else reply.data)
         if isinstance(reply, Hang):
             end = time.monotonic() + 60
-            while time.monotonic() < end and not self._stopping:
+            while time.monotonic() < end and not self._stopping.is_set():
                 if not conn.recv(4096):
                     break
             r.gone.set()
+        elif isinstance(reply, Reset):
+            conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            conn.close()
         return isinstance(reply, bytes)
+
+    def _drip(self, conn: socket.socket, reply: Drip) -> None:
+        for piece in reply.pieces:
+            if self._stopping.is_set():
+                break
+            conn.sendall(piece)
+            self._stopping.wait(reply.pause)
 
 
 def _shut(s: socket.socket) -> None:
