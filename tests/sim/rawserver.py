@@ -184,6 +184,8 @@ class RawServer:
             self._open.add(conn)
         try:
             conn.settimeout(60)
+            if conn.family != socket.AF_UNIX:
+                conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.tls is not None:
                 raw, conn = conn, self.tls.wrap_socket(conn, server_side=True)
                 with self._changed:

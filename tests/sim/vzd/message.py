@@ -118,16 +118,21 @@ class Request:
         except ValueError:
             raise wrong(400, "the body is no JSON") from None
 
-    def check_form(self, authorities: set[str]) -> None:
+    @property
+    def version(self) -> bytes:
+        return self.raw.line.split(b" ")[-1]
+
+    def check_form(self, authorities: set[str], versions: tuple[bytes, ...]) -> None:
         """What holds for every request to every endpoint."""
-        words = self.raw.line.split(b" ")
-        if len(words) != 3 or words[2] != b"HTTP/1.1" or not TARGET.match(self.raw.target):
+        if self.raw.line.count(b" ") != 2 or not TARGET.match(self.raw.target):
             raise wrong(400, "malformed request line")
+        if self.version not in versions:
+            raise wrong(400, "not HTTP/1.1")
         names = [n.lower() for n, _ in self.raw.fields]
         for name in ("host", "authorization", "content-type", "content-length"):
             if names.count(name) > 1:
                 raise wrong(400, f"{name} given {names.count(name)} times")
-        if self.get("Host") not in authorities:
+        if self.get("Host") not in authorities and self.version == b"HTTP/1.1":
             raise wrong(400, "the Host field does not name this server", "Host")
         if self.method in ("GET", "HEAD", "DELETE") and self.raw.body:
             raise wrong(400, f"a {self.method} with a body")

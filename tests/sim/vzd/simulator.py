@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterable
 
 from ..pki import Issued
-from ..rawserver import RawRequest, RawServer, Reply, server_context
+from ..rawserver import Close, RawRequest, RawServer, Reply, server_context
 from .auth import TOKEN_PATH, Auth
 from .certificates import Certificates
 from .directory import Directory
@@ -38,6 +38,7 @@ from .services import ROOT, Services
 
 CLIENT = "tim-provider-1"
 DESKS = ("auth", "directory", "downloads", "ocsp")
+VERSIONS = (b"HTTP/1.1", b"HTTP/1.0")  # OCSP clients may be old
 Found = tuple[str, Callable[[Request], Answer]]
 
 
@@ -255,12 +256,14 @@ class Vzd:
             self.records.answered(call, -1)
             return reply
         self.records.answered(call, reply.status)
-        return reply.wire(without_body=request.method == "HEAD")
+        data = reply.wire(without_body=request.method == "HEAD")
+        return data if request.version == b"HTTP/1.1" else Close(data)
 
     def _answer(self, desk: str, call: Call, handler: Callable[[Request], Answer]) -> Answer:
-        port = self._ports[desk]
+        hosts = {f"{h}:{self._ports[desk]}" for h in (self.host, "localhost", "127.0.0.1")}
+        versions = VERSIONS if desk == "ocsp" else VERSIONS[:1]
         try:
-            call.request.check_form({f"{h}:{port}" for h in (self.host, "localhost", "127.0.0.1")})
+            call.request.check_form(hosts, versions)
             call.request.check_secrets(self.auth.secrets())
             return handler(call.request)
         except Refused as e:
