@@ -84,7 +84,8 @@ static void
 judge_ocsp(struct load *l, struct service_conf *s, struct str der)
 {
 	struct ocsp_span span;
-	enum err why = ocsp_judge(der, s->leaf, s->issuer, clock_wall_s(), &span);
+	enum err why =
+	    ocsp_judge(der, s->leaf, s->issuer, clock_wall_s(), &(struct ocsp_demands){ 0 }, &span);
 
 	if (why == ERR_OCSP_SYNTAX || why == ERR_OCSP_SIGNATURE || why == ERR_OCSP_SUBJECT)
 		load_fault(l, &s->ocsp_file,

@@ -117,9 +117,10 @@ withdraw(struct staple *st)
 static enum err
 take(struct staple *st, struct str der)
 {
+	static const struct ocsp_demands demands = { 0 }; /* nextUpdate; and no nonce was sent */
 	const struct service_conf *s = st->service;
 	struct ocsp_span span;
-	enum err err = ocsp_judge(der, s->leaf, s->issuer, clock_wall_s(), &span);
+	enum err err = ocsp_judge(der, s->leaf, s->issuer, clock_wall_s(), &demands, &span);
 	char *copy;
 
 	if (err == ERR_OCSP_REVOKED) {
@@ -244,7 +245,7 @@ ask(struct staple *st)
 	struct buf der;
 
 	buf_init(&der, STAPLE_MAX);
-	if (url != NULL && ocsp_request(st->service->leaf, st->service->issuer, &der)) {
+	if (url != NULL && ocsp_request(st->service->leaf, st->service->issuer, STR_NONE, &der)) {
 		req.post = buf_str(&der);
 		st->fetch = fetch_start(k->fetcher, &req, on_answer, st);
 	}

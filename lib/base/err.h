@@ -123,6 +123,10 @@
 	X(ERR_OCSP_DATES,            "ocsp_dates",               0, "",                "OCSP response is not current") \
 	X(ERR_OCSP_REVOKED,          "ocsp_revoked",             0, "",                "Certificate is revoked") \
 	X(ERR_OCSP_UNKNOWN,          "ocsp_unknown",             0, "",                "OCSP responder does not know the certificate") \
+	X(ERR_OCSP_NONCE,            "ocsp_nonce",               0, "",                "OCSP response answers another question") \
+	X(ERR_REVOCATION,            "revocation",               0, "",                "No current word on whether the certificate is revoked") \
+	X(ERR_ISSUER,                "issuer",                   0, "",                "Issuer of the certificate is not at hand") \
+	X(ERR_ROOTS,                 "roots",                    0, "",                "List of roots is not usable") \
 	X(ERR_FEDLIST_SHAPE,         "fedlist_shape",            0, "",                "Federation list is not of a known form") \
 	X(ERR_FEDLIST_DATES,         "fedlist_dates",            0, "",                "Federation list is outside its own dates (iat, exp)") \
 	X(ERR_FEDLIST_LOWER,         "fedlist_lower",            0, "",                "Federation list has a lower version than the one held") \

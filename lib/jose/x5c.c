@@ -31,15 +31,15 @@ push(STACK_OF(X509) *certs, X509 *cert)
 	return ERR_MEMORY;
 }
 
-static enum err
-parse_certificate(struct arena *a, struct str text, STACK_OF(X509) *certs)
+enum err
+x5c_certificate(struct arena *a, struct str text, X509 **out)
 {
 	char *base64 = arena_bytes(a, text.n + 1);
 	unsigned char *der = (unsigned char *)arena_bytes(a, BASE64_DECODED_MAX(text.n));
 	const unsigned char *end = der;
 	size_t n = 0;
-	X509 *cert;
 
+	*out = NULL;
 	if (base64 == NULL || der == NULL)
 		return ERR_MEMORY;
 	for (size_t i = 0; i < text.n; i++)
@@ -47,15 +47,16 @@ parse_certificate(struct arena *a, struct str text, STACK_OF(X509) *certs)
 			base64[n++] = text.p[i];
 	if (!base64_decode(str_of(base64, n), der, BASE64_DECODED_MAX(text.n), &n) || n > LONG_MAX)
 		return ERR_X5C_SYNTAX;
-	cert = d2i_X509(NULL, &end, (long)n);
+	*out = d2i_X509(NULL, &end, (long)n);
 	ERR_clear_error();
-	if (cert == NULL)
+	if (*out == NULL)
 		return ERR_X5C_SYNTAX;
 	if (end != der + n) { /* something behind it */
-		X509_free(cert);
+		X509_free(*out);
+		*out = NULL;
 		return ERR_X5C_SYNTAX;
 	}
-	return push(certs, cert);
+	return OK;
 }
 
 static enum err
@@ -66,9 +67,12 @@ parse_all(struct arena *a, const struct claims *list, STACK_OF(X509) *certs)
 
 	for (size_t i = 0; i < n && err == OK; i++) {
 		struct str text;
+		X509 *cert;
 
-		err = claims_text(claims_at(list, i), &text) ? parse_certificate(a, text, certs)
+		err = claims_text(claims_at(list, i), &text) ? x5c_certificate(a, text, &cert)
 							     : ERR_X5C_SYNTAX;
+		if (err == OK)
+			err = push(certs, cert);
 	}
 	return err;
 }
@@ -193,13 +197,16 @@ verify_failure(int error)
 }
 
 enum err
-x5c_chain(STACK_OF(X509) *certs, X509_STORE *anchors, int64_t at, struct x5c_span *valid)
+x5c_build(STACK_OF(X509) *certs, X509_STORE *anchors, int64_t at, struct x5c_span *valid,
+    STACK_OF(X509) **chain)
 {
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	struct x5c_span leaf = { INT64_MIN, INT64_MAX };
 	X509_VERIFY_PARAM *param;
 	enum err err = ERR_MEMORY;
 
+	if (chain != NULL)
+		*chain = NULL;
 	narrow(&leaf, sk_X509_value(certs, 0));
 	if (ctx == NULL || X509_STORE_CTX_init(ctx, anchors, sk_X509_value(certs, 0), certs) != 1)
 		goto out;
@@ -215,6 +222,8 @@ x5c_chain(STACK_OF(X509) *certs, X509_STORE *anchors, int64_t at, struct x5c_spa
 		err = OK;
 		if (valid != NULL)
 			*valid = span_of(X509_STORE_CTX_get0_chain(ctx));
+		if (chain != NULL && (*chain = X509_STORE_CTX_get1_chain(ctx)) == NULL)
+			err = ERR_MEMORY;
 	} else {
 		err = verify_failure(X509_STORE_CTX_get_error(ctx));
 	}
@@ -222,6 +231,23 @@ out:
 	X509_STORE_CTX_free(ctx);
 	ERR_clear_error();
 	return err;
+}
+
+enum err
+x5c_chain(STACK_OF(X509) *certs, X509_STORE *anchors, int64_t at, struct x5c_span *valid)
+{
+	return x5c_build(certs, anchors, at, valid, NULL);
+}
+
+enum err
+x5c_demand(X509 *signer, const struct x5c_demands *d)
+{
+	if (!x5c_may_sign(signer))
+		return ERR_X5C_USAGE;
+	if ((d->role != NULL && !x5c_has_role(signer, d->role)) ||
+	    (d->common_name != NULL && !x5c_has_name(signer, d->common_name)))
+		return ERR_X5C_ROLE;
+	return OK;
 }
 
 enum err
@@ -233,14 +259,7 @@ x5c_judge(STACK_OF(X509) *certs, const struct x5c_demands *d)
 	if (signer == NULL)
 		return ERR_X5C_SYNTAX;
 	err = x5c_chain(certs, d->anchors, d->at, NULL);
-	if (err != OK)
-		return err;
-	if (!x5c_may_sign(signer))
-		return ERR_X5C_USAGE;
-	if ((d->role != NULL && !x5c_has_role(signer, d->role)) ||
-	    (d->common_name != NULL && !x5c_has_name(signer, d->common_name)))
-		return ERR_X5C_ROLE;
-	return OK;
+	return err == OK ? x5c_demand(signer, d) : err;
 }
 
 /* Certificates are not encrypted, and a daemon asks nobody for a password. */

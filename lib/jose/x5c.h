@@ -20,6 +20,9 @@
  * skipped.  *out is freed with sk_X509_pop_free(out, X509_free).  ERR_X5C_SYNTAX, ERR_MEMORY. */
 enum err x5c_parse(struct arena *a, struct str x5c, STACK_OF(X509) **out) MUST_CHECK;
 
+/* One certificate in base64 (DER), as in that list. */
+enum err x5c_certificate(struct arena *a, struct str base64, X509 **out) MUST_CHECK;
+
 struct x5c_demands {
 	X509_STORE *anchors;     /* trust anchors, and intermediates as untrusted helpers */
 	int64_t at;              /* wall-clock second at which the chain must be valid */
@@ -43,6 +46,12 @@ bool x5c_has_name(X509 *cert, const char *common_name); /* exactly one CN, and i
  * before ERR_X5C_CHAIN if the first certificate is out of its dates; ERR_MEMORY. */
 enum err x5c_chain(
     STACK_OF(X509) *certs, X509_STORE *anchors, int64_t at, struct x5c_span *valid) MUST_CHECK;
+/* The same, with the chain itself: signer first, trust anchor last; freed like that of x5c_parse().
+ */
+enum err x5c_build(STACK_OF(X509) *certs, X509_STORE *anchors, int64_t at, struct x5c_span *valid,
+    STACK_OF(X509) **chain) MUST_CHECK;
+/* What the signer must be besides having a chain: ERR_X5C_USAGE, ERR_X5C_ROLE. */
+enum err x5c_demand(X509 *signer, const struct x5c_demands *d) MUST_CHECK;
 
 /* The certificates of a PEM file, in its order.  NULL with *why: ERR_FILE (errno), ERR_X5C_SYNTAX,
  * ERR_MEMORY. */

@@ -25,8 +25,16 @@ ocsp_responder(X509 *cert)
 	return out;
 }
 
+/* OpenSSL takes what is to be sent as if it might change it. */
+static bool
+add_nonce(OCSP_REQUEST *req, struct str nonce)
+{
+	return nonce.n == 0 ||
+	       OCSP_request_add1_nonce(req, (unsigned char *)(uintptr_t)nonce.p, (int)nonce.n) == 1;
+}
+
 bool
-ocsp_request(X509 *cert, X509 *issuer, struct buf *out)
+ocsp_request(X509 *cert, X509 *issuer, struct str nonce, struct buf *out)
 {
 	OCSP_REQUEST *req = OCSP_REQUEST_new();
 	/* SHA-1 only names the certificate here; every responder knows it (RFC 5019, 2.1.1). */
@@ -37,7 +45,8 @@ ocsp_request(X509 *cert, X509 *issuer, struct buf *out)
 
 	if (req != NULL && id != NULL && OCSP_request_add0_id(req, id) != NULL) {
 		id = NULL; /* is the request's */
-		n = i2d_OCSP_REQUEST(req, &der);
+		if (add_nonce(req, nonce))
+			n = i2d_OCSP_REQUEST(req, &der);
 	}
 	ok = n > 0 && buf_put(out, str_of((char *)der, (size_t)n));
 	OPENSSL_free(der);
@@ -103,27 +112,62 @@ seconds(const ASN1_GENERALIZEDTIME *t, int64_t *out)
 	return true;
 }
 
+/* Whether the response answers our question: its nonce, if any, is an OCTET STRING of what we sent.
+ */
+static bool
+nonce_fits(OCSP_BASICRESP *basic, struct str nonce)
+{
+	int at = OCSP_BASICRESP_get_ext_by_NID(basic, NID_id_pkix_OCSP_Nonce, -1);
+	const ASN1_OCTET_STRING *value;
+	struct str theirs;
+
+	if (nonce.n == 0 || at < 0)
+		return true;
+	value = X509_EXTENSION_get_data(OCSP_BASICRESP_get_ext(basic, at));
+	theirs =
+	    str_of((const char *)ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value));
+	return theirs.n == nonce.n + 2 && theirs.p[0] == V_ASN1_OCTET_STRING &&
+	       (size_t)theirs.p[1] == nonce.n && str_eq(str_from(theirs, 2), nonce);
+}
+
+/* Without nextUpdate newer information is to be had at any time (RFC 6960, 4.2.2.1). */
 static enum err
-judge_status(OCSP_SINGLERESP *one, int64_t at, struct ocsp_span *span)
+judge_status(OCSP_SINGLERESP *one, int64_t at, int64_t max_age, struct ocsp_span *span)
 {
 	ASN1_GENERALIZEDTIME *from = NULL, *to = NULL;
 	int status = OCSP_single_get0_status(one, NULL, NULL, &from, &to);
 
-	if (!seconds(from, &span->from) || !seconds(to, &span->to) ||
-	    span->from > at + OCSP_SKEW_S || span->to <= at || span->to <= span->from)
+	if (!seconds(from, &span->from))
+		return ERR_OCSP_DATES;
+	if (to == NULL && max_age > 0)
+		span->to = span->from + OCSP_SKEW_S + max_age;
+	else if (!seconds(to, &span->to))
+		return ERR_OCSP_DATES;
+	if (span->from > at + OCSP_SKEW_S || span->to <= at || span->to <= span->from)
 		return ERR_OCSP_DATES;
 	return status == V_OCSP_CERTSTATUS_GOOD      ? OK
 	       : status == V_OCSP_CERTSTATUS_REVOKED ? ERR_OCSP_REVOKED
 						     : ERR_OCSP_UNKNOWN;
 }
 
+static enum err
+judge_signed(OCSP_BASICRESP *basic, X509 *cert, X509 *issuer, int64_t at,
+    const struct ocsp_demands *d, struct ocsp_span *span)
+{
+	OCSP_SINGLERESP *one = find(basic, cert, issuer);
+
+	if (!nonce_fits(basic, d->nonce))
+		return ERR_OCSP_NONCE;
+	return one != NULL ? judge_status(one, at, d->max_age, span) : ERR_OCSP_SUBJECT;
+}
+
 enum err
-ocsp_judge(struct str der, X509 *cert, X509 *issuer, int64_t at, struct ocsp_span *span)
+ocsp_judge(struct str der, X509 *cert, X509 *issuer, int64_t at, const struct ocsp_demands *d,
+    struct ocsp_span *span)
 {
 	const unsigned char *p = (const unsigned char *)der.p;
 	OCSP_RESPONSE *response = d2i_OCSP_RESPONSE(NULL, &p, (long)der.n);
 	OCSP_BASICRESP *basic = NULL;
-	OCSP_SINGLERESP *one;
 	enum err err = ERR_OCSP_SYNTAX;
 
 	*span = (struct ocsp_span){ 0 };
@@ -131,10 +175,8 @@ ocsp_judge(struct str der, X509 *cert, X509 *issuer, int64_t at, struct ocsp_spa
 		basic = OCSP_response_get1_basic(response);
 	if (basic != NULL)
 		err = verify(basic, issuer, at);
-	if (err == OK) {
-		one = find(basic, cert, issuer);
-		err = one != NULL ? judge_status(one, at, span) : ERR_OCSP_SUBJECT;
-	}
+	if (err == OK)
+		err = judge_signed(basic, cert, issuer, at, d, span);
 	OCSP_BASICRESP_free(basic);
 	OCSP_RESPONSE_free(response);
 	ERR_clear_error();
