@@ -5,6 +5,7 @@ include lib/net/local.mk
 include lib/http/local.mk
 include lib/jose/local.mk
 include lib/matrix/local.mk
+include lib/trust/local.mk
 include lib/federation/local.mk
 include lib/fact/local.mk
 include lib/store/local.mk

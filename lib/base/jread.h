@@ -8,8 +8,8 @@
  * caller's to notice.  Once a function failed the text is bad and every later call fails too. Pure;
  * one thread.
  */
-#ifndef SCHLEUSE_FEDERATION_JREAD_H
-#define SCHLEUSE_FEDERATION_JREAD_H
+#ifndef SCHLEUSE_BASE_JREAD_H
+#define SCHLEUSE_BASE_JREAD_H
 
 #include "lib/base/str.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/federation/jread.h"
+#include "lib/base/jread.h"
 
 #include "lib/base/jsontext.h"
 
