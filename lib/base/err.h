@@ -99,6 +99,9 @@
 	X(ERR_TOO_LARGE,             "too_large",                0, "",                "Answer larger than allowed") \
 	X(ERR_HTTP_ANSWER,           "http_answer",              0, "",                "Unexpected HTTP status") \
 	X(ERR_REDIS_ANSWER,          "redis_answer",             0, "",                "Redis gave an error or an unusable answer") \
+	X(ERR_STORE_FULL,            "store_full",               0, "",                "Redis or the state directory has no room") \
+	X(ERR_STORE_READONLY,        "store_readonly",           0, "",                "Redis is a replica and does not write") \
+	X(ERR_STORE_DAMAGED,         "store_damaged",            0, "",                "Stored value is damaged") \
 	X(ERR_SERVER_NAME,           "server_name",              0, "",                "Not a valid Matrix server name") \
 	X(ERR_NOT_FOUND,             "not_found",                0, "",                "Not found") \
 	X(ERR_CANCELLED,             "cancelled",                0, "",                "Given up because of shutdown or reload") \
