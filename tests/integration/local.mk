@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	tests/integration/conftest.py \
 	tests/integration/harness.py \
 	tests/integration/load.py \
+	tests/integration/vzdclient.py \
 	tests/integration/test_certificates.py \
 	tests/integration/test_check_config.py \
 	tests/integration/test_connections.py \
@@ -40,6 +41,8 @@ EXTRA_DIST += \
 	tests/integration/test_ocsp.py \
 	tests/integration/test_relay.py \
 	tests/integration/test_routes.py \
+	tests/integration/test_sim_vzd.py \
+	tests/integration/test_sim_vzd_operations.py \
 	tests/integration/test_slow.py \
 	tests/integration/test_stress.py \
 	tests/integration/test_tenants.py \
@@ -65,8 +68,10 @@ EXTRA_DIST += \
 	tests/sim/wire.py \
 	tests/sim/xmatrix.py \
 	tests/sim/vzd/__init__.py \
+	tests/sim/vzd/__main__.py \
 	tests/sim/vzd/auth.py \
 	tests/sim/vzd/certificates.py \
+	tests/sim/vzd/control.py \
 	tests/sim/vzd/directory.py \
 	tests/sim/vzd/downloads.py \
 	tests/sim/vzd/faults.py \
@@ -76,6 +81,7 @@ EXTRA_DIST += \
 	tests/sim/vzd/message.py \
 	tests/sim/vzd/ocsp.py \
 	tests/sim/vzd/pki.py \
+	tests/sim/vzd/program.py \
 	tests/sim/vzd/records.py \
 	tests/sim/vzd/services.py \
 	tests/sim/vzd/simulator.py

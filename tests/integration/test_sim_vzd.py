@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import json
 import subprocess
@@ -13,7 +14,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.x509 import ocsp
 
 from sim import wire
@@ -286,8 +287,6 @@ def test_every_historic_form(own: Vzd, api: str) -> None:
 
 @pytest.mark.parametrize("how", ["chain", "lines", "none", "public-key"])
 def test_what_x5c_may_hold(own: Vzd, how: str) -> None:
-    import dataclasses
-
     own.listing.form = dataclasses.replace(own.listing.form, x5c=how)
     jws = ask(own, own.list_url, Authorization=log_in(own)).body
     header = json.loads(unb64(jws.split(b".")[0].decode()))
@@ -307,8 +306,6 @@ def test_what_x5c_may_hold(own: Vzd, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["protected", "header"])
 def test_the_json_serialisation(own: Vzd, how: str) -> None:
-    import dataclasses
-
     own.listing.form = dataclasses.replace(own.listing.form, general=how)
     out = ask(own, own.list_url, Authorization=log_in(own)).json()
     one = out["signatures"][0]
@@ -466,8 +463,6 @@ def test_both_forms_of_ocsp(vzd: Vzd, how: str) -> None:
     signer = response.certificates[0]
     key: Any = signer.public_key()
     der_hash = response.signature_hash_algorithm
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     key.verify(response.signature, response.tbs_response_bytes, ec.ECDSA(der_hash))
     usage = signer.extensions.get_extension_for_class(x509.KeyUsage).value
     assert usage.content_commitment and not usage.digital_signature

@@ -7,7 +7,7 @@ import time
 from typing import Any, Callable, Iterable
 from urllib.parse import unquote
 
-from .lists import Domain, ik_fault
+from .lists import Domain, ik_fault, make_ik
 from .message import Answer, Refused, Request, fault, json, wrong
 
 MEMBERS = {"domain", "telematikID", "isInsurance", "ik", "redirectDomains", "timAnbieter"}
@@ -51,7 +51,9 @@ class Directory:
     def add(self, name: str, **how: Any) -> int:
         """Enters a domain; other arguments are members of Domain.  Returns the new version."""
         with self.lock:
-            how.setdefault("telematikID", f"1-SIM-{len(self._domains) + 1:04}")
+            number = len(self._domains) + 1
+            how.setdefault("telematikID", f"1-SIM-{number:04}")
+            how.setdefault("ik", [make_ik(number)] if how.get("isInsurance") else [])
             self._domains[name] = Domain(name, **how)
             return self.bump()
 

@@ -173,7 +173,7 @@ class Faults:
             return Reset(start)
         if self.take(step, "slow-body"):
             pieces = _bytewise(answer.head(size), answer.body)
-            return Drip(pieces, max(self.delay, 1) / max(len(answer.body), 1) + 0.05)
+            return Drip(pieces, self.delay / max(len(answer.body), 1) + 0.05)
         if self.take(step, "oversized"):
             return Drip(_oversized(answer, self.oversize))
         if self.take(step, "endless"):

@@ -166,6 +166,15 @@ def ik_fault(number: Any) -> str:
         return "an IK has nine digits"
     if number[:2] not in ("10", "16", "95"):
         return "an IK begins with 10, 16 or 95"
+    return "" if _check_digit(number) == number[8] else "the check digit of the IK is wrong"
+
+
+def make_ik(number: int) -> str:
+    """A sound IK, another one for each number."""
+    digits = f"10{number:06}"
+    return digits + _check_digit(digits)
+
+
+def _check_digit(number: str) -> str:
     products = (int(d) * (2 - i % 2) for i, d in enumerate(number[2:8]))
-    total = sum(p - 9 if p > 9 else p for p in products)
-    return "" if total % 10 == int(number[8]) else "the check digit of the IK is wrong"
+    return str(sum(p - 9 if p > 9 else p for p in products) % 10)

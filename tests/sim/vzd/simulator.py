@@ -156,6 +156,7 @@ class Vzd:
         out = {n: folder / n for n in ("tls-ca.pem", "root.pem", "client-secret")}
         out["tls-ca.pem"].write_bytes(self.pki.web.pem)
         out["root.pem"].write_bytes(self.pki.pinned.pem)
+        out["client-secret"].unlink(missing_ok=True)
         out["client-secret"].touch(0o600)
         out["client-secret"].write_text(self.secret + "\n")
         return out
