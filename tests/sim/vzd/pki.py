@@ -140,6 +140,7 @@ class VzdPki:
         key = (i, j)
         if key not in self._made:
             cert = self.roots[i].cross(self.roots[j])
+            self.issued[cert.serial_number] = (Issued(cert, None), self.roots[i])
             self._made[key] = cert.public_bytes(Encoding.DER)
         return self._made[key]
 
