@@ -487,6 +487,34 @@ def test_faults_of_ocsp(vzd: Vzd, fault: str) -> None:
     assert not OCSP_FAULTS[fault](ask_ocsp(vzd)), "switched off again"
 
 
+def test_spoilt_ocsp_answers(vzd: Vzd, tmp_path: Path) -> None:
+    vzd.ocsp.extended = True
+    f = files_of(vzd, tmp_path)
+    with vzd.faults.during("ocsp:bad-signature"):
+        assert "Response Verify Failure" in ask_openssl(vzd, f)
+    with vzd.faults.during("ocsp:malformed"), pytest.raises(ValueError):
+        ask_ocsp(vzd)
+    assert "Response verify OK" in ask_openssl(vzd, f)
+
+
+def test_a_responder_of_another_ca(own: Vzd) -> None:
+    own.ocsp.own_ca = True
+    signer = ask_ocsp(own).certificates[0]
+    signed_by(signer, own.pki.ocsp_ca.issued.cert)
+    signed_by(own.pki.ocsp_ca.issued.cert, own.pki.roots[-1].issued.cert)
+
+
+def test_what_is_no_ocsp_request(vzd: Vzd) -> None:
+    kind = "application/ocsp-request"
+    assert ask(vzd, vzd.ocsp_url, "POST", b"{}", Content_Type="text/plain").status == 400
+    assert ask(vzd, vzd.ocsp_url + "/!!").status == 400
+    assert ask(vzd, vzd.ocsp_url).status == 405
+    body = ask(vzd, vzd.ocsp_url, "POST", b"{}", Content_Type=kind).body
+    answer = ocsp.load_der_ocsp_response(body)
+    assert answer.response_status == ocsp.OCSPResponseStatus.MALFORMED_REQUEST
+    assert len(vzd.violations) == 4
+
+
 def test_other_certificates_and_never_issued_ones(vzd: Vzd) -> None:
     with vzd.faults.during("ocsp:other-certificate"):
         assert ask_ocsp(vzd).serial_number != vzd.listing.signer("BP256R1").cert.serial_number

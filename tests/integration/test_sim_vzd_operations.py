@@ -2,6 +2,7 @@
 """The simulated directory's other operations, its faults as they look on the wire, its program."""
 from __future__ import annotations
 
+import base64
 import json
 import ssl
 import subprocess
@@ -9,7 +10,10 @@ import sys
 import time
 from pathlib import Path
 from typing import Any, Callable, Iterator
+from urllib.error import HTTPError
 from urllib.parse import quote
+from urllib.request import Request as Outgoing
+from urllib.request import urlopen
 
 import pytest
 from cryptography import x509
@@ -294,6 +298,34 @@ def test_wrong_tls(vzd: Vzd, kind: str) -> None:
     assert ask_token(vzd).status == 200
 
 
+def test_faults_of_downloads_and_certificates(vzd: Vzd) -> None:
+    field, jws = log_in(vzd), vzd.listing.jws()
+    for fault in ("roots:bad-cross", "roots:pinned-missing", "subca:other-ca", "subca:not-der"):
+        with vzd.faults.during(fault), pytest.raises(Exception):
+            verify_list(vzd, jws)
+    verify_list(vzd, jws)
+    with vzd.faults.during("roots:swapped"):
+        roots = ask(vzd, vzd.roots_url).json()
+        link = x509.load_der_x509_certificate(base64.b64decode(roots[0]["next"]))
+        signed_by(link, vzd.pki.roots[1].issued.cert)
+    url = vzd.services_url + "/PASSporTCertificates"
+    for fault in ("certificates:not-pem", "certificates:foreign-signer"):
+        with vzd.faults.during(fault), pytest.raises((ValueError, AssertionError)):
+            pem = ask(vzd, url, Authorization=field).json()["passportSigningCertificates"][0]
+            signed_by(x509.load_pem_x509_certificate(pem.encode()), vzd.pki.passport_ca.issued.cert)
+
+
+def test_a_new_generation_of_roots() -> None:
+    """A client with the old pin finds the new root through the cross certificate."""
+    with Vzd(pki=VzdPki(1)) as v:
+        verify_list(v, v.listing.jws())
+        before = signer_of(v.listing.jws()).issuer
+        v.new_generation()
+        assert verify_list(v, v.listing.jws())["version"] == 2
+        assert signer_of(v.listing.jws()).issuer != before
+        assert len(ask(v, v.roots_url).json()) == 2
+
+
 def test_unknown_faults_are_refused(vzd: Vzd) -> None:
     with pytest.raises(ValueError):
         vzd.faults.on("list:nonsense")
@@ -346,6 +378,9 @@ def test_the_program(folder: Path) -> None:
     text = command(folder, "status").stdout
     assert "b.example.org" in text and "a.example.org" not in text
     assert "list:503" in text and "exchange: no token" in text
+    control = f"http://127.0.0.1:{about['control']['port']}/"
+    with pytest.raises(HTTPError, match="403"):
+        urlopen(Outgoing(control, b'["status"]', {"Authorization": "Bearer x"}), timeout=10)
     for words in (["fault", "list:zzz", "on"], ["remove-domain", "x"], ["zzz"], ["status", "x"]):
         done = command(folder, *words)
         assert done.returncode == 1 and done.stderr.startswith("sim.vzd: ")

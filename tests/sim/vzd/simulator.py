@@ -193,6 +193,12 @@ class Vzd:
         self.listing.renew_signers()
         self.directory.bump()
 
+    def new_generation(self) -> None:
+        """A newer root, a list CA below it, a signer below that; the pinned root stays."""
+        self.pki.add_root()
+        self.pki.list_ca = self.pki.add_ca(f"SIM.KOMP-CA{50 + len(self.pki.cas)} TEST-ONLY")
+        self.renew_signer()
+
     def passport_signer(self, **how: Any) -> Issued:
         """A further certificate of the PASSporT service, not yet published."""
         return self.pki.passport_signer(**{**self._pointers(self.pki.passport_ca), **how})
