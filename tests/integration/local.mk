@@ -43,6 +43,7 @@ EXTRA_DIST += \
 	tests/integration/test_routes.py \
 	tests/integration/test_sim_vzd.py \
 	tests/integration/test_sim_vzd_operations.py \
+	tests/integration/test_sim_vzd_trust.py \
 	tests/integration/test_slow.py \
 	tests/integration/test_stress.py \
 	tests/integration/test_tenants.py \

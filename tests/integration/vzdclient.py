@@ -29,7 +29,9 @@ def unb64(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-def ask(v: Vzd, url: str, method: str = "GET", body: bytes | None = None, **fields: str) -> wire.Answer:
+def ask(
+    v: Vzd, url: str, method: str = "GET", body: bytes | None = None, **fields: str
+) -> wire.Answer:
     """One request on a connection of its own; names of fields are written with underscores."""
     parts = urlsplit(url)
     target = parts.path + (f"?{parts.query}" if "?" in url else "")

@@ -57,7 +57,9 @@ def _http_error(status: int, text: str, *fields: tuple[str, str]) -> Refused:
 class Auth:
     """Clients with their secrets, and every token ever given out."""
 
-    def __init__(self, urls: Callable[[], tuple[str, str]], signers: Callable[[str], Issued]) -> None:
+    def __init__(
+        self, urls: Callable[[], tuple[str, str]], signers: Callable[[str], Issued]
+    ) -> None:
         self.clients: dict[str, str] = {}
         self.wrong_secret = "unauthorized_client"  # invalid_client in older versions
         self.keycloak_lifetime = 300

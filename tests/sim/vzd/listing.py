@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hands out the federation list: versions, algorithms, signers, and everything that can be wrong."""
+"""Hands out the federation list: versions, algorithms, signers, and all that can be wrong."""
 from __future__ import annotations
 
 import threading

@@ -82,7 +82,9 @@ class VzdPki:
         yield from self.roots
         yield from self.cas
 
-    def issue(self, ca: Authority, name: str, *, aia: str = "", crl: str = "", **how: Any) -> Issued:
+    def issue(
+        self, ca: Authority, name: str, *, aia: str = "", crl: str = "", **how: Any
+    ) -> Issued:
         """A component certificate; other arguments are those of Authority.issue()."""
         extra: Extensions = [
             x509.AuthorityKeyIdentifier(key_id(ca.issued.cert), None, None),

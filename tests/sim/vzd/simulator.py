@@ -242,8 +242,11 @@ class Vzd:
 
     def _find(self, desk: str, request: Request) -> Found | None:
         if desk == "auth":
-            paths = {TOKEN_PATH: ("token", self.auth.token)}
-            return {**paths, "/authenticate": ("authenticate", self.auth.one_step)}.get(request.path)
+            paths = {
+                TOKEN_PATH: ("token", self.auth.token),
+                "/authenticate": ("authenticate", self.auth.one_step),
+            }
+            return paths.get(request.path)
         if desk == "downloads":
             return self.downloads.find(request)
         if desk == "ocsp":
