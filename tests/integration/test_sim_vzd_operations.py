@@ -7,6 +7,7 @@ import json
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any, Callable, Iterator
@@ -241,6 +242,23 @@ def count_at_least(v: Vzd, field: str, n: int, timeout: float = 15.0) -> bool:
                 return False
             got += len(piece)
     return True
+
+
+def test_held_requests_wait(vzd: Vzd) -> None:
+    field = log_in(vzd)
+    answers: list[int] = []
+    asking = [
+        threading.Thread(target=lambda: answers.append(list_of(vzd, field).status))
+        for _ in range(3)
+    ]
+    with vzd.faults.held("list"):
+        for t in asking:
+            t.start()
+        vzd.records.wait("list", 3)
+        assert answers == []
+    for t in asking:
+        t.join(15)
+    assert answers == [200, 200, 200]
 
 
 def test_slow_bodies(vzd: Vzd) -> None:

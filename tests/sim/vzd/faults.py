@@ -10,7 +10,7 @@ import threading
 from contextlib import contextmanager
 from typing import Callable, Iterator
 
-from ..rawserver import Close, Drip, Hang, Reply, Reset
+from ..rawserver import DEADLINE, Close, Drip, Hang, Reply, Reset
 from .message import Answer, fault
 
 STEPS = (
@@ -90,9 +90,10 @@ class Faults:
         self.delay = 12.0  # seconds; a healthy directory answers within 10
         self.oversize = 64 << 20
         self.on_change: Callable[[], None] = lambda: None
-        self._lock = threading.Lock()
-        self._left: dict[str, int | None] = {}
         self.stopping = threading.Event()
+        self._lock = threading.Condition()
+        self._left: dict[str, int | None] = {}
+        self._held: set[str] = set()
 
     def on(self, *names: str, times: int | None = None) -> None:
         """Switches faults on, for ever or for so many answers."""
@@ -123,6 +124,18 @@ class Faults:
         finally:
             self.off(*names)
 
+    @contextmanager
+    def held(self, step: str) -> Iterator[None]:
+        """Requests to a step are recorded and wait for the end of the with statement."""
+        with self._lock:
+            self._held.add(step)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held.discard(step)
+                self._lock.notify_all()
+
     @property
     def active(self) -> list[str]:
         with self._lock:
@@ -143,6 +156,8 @@ class Faults:
 
     def instead(self, step: str) -> Reply | Answer | None:
         """What comes in place of an answer, None when the request is to be served."""
+        with self._lock:
+            self._lock.wait_for(lambda: step not in self._held, DEADLINE)
         if self.take(step, "slow-head"):
             self.stopping.wait(self.delay)
         if self.take(step, "hang"):

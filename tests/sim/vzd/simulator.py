@@ -53,6 +53,7 @@ class Vzd:
         host: str = "localhost",
         client: str = CLIENT,
         secret: str = "",
+        aia: str | None = None,
         ports: dict[str, int] | None = None,
     ) -> None:
         self.host, self.client = host, client
@@ -69,7 +70,7 @@ class Vzd:
         self.services = Services(
             self.auth, self.directory, self.listing, self.certificates, self.localization
         )
-        self.aia: str | None = None  # OCSP URL in certificates; None: that of our responder
+        self.aia = aia  # OCSP URL in certificates; None: that of our responder
         self.secret = self.auth.add_client(client, secret)
         self._closing = ExitStack()
         self._folder = Path(self._closing.enter_context(tempfile.TemporaryDirectory()))
