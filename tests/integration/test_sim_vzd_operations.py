@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import ssl
 import subprocess
 import sys
@@ -396,6 +397,12 @@ def test_the_program(folder: Path) -> None:
     text = command(folder, "status").stdout
     assert "b.example.org" in text and "a.example.org" not in text
     assert "list:503" in text and "exchange: no token" in text
+    assert command(folder, "down").returncode == 0
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(port)), 10)
+    assert "down" in command(folder, "status").stdout
+    assert about["url"] in command(folder, "up").stdout
+    socket.create_connection(("127.0.0.1", int(port)), 10).close()
     control = f"http://127.0.0.1:{about['control']['port']}/"
     with pytest.raises(HTTPError, match="403"):
         urlopen(Outgoing(control, b'["status"]', {"Authorization": "Bearer x"}), timeout=10)

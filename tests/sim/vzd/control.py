@@ -98,9 +98,20 @@ class Commands:
             raise Failed("give @user:domain and one of org, pract, orgPract, none") from None
         return f"{mxid} is entered as {place}."
 
+    def do_down(self) -> str:
+        self.vzd.down()
+        return "Nothing listens any more; connections are refused."
+
+    def do_up(self) -> str:
+        if self.vzd.listening:
+            raise Failed("it is up already")
+        self.vzd.up()
+        return f"Listening again at {self.vzd.url}."
+
     def do_status(self) -> str:
         directory, records = self.vzd.directory, self.vzd.records
-        lines = [
+        lines = [] if self.vzd.listening else ["Nothing listens (down)."]
+        lines += [
             f"Federation list version {directory.version}, "
             f"{quantity(len(directory.domains), 'domain')}:"
         ]

@@ -28,6 +28,7 @@ commands, for the simulator that runs in the folder:
   clear-faults                  switches all of them off
   revoke-signer, renew-signer   the certificate that signs the list
   revoke-tokens                 every token given out is refused
+  down, up                      refuses connections, as in an outage; and serves again
   locate MXID PLACE             enters a user: org, pract, orgPract or none
 """
 

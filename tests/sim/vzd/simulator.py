@@ -100,6 +100,7 @@ class Vzd:
             server = RawServer(serve, tls=tls, address=("127.0.0.1", self._ports[desk]))
             self._ports[desk] = server.port
             self._servers[desk] = server
+        self._choose_certificate()
 
     def down(self) -> None:
         """Stops listening and drops every connection; nothing is forgotten."""
@@ -107,6 +108,10 @@ class Vzd:
         for server in self._servers.values():
             server.close()
         self._servers.clear()
+
+    @property
+    def listening(self) -> bool:
+        return bool(self._servers)
 
     # Where everything is
 
