@@ -3,23 +3,24 @@
  * redis - one connection through its stages, and commands on their way through three lists:
  *
  *   IDLE      nothing; `again` is set
+ *   ASK       sentinels are asked where the master is
  *   RESOLVE   the name is being looked up
  *   CONNECT   TCP and TLS handshakes
- *   LOGIN     AUTH and SELECT are sent; their replies decide
+ *   LOGIN     AUTH and what follows is sent; the replies decide
  *   UP        commands go from `waiting` to `sent` and, with their replies, to `done`
  *
  * Callers are told from a task of its own, one per turn, so nothing here is on the stack when they
- * free us.  What a connection needs to come and go is in redis_conn.c.
+ * free us.  What a connection needs to come and go is in redis_conn.c and redis_login.c, how
+ * commands are written in redis_send.c.
  */
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/net/tlsclient.h"
 #include "lib/store/redis_int.h"
+#include "lib/store/redis_sentinel.h"
 
-#define REPLY_MAX (16 << 20) /* bytes of one reply */
-#define WORDS_MAX 64
+#define REPLY_MAX (16 << 20) /* bytes of one reply, unless told otherwise */
 
 /* --- calls --- */
 
@@ -29,10 +30,7 @@ call_free(struct redis_call *c)
 	timer_clear(&c->deadline);
 	list_remove(&c->node);
 	c->redis->n_calls--;
-	if (c->text != NULL) {
-		sodium_memzero(c->text, c->len);
-		redisFreeCommand(c->text);
-	}
+	redis_forget_text(c);
 	if (c->reply != NULL)
 		freeReplyObject(c->reply);
 	free(c);
@@ -47,13 +45,15 @@ drop_calls(struct list *calls)
 		call_free(LIST_ENTRY(node, struct redis_call, node));
 }
 
-/* The call is over; whoever waits is told by the task. */
-static void
-finish(struct redis_call *c, enum err err, redisReply *reply)
+void
+redis_finish(struct redis_call *c, enum err err, redisReply *reply)
 {
 	struct redis *r = c->redis;
 
 	timer_clear(&c->deadline);
+	if (c->reply != NULL)
+		freeReplyObject(c->reply);
+	c->over = true;
 	c->err = err;
 	c->reply = reply;
 	if (c->fn == NULL) {
@@ -102,14 +102,16 @@ redis_lost(struct redis *r, enum err why)
 	struct list *node;
 
 	redis_disconnect(r);
+	while ((node = list_first(&r->sent)) != NULL)
+		redis_finish(LIST_ENTRY(node, struct redis_call, node), ERR_CONNECT, NULL);
 	LIST_FOR(waiting, &r->waiting) {
 		struct redis_call *c = LIST_ENTRY(waiting, struct redis_call, node);
 
-		if (c->login) /* the next connection has its own */
+		if (c->login != LOGIN_NONE) /* the next connection has its own */
 			call_free(c);
+		else if (c->at > 0) /* half of it was sent */
+			redis_finish(c, ERR_CONNECT, NULL);
 	}
-	while ((node = list_first(&r->sent)) != NULL)
-		finish(LIST_ENTRY(node, struct redis_call, node), ERR_CONNECT, NULL);
 	r->n_login = 0;
 	r->now = why;
 	task_defer(r->loop, &r->tell);
@@ -117,114 +119,65 @@ redis_lost(struct redis *r, enum err why)
 	timer_set(r->loop, &r->again, backoff_fail(r->backoff, STR("redis")));
 }
 
-static void
-on_deadline(void *arg)
-{
-	struct redis_call *c = arg;
-	struct redis *r = c->redis;
-	bool sent = c->text == NULL;
-
-	finish(c, ERR_TIMEOUT, NULL);
-	if (sent) /* the replies behind it wait for the same server */
-		redis_lost(r, ERR_TIMEOUT);
-}
-
-/* --- sending --- */
-
-static bool
-flush(struct redis *r)
-{
-	while (buf_len(&r->out) > 0) {
-		ssize_t n = stream_write(r->stream, buf_str(&r->out));
-
-		if (n < 0)
-			return false;
-		if (n == 0)
-			break;
-		buf_consume(&r->out, (size_t)n);
-	}
-	stream_want(r->stream, STREAM_READ | (buf_len(&r->out) > 0 ? STREAM_WRITE : 0));
-	return true;
-}
-
-static bool
-put(struct redis *r, struct redis_call *c)
-{
-	if (!buf_put(&r->out, str_of(c->text, c->len)))
-		return false;
-	sodium_memzero(c->text, c->len);
-	redisFreeCommand(c->text);
-	c->text = NULL;
-	list_remove(&c->node);
-	list_append(&r->sent, &c->node);
-	return true;
-}
-
-/* Sends what the stage allows; what does not fit into the buffer goes when there is room. */
 void
-redis_pump(struct redis *r)
+redis_up(struct redis *r)
 {
-	LIST_FOR(node, &r->waiting) {
-		struct redis_call *c = LIST_ENTRY(node, struct redis_call, node);
-
-		if ((r->stage == UP || c->login) && !put(r, c))
-			break;
-	}
-	if (!flush(r))
-		redis_lost(r, ERR_CONNECT);
-}
-
-static struct redis_call *
-queue(struct redis *r, const struct str *words, size_t n, redis_fn *fn, void *arg)
-{
-	const char *argv[WORDS_MAX];
-	size_t lengths[WORDS_MAX];
-	struct redis_call *c;
-	long long len;
-
-	if (n > WORDS_MAX || (c = calloc(1, sizeof(*c))) == NULL)
-		return NULL;
-	for (size_t i = 0; i < n; i++) {
-		argv[i] = words[i].p;
-		lengths[i] = words[i].n;
-	}
-	len = redisFormatCommandArgv(&c->text, (int)n, argv, lengths);
-	if (len < 0) {
-		free(c);
-		return NULL;
-	}
-	c->redis = r;
-	c->len = (size_t)len;
-	c->fn = fn;
-	c->arg = arg;
-	timer_init(&c->deadline, on_deadline, c);
-	timer_set(r->loop, &c->deadline, r->cfg.timeout);
-	list_init(&c->node);
-	list_append(&r->waiting, &c->node);
-	r->n_calls++;
-	return c;
-}
-
-/* --- replies --- */
-
-static void
-judge_login(struct redis *r, struct redis_call *c, redisReply *reply)
-{
-	bool ok = reply->type == REDIS_REPLY_STATUS;
-
-	finish(c, OK, reply);
-	if (!ok) {
-		redis_lost(r, ERR_REDIS_ANSWER);
-		return;
-	}
-	if (--r->n_login > 0)
-		return;
 	timer_clear(&r->connecting);
 	backoff_forget(r->backoff, STR("redis"));
 	r->stage = UP;
 	r->now = OK;
 	task_defer(r->loop, &r->tell);
+	if (r->cfg.ping > 0)
+		timer_set(r->loop, &r->ping, r->cfg.ping);
 	redis_pump(r);
+}
+
+/* What waits for an answer anyway will tell whether there is one. */
+static void
+on_ping(void *arg)
+{
+	struct redis *r = arg;
+	const struct str word = STR("PING");
+	const struct redis_command ping = { &word, 1 };
+	size_t len = 0;
+	char *text;
+
+	timer_set(r->loop, &r->ping, r->cfg.ping);
+	if (!list_empty(&r->sent) || !list_empty(&r->waiting))
+		return;
+	text = redis_format(&ping, 1, false, &len);
+	if (redis_queue(r, text, len, 1, NULL, NULL) != NULL)
+		redis_pump(r);
+}
+
+/* --- replies --- */
+
+/* Whether it is none to a command, but what was published in a channel. */
+static bool
+is_message(const struct redis *r, const redisReply *reply)
+{
+	return r->cfg.message != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 &&
+	       reply->element[0]->type == REDIS_REPLY_STRING &&
+	       reply->element[1]->type == REDIS_REPLY_STRING &&
+	       str_eq(
+		   str_of(reply->element[0]->str, (size_t)reply->element[0]->len), STR("message"));
+}
+
+/* The one reply to a command or the last one of a transaction, with its first error if any. */
+static void
+take_last(struct redis *r, struct redis_call *c, redisReply *reply)
+{
+	bool demoted;
+
+	if (c->reply != NULL) {
+		freeReplyObject(reply);
+		reply = c->reply;
+		c->reply = NULL;
+	}
+	demoted = r->cfg.n_sentinels > 0 && redis_reason(reply) == ERR_STORE_READONLY;
+	redis_finish(c, OK, reply);
+	if (demoted)
+		redis_lost(r, ERR_STORE_READONLY);
 }
 
 static void
@@ -233,16 +186,26 @@ take_reply(struct redis *r, redisReply *reply)
 	struct list *node = list_first(&r->sent);
 	struct redis_call *c;
 
+	if (is_message(r, reply)) {
+		r->cfg.message(
+		    r->cfg.arg, str_of(reply->element[1]->str, (size_t)reply->element[1]->len));
+		freeReplyObject(reply);
+		return;
+	}
 	if (node == NULL) { /* nobody asked */
 		freeReplyObject(reply);
 		redis_lost(r, ERR_REDIS_ANSWER);
 		return;
 	}
 	c = LIST_ENTRY(node, struct redis_call, node);
-	if (c->login)
-		judge_login(r, c, reply);
+	if (c->login != LOGIN_NONE)
+		redis_judge_login(r, c, reply);
+	else if (--c->replies == 0)
+		take_last(r, c, reply);
+	else if (c->reply == NULL && redis_reason(reply) != OK)
+		c->reply = reply;
 	else
-		finish(c, OK, reply);
+		freeReplyObject(reply);
 }
 
 void
@@ -251,6 +214,7 @@ redis_take(struct redis *r, const char *p, size_t n)
 	void *reply = NULL;
 
 	r->fed += n;
+	r->moved = clock_now();
 	if (redisReaderFeed(r->reader, p, n) != REDIS_OK) {
 		redis_lost(r, ERR_MEMORY);
 		return;
@@ -265,59 +229,81 @@ redis_take(struct redis *r, const char *p, size_t n)
 		r->fed = 0;
 		take_reply(r, reply);
 	}
-	if (r->stream != NULL && r->fed > REPLY_MAX)
+	if (r->stream != NULL && r->fed > r->cfg.reply_max)
 		redis_lost(r, ERR_TOO_LARGE);
 }
 
 static bool
-ask_login(struct redis *r, const struct str *words, size_t n)
+begins(const redisReply *reply, struct str word)
 {
-	struct redis_call *c = queue(r, words, n, NULL, NULL);
+	struct str text = str_of(reply->str, (size_t)reply->len);
 
-	if (c == NULL)
-		return false;
-	c->login = true;
-	r->n_login++;
-	return true;
+	return str_has_prefix(text, word) && (text.n == word.n || text.p[word.n] == ' ');
 }
 
-void
-redis_login(struct redis *r)
+enum err
+redis_reason(const redisReply *reply)
 {
-	char number[16];
-	struct str auth[] = { STR("AUTH"), str_z(r->user), str_z(r->password) };
-	struct str db[] = { STR("SELECT"), STR_NONE };
-	bool ok = true;
+	enum err err = OK;
 
-	r->stage = LOGIN;
-	db[1] = str_of(number, (size_t)snprintf(number, sizeof(number), "%u", r->cfg.db));
-	if (r->user == NULL)
-		auth[1] = auth[2];
-	if (r->password != NULL)
-		ok = ask_login(r, auth, r->user != NULL ? 3 : 2);
-	/* Also where there is nothing to select: its answer tells that this is Redis, and ready. */
-	ok = ok && ask_login(r, db, 2);
-	if (ok)
-		redis_pump(r);
-	else
-		redis_lost(r, ERR_MEMORY);
+	if (reply->type == REDIS_REPLY_ERROR) {
+		if (begins(reply, STR("OOM")))
+			return ERR_STORE_FULL;
+		return begins(reply, STR("READONLY")) ? ERR_STORE_READONLY : ERR_REDIS_ANSWER;
+	}
+	if (reply->type == REDIS_REPLY_ARRAY)
+		for (size_t i = 0; i < reply->elements && err == OK; i++)
+			err = redis_reason(reply->element[i]);
+	return err;
 }
 
 /* --- public --- */
 
 static bool
+copy_text(const char *from, char **to, const char **use)
+{
+	*to = from != NULL ? strdup(from) : NULL;
+	*use = *to;
+	return from == NULL || *to != NULL;
+}
+
+static bool
+copy_sentinels(struct redis *r, const struct redis_config *cfg)
+{
+	r->cfg.n_sentinels = 0;
+	if (cfg->n_sentinels == 0)
+		return true;
+	r->sentinels = calloc(cfg->n_sentinels, sizeof(*r->sentinels));
+	r->cfg.sentinels = r->sentinels;
+	for (size_t i = 0; r->sentinels != NULL && i < cfg->n_sentinels; i++) {
+		r->sentinels[i].port = cfg->sentinels[i].port;
+		r->sentinels[i].host = strdup(cfg->sentinels[i].host);
+		if (r->sentinels[i].host == NULL)
+			return false;
+		r->cfg.n_sentinels++;
+	}
+	return r->sentinels != NULL;
+}
+
+static bool
 copy_config(struct redis *r, const struct redis_config *cfg)
 {
-	r->host = cfg->host != NULL ? strdup(cfg->host) : NULL;
-	r->unix_path = cfg->unix_path != NULL ? strdup(cfg->unix_path) : NULL;
-	r->user = cfg->user != NULL ? strdup(cfg->user) : NULL;
-	r->password = cfg->password.n > 0 ? strndup(cfg->password.p, cfg->password.n) : NULL;
-	r->tls = cfg->anchors != NULL ? tlsclient_context(cfg->anchors) : NULL;
+	bool ok = copy_text(cfg->host, &r->host, &r->cfg.host);
+
+	ok = copy_text(cfg->unix_path, &r->unix_path, &r->cfg.unix_path) && ok;
+	ok = copy_text(cfg->user, &r->user, &r->cfg.user) && ok;
+	ok = copy_text(cfg->master_name, &r->master_name, &r->cfg.master_name) && ok;
+	ok = copy_sentinels(r, cfg) && ok;
+	if (cfg->password.n > 0)
+		r->password = strndup(cfg->password.p, cfg->password.n);
+	r->cfg.password = str_z(r->password);
+	if (cfg->anchors != NULL && X509_STORE_up_ref(cfg->anchors) != 1)
+		r->cfg.anchors = NULL;
+	r->tls = r->cfg.anchors != NULL ? tlsclient_context(cfg->anchors) : NULL;
 	r->backoff = backoff_new(cfg->wait_min, cfg->wait_max, 1);
-	r->cfg.password = STR_NONE;
-	return (r->host != NULL || r->unix_path != NULL) &&
-	       (cfg->user == NULL || r->user != NULL) &&
-	       (cfg->password.n == 0 || r->password != NULL) &&
+	if (cfg->reply_max == 0)
+		r->cfg.reply_max = REPLY_MAX;
+	return ok && (cfg->password.n == 0 || r->password != NULL) &&
 	       (cfg->anchors == NULL || r->tls != NULL) && r->backoff != NULL;
 }
 
@@ -337,6 +323,7 @@ redis_new(struct loop *loop, const struct redis_config *cfg)
 	resolver_req_init(&r->req);
 	timer_init(&r->again, redis_connect, r);
 	timer_init(&r->connecting, redis_too_slow, r);
+	timer_init(&r->ping, on_ping, r);
 	task_init(&r->tell, on_tell, r);
 	buf_init(&r->out, SIZE_MAX / 2); /* bounded by queue_max */
 	if (!copy_config(r, cfg)) {
@@ -359,27 +346,49 @@ redis_free(struct redis *r)
 	timer_clear(&r->again);
 	task_cancel(&r->tell);
 	SSL_CTX_free(r->tls);
+	X509_STORE_free(r->cfg.anchors);
 	backoff_free(r->backoff);
+	for (size_t i = 0; i < r->cfg.n_sentinels; i++)
+		free((char *)(uintptr_t)r->sentinels[i].host);
+	free(r->sentinels);
 	if (r->password != NULL)
 		sodium_memzero(r->password, strlen(r->password));
 	free(r->password);
 	free(r->host);
 	free(r->unix_path);
 	free(r->user);
+	free(r->master_name);
 	free(r);
+}
+
+static struct redis_call *
+send_all(struct redis *r, const struct redis_command *commands, size_t n, bool atomic, redis_fn *fn,
+    void *arg)
+{
+	struct redis_call *c;
+	size_t len = 0;
+	char *text;
+
+	if (r->n_calls >= r->cfg.queue_max)
+		return NULL;
+	text = redis_format(commands, n, atomic, &len);
+	c = redis_queue(r, text, len, (unsigned)n + (atomic ? 2 : 0), fn, arg);
+	if (c != NULL && r->stage == UP)
+		redis_pump(r);
+	return c;
 }
 
 struct redis_call *
 redis_send(struct redis *r, const struct str *words, size_t n, redis_fn *fn, void *arg)
 {
-	struct redis_call *c;
+	return send_all(r, &(struct redis_command){ words, n }, 1, false, fn, arg);
+}
 
-	if (r->n_calls >= r->cfg.queue_max)
-		return NULL;
-	c = queue(r, words, n, fn, arg);
-	if (c != NULL && r->stage == UP)
-		redis_pump(r);
-	return c;
+struct redis_call *
+redis_transact(
+    struct redis *r, const struct redis_command *commands, size_t n, redis_fn *fn, void *arg)
+{
+	return send_all(r, commands, n, true, fn, arg);
 }
 
 void
@@ -388,6 +397,6 @@ redis_cancel(struct redis_call *c)
 	if (c == NULL)
 		return;
 	c->fn = NULL;
-	if (c->text != NULL || c->reply != NULL || c->err != OK)
-		call_free(c); /* not sent, or over already: no reply will be looked for */
+	if (c->over || (c->text != NULL && c->at == 0))
+		call_free(c); /* over already, or not sent: no reply will be looked for */
 }

@@ -11,8 +11,10 @@
 
 #include "lib/net/tlsclient.h"
 #include "lib/store/redis_int.h"
+#include "lib/store/redis_sentinel.h"
 
 #define READ_PIECE 16384
+#define TURN_MAX (4u << 20) /* bytes read in one turn */
 
 static void connect_next(struct redis *r);
 
@@ -25,7 +27,10 @@ redis_disconnect(struct redis *r)
 		redisReaderFree(r->reader);
 	r->reader = NULL;
 	resolver_cancel(&r->req);
+	redis_sentinel_cancel(r->asking);
+	r->asking = NULL;
 	timer_clear(&r->connecting);
+	timer_clear(&r->ping);
 	if (r->out.mem != NULL)
 		sodium_memzero(r->out.mem, r->out.cap);
 	buf_fini(&r->out);
@@ -35,16 +40,21 @@ static void
 read_replies(struct redis *r)
 {
 	char piece[READ_PIECE];
+	size_t left = TURN_MAX;
 	ssize_t n;
 
-	while (r->stream != NULL &&
+	while (r->stream != NULL && left >= sizeof(piece) &&
 	       (n = stream_read(r->stream, piece, sizeof(piece))) != STREAM_AGAIN) {
 		if (n <= 0) {
 			redis_lost(r, ERR_CONNECT);
 			return;
 		}
+		left -= (size_t)n;
 		redis_take(r, piece, (size_t)n);
 	}
+	/* Calls again for what is left, and for what there is to write. */
+	if (r->stream != NULL && left < sizeof(piece))
+		stream_want(r->stream, STREAM_READ | STREAM_WRITE);
 }
 
 static enum err
@@ -84,7 +94,7 @@ redis_too_slow(void *arg)
 static bool
 attach(struct redis *r, int fd)
 {
-	SSL *ssl = r->tls != NULL ? tlsclient_connect(r->tls, r->host) : NULL;
+	SSL *ssl = r->tls != NULL ? tlsclient_connect(r->tls, r->peer) : NULL;
 
 	if (r->tls == NULL || ssl != NULL)
 		r->stream = stream_new(r->loop, fd, ssl, true, on_stream, r);
@@ -174,17 +184,46 @@ connect_unix(struct redis *r)
 		redis_lost(r, ERR_MEMORY);
 }
 
+static void
+connect_name(struct redis *r, struct str host, uint16_t port)
+{
+	timer_set(r->loop, &r->connecting, r->cfg.timeout);
+	snprintf(r->peer, sizeof(r->peer), STR_FMT, STR_ARG(host));
+	r->stage = RESOLVE;
+	if (!resolver_addrs(r->cfg.resolver, str_z(r->peer), port, &r->req, on_addrs, r))
+		redis_lost(r, ERR_MEMORY);
+}
+
+static void
+on_master(void *arg, enum err err, struct str host, uint16_t port, size_t which)
+{
+	struct redis *r = arg;
+	struct redis_sentinel *asked = r->asking;
+
+	if (err != OK) {
+		redis_lost(r, err);
+		return;
+	}
+	r->asking = NULL;
+	r->at_sentinel = which;
+	connect_name(r, host, port);
+	redis_sentinel_cancel(asked);
+}
+
 void
 redis_connect(void *arg)
 {
 	struct redis *r = arg;
 
-	timer_set(r->loop, &r->connecting, r->cfg.timeout);
-	if (r->unix_path != NULL) {
+	if (r->cfg.n_sentinels > 0) {
+		r->stage = ASK;
+		r->asking = redis_sentinel_ask(r->loop, &r->cfg, r->at_sentinel, on_master, r);
+		if (r->asking == NULL)
+			redis_lost(r, ERR_MEMORY);
+	} else if (r->unix_path != NULL) {
+		timer_set(r->loop, &r->connecting, r->cfg.timeout);
 		connect_unix(r);
-		return;
+	} else {
+		connect_name(r, str_z(r->host), r->cfg.port);
 	}
-	r->stage = RESOLVE;
-	if (!resolver_addrs(r->cfg.resolver, str_z(r->host), r->cfg.port, &r->req, on_addrs, r))
-		redis_lost(r, ERR_MEMORY);
 }
