@@ -23,3 +23,7 @@ libschleuse_a_SOURCES += lib/store/store_keys.c
 libschleuse_a_SOURCES += lib/store/store_keys.h
 libschleuse_a_SOURCES += lib/store/store_record.c
 libschleuse_a_SOURCES += lib/store/store_record.h
+libschleuse_a_SOURCES += lib/store/store_redis.c
+libschleuse_a_SOURCES += lib/store/store_redis.h
+libschleuse_a_SOURCES += lib/store/store_redis_calls.c
+libschleuse_a_SOURCES += lib/store/store_redis_int.h

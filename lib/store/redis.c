@@ -391,6 +391,12 @@ redis_transact(
 	return send_all(r, commands, n, true, fn, arg);
 }
 
+const struct redis_config *
+redis_config_of(const struct redis *r)
+{
+	return &r->cfg;
+}
+
 void
 redis_cancel(struct redis_call *c)
 {

@@ -89,6 +89,9 @@ struct redis_command {
 struct redis_call *redis_transact(struct redis *r, const struct redis_command *commands, size_t n,
     redis_fn *fn, void *arg) MUST_CHECK;
 
+/* What r was made of, to make another one: the pointers are into r. */
+const struct redis_config *redis_config_of(const struct redis *r);
+
 /* What a reply says: OK, or an error by its first word: ERR_STORE_FULL (OOM), ERR_STORE_READONLY,
  * else ERR_REDIS_ANSWER. */
 enum err redis_reason(const redisReply *reply);
