@@ -102,6 +102,7 @@ redis_lost(struct redis *r, enum err why)
 	struct list *node;
 
 	redis_disconnect(r);
+	r->writing = NULL;
 	while ((node = list_first(&r->sent)) != NULL)
 		redis_finish(LIST_ENTRY(node, struct redis_call, node), ERR_CONNECT, NULL);
 	LIST_FOR(waiting, &r->waiting) {
@@ -109,8 +110,6 @@ redis_lost(struct redis *r, enum err why)
 
 		if (c->login != LOGIN_NONE) /* the next connection has its own */
 			call_free(c);
-		else if (c->at > 0) /* half of it was sent */
-			redis_finish(c, ERR_CONNECT, NULL);
 	}
 	r->n_login = 0;
 	r->now = why;
@@ -192,12 +191,12 @@ take_reply(struct redis *r, redisReply *reply)
 		freeReplyObject(reply);
 		return;
 	}
-	if (node == NULL) { /* nobody asked */
+	c = node != NULL ? LIST_ENTRY(node, struct redis_call, node) : NULL;
+	if (c == NULL || (c == r->writing && c->replies == 1)) { /* nobody asked, or not yet */
 		freeReplyObject(reply);
 		redis_lost(r, ERR_REDIS_ANSWER);
 		return;
 	}
-	c = LIST_ENTRY(node, struct redis_call, node);
 	if (c->login != LOGIN_NONE)
 		redis_judge_login(r, c, reply);
 	else if (--c->replies == 0)
@@ -403,6 +402,6 @@ redis_cancel(struct redis_call *c)
 	if (c == NULL)
 		return;
 	c->fn = NULL;
-	if (c->over || (c->text != NULL && c->at == 0))
+	if (c->over || !c->begun)
 		call_free(c); /* over already, or not sent: no reply will be looked for */
 }

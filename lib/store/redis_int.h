@@ -27,6 +27,7 @@ struct redis_call {
 	struct redis *redis;
 	char *text; /* as it is sent; NULL afterwards */
 	size_t len, at;
+	bool begun;       /* to be sent */
 	unsigned replies; /* still to come */
 	clock_ms since;
 	struct timer deadline;
@@ -59,6 +60,7 @@ struct redis {
 	struct buf out;
 	struct timer again, connecting, ping;
 	struct list waiting, sent, done;
+	struct redis_call *writing; /* the last one of sent, of which only a part was written */
 	size_t n_calls, n_login;
 	struct task tell;
 	enum err known, now; /* state as last told, and as it is */

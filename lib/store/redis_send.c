@@ -89,7 +89,7 @@ on_deadline(void *arg)
 {
 	struct redis_call *c = arg;
 	struct redis *r = c->redis;
-	bool begun = c->text == NULL || c->at > 0;
+	bool begun = c->begun;
 
 	if (moves(c)) {
 		timer_set(r->loop, &c->deadline, r->cfg.timeout);
@@ -162,32 +162,45 @@ flush(struct redis *r, size_t *left)
 	return how;
 }
 
+/* Replies may come while the rest is still being written. */
 static void
-sent(struct redis_call *c)
+begin(struct redis_call *c)
 {
-	redis_forget_text(c);
+	c->begun = true;
 	list_remove(&c->node);
 	list_append(&c->redis->sent, &c->node);
+}
+
+static enum progress
+write_rest(struct redis *r, size_t *left)
+{
+	struct redis_call *c = r->writing;
+	enum progress how = flush(r, left);
+
+	if (how == ALL && c != NULL)
+		how = write_some(r, str_of(c->text, c->len), &c->at, left);
+	if (how == ALL && c != NULL) {
+		redis_forget_text(c);
+		r->writing = NULL;
+	}
+	return how;
 }
 
 static enum progress
 put(struct redis_call *c, size_t *left)
 {
 	struct redis *r = c->redis;
-	enum progress how;
 
-	if (c->len < LONG) {
-		if (!buf_put(&r->out, str_of(c->text, c->len)))
-			return SOME;
-		sent(c);
-		return ALL;
+	if (c->len >= LONG) {
+		begin(c);
+		r->writing = c;
+		return write_rest(r, left);
 	}
-	how = flush(r, left);
-	if (how == ALL)
-		how = write_some(r, str_of(c->text, c->len), &c->at, left);
-	if (how == ALL)
-		sent(c);
-	return how;
+	if (!buf_put(&r->out, str_of(c->text, c->len)))
+		return SOME;
+	begin(c);
+	redis_forget_text(c);
+	return ALL;
 }
 
 /* Sends what the stage allows; what does not fit goes when there is room, or in the next turn. */
@@ -195,25 +208,20 @@ void
 redis_pump(struct redis *r)
 {
 	size_t left = TURN_MAX;
-	enum progress how = ALL;
-	bool more;
+	enum progress how = r->writing != NULL ? write_rest(r, &left) : ALL;
 
 	LIST_FOR(node, &r->waiting) {
 		struct redis_call *c = LIST_ENTRY(node, struct redis_call, node);
 
-		if (r->stage != UP && c->login == LOGIN_NONE)
-			continue;
-		how = put(c, &left);
 		if (how != ALL)
 			break;
+		if (r->stage == UP || c->login != LOGIN_NONE)
+			how = put(c, &left);
 	}
-	more = how == SOME;
 	if (how == ALL)
 		how = flush(r, &left);
-	if (how == BROKEN) {
+	if (how == BROKEN)
 		redis_lost(r, ERR_CONNECT);
-		return;
-	}
-	more = more || how == SOME;
-	stream_want(r->stream, STREAM_READ | (more ? STREAM_WRITE : 0));
+	else
+		stream_want(r->stream, STREAM_READ | (how == SOME ? STREAM_WRITE : 0));
 }

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * redisd - real redis-servers for a test, in a folder of it, ended with it.
+ */
+#ifndef SCHLEUSE_TESTS_REDISD_H
+#define SCHLEUSE_TESTS_REDISD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct redisd {
+	pid_t pid;
+	unsigned short port; /* 0: the unix socket only */
+	char path[4200];     /* of the socket */
+	char dir[4200];
+};
+
+/* Skips the test where there is no redis-server.  `name` tells several apart. */
+void redisd_init(struct redisd *d, const char *name, bool tcp);
+/* `args`: further words of its command line, NULL at the end; those of a sentinel begin with
+ * "--sentinel".  Waits until it answers. */
+void redisd_start(struct redisd *d, const char *const *args);
+void redisd_kill(struct redisd *d); /* SIGKILL; may be started again, its files remain */
+void redisd_fini(struct redisd *d); /* and removes its files */
+/* One command by redis-cli, its output without the last line end. */
+const char *redisd_ask(struct redisd *d, const char *command);
+
+#endif
