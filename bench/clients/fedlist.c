@@ -88,7 +88,7 @@ load(struct fedstore *s, const char *path)
 		exit(1);
 	}
 	took = now_us();
-	err = fedstore_judge(s, buf_str(&text), &offer);
+	err = fedstore_judge(s, buf_str(&text), NULL, &offer);
 	took = now_us() - took;
 	buf_fini(&text);
 	if (err != OK) {

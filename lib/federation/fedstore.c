@@ -22,7 +22,7 @@
 #include "lib/base/fsutil.h"
 #include "lib/base/log.h"
 #include "lib/jose/claims.h"
-#include "lib/jose/jws.h"
+#include "lib/jose/jwsform.h"
 #include "lib/jose/x5c.h"
 
 #define DIGEST 32
@@ -34,7 +34,9 @@ struct fedstore {
 	struct fedstore_config cfg;
 	char *state_dir, *name, *signer_role, *signer_cn; /* what cfg points to */
 	struct fedlist *list;
+	STACK_OF(X509) *signer;       /* of `list` */
 	unsigned char digest[DIGEST]; /* SHA-256 of the payload of `list` */
+	bool suspended;
 	int64_t as_of;
 };
 
@@ -57,6 +59,8 @@ fedstore_new(const struct fedstore_config *cfg)
 	s->cfg = *cfg;
 	if (cfg->anchors != NULL)
 		X509_STORE_up_ref(cfg->anchors);
+	if (cfg->issuers != NULL)
+		X509_STORE_up_ref(cfg->issuers);
 	if (!copy(cfg->state_dir, &s->state_dir, &s->cfg.state_dir) ||
 	    !copy(cfg->name, &s->name, &s->cfg.name) ||
 	    !copy(cfg->signer_role, &s->signer_role, &s->cfg.signer_role) ||
@@ -73,7 +77,9 @@ fedstore_free(struct fedstore *s)
 	if (s == NULL)
 		return;
 	snapshot_drop((struct snapshot *)s->list);
+	sk_X509_pop_free(s->signer, X509_free);
 	X509_STORE_free(s->cfg.anchors);
+	X509_STORE_free(s->cfg.issuers);
 	free(s->state_dir);
 	free(s->name);
 	free(s->signer_role);
@@ -84,7 +90,28 @@ fedstore_free(struct fedstore *s)
 const struct fedlist *
 fedstore_list(const struct fedstore *s)
 {
-	return s->list;
+	return s->suspended ? NULL : s->list;
+}
+
+STACK_OF(X509) *
+fedstore_signer(const struct fedstore *s)
+{
+	return s->signer;
+}
+
+const struct fedstore_config *
+fedstore_config(const struct fedstore *s)
+{
+	return &s->cfg;
+}
+
+bool
+fedstore_suspend(struct fedstore *s, bool suspended)
+{
+	bool changes = s->list != NULL && s->suspended != suspended;
+
+	s->suspended = suspended && s->list != NULL;
+	return changes;
 }
 
 int64_t
@@ -95,11 +122,63 @@ fedstore_as_of(const struct fedstore *s)
 
 /* -- verification -- */
 
-static enum err
-judge_signer(const struct fedstore *s, const struct jws *j, STACK_OF(X509) *certs, int64_t now)
+/* Blanks and line ends around a list that went through an editor. */
+static struct str
+trim(struct str s)
 {
+	while (s.n > 0 && strchr(" \t\r\n", s.p[s.n - 1]) != NULL && s.p[s.n - 1] != '\0')
+		s.n--;
+	while (s.n > 0 && strchr(" \t\r\n", s.p[0]) != NULL && s.p[0] != '\0')
+		s = str_from(s, 1);
+	return s;
+}
+
+/* Head and certificates of one signature. */
+static enum err
+read_signature(
+    struct arena *a, const struct jws_parts *parts, struct jws *j, STACK_OF(X509) **certs)
+{
+	enum err err = jws_parse_head(a, parts, j);
+
+	if (err != OK)
+		return err;
+	if (j->has_crit)
+		return ERR_JWS_SYNTAX;
+	if (j->alg != JWS_ES256 && j->alg != JWS_BP256R1)
+		return ERR_JWS_ALG;
+	return j->x5c.n > 0 ? x5c_parse(a, j->x5c, certs) : ERR_X5C_SYNTAX;
+}
+
+enum err
+fedstore_signers(struct str jws, STACK_OF(X509) *out[FEDSTORE_SIGNERS_MAX], size_t *n)
+{
+	struct jwsform form;
+	enum err first = OK, err = jwsform_split(trim(jws), &form);
+	struct arena a;
+	struct jws j;
+
+	*n = 0;
+	for (size_t i = 0; err == OK && i < form.n && *n < FEDSTORE_SIGNERS_MAX; i++) {
+		enum err why;
+
+		arena_init(&a, HEADER_ROOM);
+		why = read_signature(&a, &form.v[i], &j, &out[*n]);
+		arena_fini(&a);
+		if (why == OK)
+			++*n;
+		else if (first == OK)
+			first = why;
+	}
+	return err != OK ? err : *n > 0 ? OK : first;
+}
+
+static enum err
+judge_signer(const struct fedstore *s, const struct jws *j, STACK_OF(X509) *certs,
+    const struct fedstore_signer *by, int64_t now)
+{
+	X509_STORE *own = s->cfg.issuers != NULL ? s->cfg.issuers : s->cfg.anchors;
 	struct x5c_demands demands = {
-		.anchors = s->cfg.anchors,
+		.anchors = by != NULL ? by->issuers : own,
 		.at = now,
 		.role = s->cfg.signer_role,
 		.common_name = s->cfg.signer_cn,
@@ -114,25 +193,41 @@ judge_signer(const struct fedstore *s, const struct jws *j, STACK_OF(X509) *cert
 }
 
 static enum err
-verify(const struct fedstore *s, struct arena *a, struct str text, int64_t now, struct jws *j)
+verify_one(const struct fedstore *s, struct arena *a, const struct jws_parts *parts,
+    const struct fedstore_signer *by, int64_t now, struct jws *j, STACK_OF(X509) **signer)
 {
-	STACK_OF(X509) *certs;
-	enum err err = jws_parse(a, text, j);
+	STACK_OF(X509) *certs = NULL;
+	enum err err = read_signature(a, parts, j, &certs);
 
-	if (err != OK)
-		return err;
-	if (j->has_crit)
-		return ERR_JWS_SYNTAX;
-	if (j->alg != JWS_ES256 && j->alg != JWS_BP256R1)
-		return ERR_JWS_ALG;
-	if (j->x5c.n == 0)
-		return ERR_X5C_SYNTAX;
-	err = x5c_parse(a, j->x5c, &certs);
-	if (err != OK)
-		return err;
-	err = judge_signer(s, j, certs, now);
-	sk_X509_pop_free(certs, X509_free);
+	if (err == OK && by != NULL && X509_cmp(sk_X509_value(certs, 0), by->cert) != 0)
+		err = ERR_JWS_SIGNATURE; /* somebody else's */
+	if (err == OK)
+		err = judge_signer(s, j, certs, by, now);
+	if (err == OK)
+		*signer = certs;
+	else
+		sk_X509_pop_free(certs, X509_free);
 	return err;
+}
+
+/* One signature that verifies suffices; else what is wrong with the first. */
+static enum err
+verify(const struct fedstore *s, struct arena *a, struct str text, const struct fedstore_signer *by,
+    int64_t now, struct jws *j, STACK_OF(X509) **signer)
+{
+	struct jwsform form;
+	enum err first = jwsform_split(text, &form), err;
+
+	if (first != OK)
+		return first;
+	for (size_t i = 0; i < form.n; i++) {
+		err = verify_one(s, a, &form.v[i], by, now, j, signer);
+		if (err == OK)
+			return jws_decode(a, j);
+		if (i == 0)
+			first = err;
+	}
+	return first;
 }
 
 static bool
@@ -240,20 +335,10 @@ judge_verified(const struct fedstore *s, const struct jws *j, int64_t now, struc
 	return err;
 }
 
-/* Blanks and line ends around a list that went through an editor. */
-static struct str
-trim(struct str s)
-{
-	while (s.n > 0 && strchr(" \t\r\n", s.p[s.n - 1]) != NULL && s.p[s.n - 1] != '\0')
-		s.n--;
-	while (s.n > 0 && strchr(" \t\r\n", s.p[0]) != NULL && s.p[0] != '\0')
-		s = str_from(s, 1);
-	return s;
-}
-
 /* `text` is trimmed. */
 static enum err
-judge(const struct fedstore *s, struct str text, int64_t now, struct fedstore_offer *o)
+judge(const struct fedstore *s, struct str text, const struct fedstore_signer *by, int64_t now,
+    struct fedstore_offer *o)
 {
 	struct arena a;
 	struct jws j;
@@ -262,8 +347,8 @@ judge(const struct fedstore *s, struct str text, int64_t now, struct fedstore_of
 	*o = (struct fedstore_offer){ 0 };
 	if (text.n > s->cfg.max_bytes)
 		return ERR_FEDLIST_SIZE;
-	arena_init(&a, text.n + HEADER_ROOM);
-	err = verify(s, &a, text, now, &j);
+	arena_init(&a, text.n + JWSFORM_MAX * HEADER_ROOM);
+	err = verify(s, &a, text, by, now, &j, &o->signer);
 	if (err == OK)
 		err = judge_verified(s, &j, now, o);
 	arena_fini(&a);
@@ -272,15 +357,24 @@ judge(const struct fedstore *s, struct str text, int64_t now, struct fedstore_of
 	return err;
 }
 
+/* The list held, but signed by somebody else. */
+static bool
+is_signed_anew(const struct fedstore *s, const struct fedstore_offer *o)
+{
+	return s->signer == NULL ||
+	       X509_cmp(sk_X509_value(s->signer, 0), sk_X509_value(o->signer, 0)) != 0;
+}
+
 enum err
-fedstore_judge(const struct fedstore *s, struct str jws, struct fedstore_offer *o)
+fedstore_judge(const struct fedstore *s, struct str jws, const struct fedstore_signer *by,
+    struct fedstore_offer *o)
 {
 	struct str text = trim(jws);
-	enum err err = judge(s, text, clock_wall_s(), o);
+	enum err err = judge(s, text, by, clock_wall_s(), o);
 
 	if (err != OK)
 		log_debug("fedstore list=%s refused: %s", s->cfg.name, err_name(err));
-	else if (o->list != NULL)
+	else if (o->list != NULL || is_signed_anew(s, o))
 		write_file(s, "jws", text);
 	return err;
 }
@@ -289,10 +383,21 @@ void
 fedstore_offer_drop(struct fedstore_offer *o)
 {
 	snapshot_drop((struct snapshot *)o->list);
+	sk_X509_pop_free(o->signer, X509_free);
 	o->list = NULL;
+	o->signer = NULL;
 }
 
 /* -- adoption -- */
+
+static void
+hold_signer(struct fedstore *s, struct fedstore_offer *o)
+{
+	sk_X509_pop_free(s->signer, X509_free);
+	s->signer = o->signer;
+	o->signer = NULL;
+	s->suspended = false;
+}
 
 static void
 hold(struct fedstore *s, struct fedstore_offer *o)
@@ -304,6 +409,7 @@ hold(struct fedstore *s, struct fedstore_offer *o)
 	s->list = o->list;
 	memcpy(s->digest, o->digest, DIGEST);
 	o->list = NULL;
+	hold_signer(s, o);
 }
 
 void
@@ -312,6 +418,7 @@ fedstore_adopt(struct fedstore *s, struct fedstore_offer *o, int64_t as_of)
 	int64_t now = clock_wall_s();
 
 	if (o->list == NULL) {
+		hold_signer(s, o);
 		fedstore_confirm(s, as_of);
 		return;
 	}
@@ -347,11 +454,13 @@ fedstore_restore(struct fedstore *s)
 		return ERR_NOT_FOUND;
 	buf_init(&text, s->cfg.max_bytes);
 	if (fs_read(path, &text) == 0) {
-		err = judge(s, trim(buf_str(&text)), clock_wall_s(), &o);
+		err = judge(s, trim(buf_str(&text)), NULL, clock_wall_s(), &o);
 		if (err == OK && o.list != NULL) {
 			hold(s, &o);
 			s->as_of = read_state(s);
 		}
+		if (err == OK)
+			fedstore_offer_drop(&o);
 	} else if (errno != ENOENT) {
 		err = errno == EFBIG ? ERR_FEDLIST_SIZE : ERR_FILE;
 	}
@@ -416,6 +525,9 @@ fedstore_inherit(struct fedstore *s, const struct fedstore *from)
 		return false;
 	snapshot_drop((struct snapshot *)s->list);
 	s->list = snapshot_hold((struct snapshot *)from->list);
+	sk_X509_pop_free(s->signer, X509_free);
+	s->signer = from->signer != NULL ? X509_chain_up_ref(from->signer) : NULL;
+	s->suspended = from->suspended;
 	memcpy(s->digest, from->digest, DIGEST);
 	s->as_of = from->as_of;
 	return true;

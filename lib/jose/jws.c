@@ -104,20 +104,45 @@ read_header(struct arena *a, struct jws *out)
 }
 
 enum err
+jws_parse_head(struct arena *a, const struct jws_parts *parts, struct jws *out)
+{
+	enum err err;
+
+	*out = (struct jws){ .parts = *parts };
+	if (parts->head.n > (CLAIMS_MAX + 2) / 3 * 4)
+		return ERR_JWS_SYNTAX;
+	err = decode_part(a, parts->head, &out->header);
+	if (err == OK)
+		err = decode_signature(parts->sig, out);
+	return err == OK ? read_header(a, out) : err;
+}
+
+enum err
+jws_decode(struct arena *a, struct jws *j)
+{
+	return decode_part(a, j->parts.body, &j->payload);
+}
+
+bool
+jws_split(struct str token, struct jws_parts *out)
+{
+	struct str rest;
+
+	return str_cut(token, '.', &out->head, &rest) &&
+	       str_cut(rest, '.', &out->body, &out->sig) && str_chr(out->sig, '.') == NULL;
+}
+
+enum err
 jws_parse(struct arena *a, struct str token, struct jws *out)
 {
-	struct str header, payload, sig, rest;
+	struct jws_parts parts;
 	enum err err;
 
 	*out = (struct jws){ 0 };
-	if (!str_cut(token, '.', &header, &rest) || !str_cut(rest, '.', &payload, &sig) ||
-	    str_chr(sig, '.') != NULL || header.n > (CLAIMS_MAX + 2) / 3 * 4)
+	if (!jws_split(token, &parts))
 		return ERR_JWS_SYNTAX;
-	out->signing_input = str_of(token.p, header.n + 1 + payload.n);
-	if ((err = decode_part(a, header, &out->header)) != OK ||
-	    (err = decode_signature(sig, out)) != OK || (err = read_header(a, out)) != OK)
-		return err;
-	return decode_part(a, payload, &out->payload);
+	err = jws_parse_head(a, &parts, out);
+	return err == OK ? jws_decode(a, out) : err;
 }
 
 /* The named curve of an EC key, or NID_undef. */
@@ -187,8 +212,10 @@ jws_verify(const struct jws *j, EVP_PKEY *key)
 		return ERR_MEMORY;
 	}
 	good = EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key) == 1 &&
-	       EVP_DigestVerify(
-		   ctx, der, n, (const unsigned char *)j->signing_input.p, j->signing_input.n) == 1;
+	       EVP_DigestVerifyUpdate(ctx, j->parts.head.p, j->parts.head.n) == 1 &&
+	       EVP_DigestVerifyUpdate(ctx, ".", 1) == 1 &&
+	       EVP_DigestVerifyUpdate(ctx, j->parts.body.p, j->parts.body.n) == 1 &&
+	       EVP_DigestVerifyFinal(ctx, der, n) == 1;
 	EVP_MD_CTX_free(ctx);
 	ERR_clear_error();
 	return good ? OK : ERR_JWS_SIGNATURE;

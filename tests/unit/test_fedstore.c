@@ -103,7 +103,7 @@ static enum err
 offer_bytes(struct str jws, int64_t as_of)
 {
 	struct fedstore_offer o;
-	enum err err = fedstore_judge(store, jws, &o);
+	enum err err = fedstore_judge(store, jws, NULL, &o);
 
 	if (err == OK)
 		fedstore_adopt(store, &o, as_of);
