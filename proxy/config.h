@@ -20,6 +20,7 @@
 #include "lib/conf/address.h"
 #include "lib/conf/option.h"
 #include "lib/daemon/lookup_section.h"
+#include "lib/daemon/trust_section.h"
 #include "lib/net/address.h"
 #include "proxy/routes.h"
 
@@ -54,6 +55,7 @@ struct federation_conf {
 	struct conf_list list_anchors; /* PEM files */
 	char *list_signer_role;        /* OID or NULL */
 	char *list_signer_cn;          /* or NULL */
+	struct trust_conf list_trust;
 	bool ports_any;
 	struct conf_list passport_anchors; /* PEM files */
 	struct passport_cert_conf *passport_certs;

@@ -91,6 +91,7 @@ check_list(struct load *l, struct federation_conf *f)
 		    "list: %s; give one of the two",
 		    f->list_file == NULL ? "neither file nor url is set"
 					 : "both file and url are set");
+	trust_check(l, &f->list_trust);
 	if (f->list_url != NULL && !setting_is_https(f->list_url))
 		load_fault(
 		    l, &f->list_url, "url: must be https://host/path without user and password");

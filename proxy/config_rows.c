@@ -79,6 +79,8 @@ static const struct conf_option list_rows[] = {
 	  "OID which the admission extension of the signer's certificate must contain" },
 	{ "signer_cn", CONF_STRING, FEDERATION(list_signer_cn), "", 0, 255, CONF_RELOAD,
 	  "common name which the signer's certificate must have" },
+	{ "trust", CONF_SECTION, FEDERATION(list_trust), NULL, 0, 0, CONF_RELOAD,
+	  "whether the signer may be trusted at the time", .rows = trust_optional_rows },
 	{ "ports", CONF_ENUM, FEDERATION(ports_any), "exact", 0, 0, CONF_RELOAD,
 	  "whether a server name with a port must be listed with it or by its host", .words = ports },
 	CONF_END

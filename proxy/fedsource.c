@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 
 #include "lib/base/log.h"
-#include "lib/federation/fedintake.h"
 #include "proxy/series.h"
 
 struct fedsource {
@@ -38,7 +37,7 @@ advice(enum err err)
 		return "check that the file exists and that this user may read it";
 	case ERR_JWS_SYNTAX:
 	case ERR_FEDLIST_SHAPE:
-		return "the source must give the federation list as a compact JWS, unchanged";
+		return "the source must give the federation list as a JWS, unchanged";
 	case ERR_JWS_ALG:
 	case ERR_JWS_SIGNATURE:
 	case ERR_X5C_SYNTAX:
@@ -48,6 +47,13 @@ advice(enum err err)
 	case ERR_X5C_ROLE:
 		return "check list.anchors, list.signer_role and list.signer_cn; do not trust this "
 		       "list";
+	case ERR_OCSP_REVOKED:
+		return "do not trust this list; ask its publisher why the certificate was revoked";
+	case ERR_ISSUER:
+	case ERR_REVOCATION:
+	case ERR_OCSP_UNKNOWN:
+		return "see the line of 'trust' above; check list.trust.base_url and ocsp_url, "
+		       "network and firewall";
 	case ERR_X5C_VALIDITY:
 		return "check this machine's clock and the signer's certificate";
 	case ERR_FEDLIST_DATES:
@@ -127,6 +133,16 @@ on_judged(void *arg, enum err err)
 	tell(s, s->before, s->before_as_of);
 }
 
+/* Whoever signed the list in force is no longer trusted, or is again. */
+static void
+on_signer(void *arg)
+{
+	struct fedsource *s = arg;
+	const struct fedlist *now = fedstore_list(s->cfg.store);
+
+	s->cfg.on_change(s->cfg.arg, now, now != NULL ? fedstore_as_of(s->cfg.store) : 0);
+}
+
 /* What is about to be judged: an answer's body, or without one the file. */
 static void
 offer(struct fedsource *s, struct buf *body, int64_t as_of, int status, const char *etag)
@@ -171,6 +187,8 @@ look_at_file(struct fedsource *s)
 		return;
 	s->seen = st;
 	s->read_again = loop_now(s->loop) + FEDSOURCE_RETRY_MS;
+	if (s->cfg.interval < FEDSOURCE_RETRY_MS)
+		s->read_again = loop_now(s->loop) + s->cfg.interval;
 	offer(s, NULL, st.st_mtim.tv_sec, 0, "");
 }
 
@@ -293,8 +311,12 @@ fedsource_new(struct loop *loop, const struct fedsource_config *cfg)
 	s->name = strdup(cfg->name);
 	s->file = cfg->file != NULL ? strdup(cfg->file) : NULL;
 	s->url = cfg->url != NULL ? strdup(cfg->url) : NULL;
-	s->intake = fedintake_new(
-	    loop, &(struct fedintake_config){ .store = cfg->store, .max_bytes = cfg->max_bytes });
+	s->intake = fedintake_new(loop, &(struct fedintake_config){ .store = cfg->store,
+					    .max_bytes = cfg->max_bytes,
+					    .name = cfg->name,
+					    .trust = cfg->trust,
+					    .on_signer = on_signer,
+					    .arg = s });
 	if (s->name == NULL || s->intake == NULL || (s->file == NULL && s->url == NULL)) {
 		fedsource_free(s);
 		return NULL;

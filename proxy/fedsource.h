@@ -13,7 +13,7 @@
 #ifndef SCHLEUSE_PROXY_FEDSOURCE_H
 #define SCHLEUSE_PROXY_FEDSOURCE_H
 
-#include "lib/federation/fedstore.h"
+#include "lib/federation/fedintake.h"
 #include "lib/http/fetch.h"
 #include "lib/net/loop.h"
 
@@ -29,11 +29,12 @@ struct fedsource_config {
 	X509_STORE *anchors;     /* for url's server; NULL: the fetcher's; a reference is taken */
 	struct fetcher *fetcher; /* not owned; may be NULL for a file */
 	struct fedstore *store;  /* not owned */
+	struct trust *trust;     /* not owned; NULL: the store's anchors alone decide */
 	clock_ms interval;
 	clock_ms timeout; /* of a download */
 	size_t max_bytes;
-	/* The list in force or the time as of which it is current has changed; list is not NULL,
-	 * valid while the store holds it: take a reference to keep it. */
+	/* The list in force or the time as of which it is current has changed; valid while the
+	 * store holds it: take a reference to keep it.  NULL: none counts any more. */
 	void (*on_change)(void *arg, const struct fedlist *list, int64_t as_of);
 	void *arg;
 };

@@ -30,6 +30,7 @@ list_close(struct outside_list *l)
 {
 	if (l->source != NULL)
 		fedsource_free(l->source);
+	trust_free(l->trust);
 	if (l->store != NULL)
 		fedstore_free(l->store);
 }
@@ -49,13 +50,44 @@ list_restore(struct outside_list *l, const struct outside *old, const struct pro
 		    conf->federations[l->federation].name, conf->state_dir, err_text(err));
 }
 
+static void
+on_trust(void *arg, enum trust_event event)
+{
+	(void)arg;
+	metrics_inc(S_TRUST + event);
+}
+
+/* Whom the list's signer must lead to, and who judges that: *issuers is a reference or NULL. */
+static bool
+trust_open(struct outside_list *l, struct loop *loop, struct fetcher *fetcher,
+    const struct proxy_conf *conf, X509_STORE **issuers)
+{
+	const struct federation_conf *fc = &conf->federations[l->federation];
+	struct trust_config cfg = trust_settings(&fc->list_trust);
+
+	*issuers = NULL;
+	if (!trust_wanted(&fc->list_trust))
+		return true;
+	cfg.name = fc->name;
+	cfg.client_id = conf->lookups.client_id;
+	cfg.state_dir = conf->state_dir;
+	cfg.anchors = fc->anchors;
+	cfg.fetcher = fetcher;
+	cfg.timeout = conf->lookups.timeout;
+	cfg.count = on_trust;
+	l->trust = trust_new(loop, &cfg);
+	if (l->trust != NULL)
+		*issuers = trust_store(l->trust);
+	return *issuers != NULL;
+}
+
 static bool
 list_open(struct outside_list *l, const struct outside *old, struct loop *loop,
     struct fetcher *fetcher, const struct proxy_conf *conf)
 {
 	const struct federation_conf *fc = &conf->federations[l->federation];
 	char stem[128];
-	const struct fedstore_config sc = {
+	struct fedstore_config sc = {
 		.state_dir = conf->state_dir,
 		.name = stem,
 		.anchors = fc->anchors,
@@ -77,7 +109,10 @@ list_open(struct outside_list *l, const struct outside *old, struct loop *loop,
 	};
 
 	snprintf(stem, sizeof(stem), "federation-%s", fc->name);
+	if (!trust_open(l, loop, fetcher, conf, &sc.issuers))
+		return false;
 	l->store = fedstore_new(&sc);
+	X509_STORE_free(sc.issuers);
 	if (l->store == NULL)
 		return false;
 	list_restore(l, old, conf);
@@ -87,6 +122,7 @@ list_open(struct outside_list *l, const struct outside *old, struct loop *loop,
 			return false;
 	}
 	src.store = l->store;
+	src.trust = l->trust;
 	l->source = fedsource_new(loop, &src);
 	X509_STORE_free(src.anchors);
 	return l->source != NULL;

@@ -23,6 +23,7 @@ struct outside_list { /* has the index of its federation in the configuration */
 	outside_fn *fn;
 	void *arg;
 	struct fedstore *store;
+	struct trust *trust; /* NULL: the anchors alone decide */
 	struct fedsource *source;
 };
 

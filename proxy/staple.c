@@ -11,6 +11,7 @@
 #include "lib/base/log.h"
 #include "lib/fact/backoff.h"
 #include "lib/net/ocsp.h"
+#include "lib/trust/agent.h"
 #include "proxy/series.h"
 
 #define LOOK_AGAIN_MS (60 * 60 * 1000) /* at the latest: the wall clock may be set meanwhile */
@@ -237,13 +238,18 @@ ask(struct staple *st)
 	struct staple_keeper *k = st->keeper;
 	char *url = st->service->ocsp_url != NULL ? strdup(st->service->ocsp_url)
 						  : ocsp_responder(st->service->leaf);
+	char agent[AGENT_FIELD_MAX];
+	const char *const fields[] = { agent };
 	struct fetch_request req = { .url = url,
 		.plain = true, /* the answer is signed (RFC 6960, appendix A) */
 		.post_type = "application/ocsp-request",
+		.fields = fields,
 		.max_bytes = STAPLE_MAX,
 		.timeout_ms = k->conf->lookups.timeout };
 	struct buf der;
 
+	agent_field(k->conf->lookups.client_id, agent);
+	req.n_fields = agent[0] != '\0';
 	buf_init(&der, STAPLE_MAX);
 	if (url != NULL && ocsp_request(st->service->leaf, st->service->issuer, STR_NONE, &der)) {
 		req.post = buf_str(&der);

@@ -18,7 +18,9 @@ status_missing(void *arg, struct buf *out)
 		int64_t age = now - fedstore_as_of(s), end;
 
 		if (fedstore_list(s) == NULL) {
-			ok = buf_printf(out, "federation %s: no valid list\n", fc->name);
+			ok = buf_printf(out, "federation %s: %s\n", fc->name,
+			    fedstore_signer(s) != NULL ? "the signer of the list is not trusted"
+						       : "no valid list");
 			continue;
 		}
 		end = fedlist_not_after(fedstore_list(s));

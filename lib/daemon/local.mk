@@ -10,3 +10,5 @@ libschleuse_a_SOURCES += lib/daemon/lookup_section.c
 libschleuse_a_SOURCES += lib/daemon/lookup_section.h
 libschleuse_a_SOURCES += lib/daemon/setting.c
 libschleuse_a_SOURCES += lib/daemon/setting.h
+libschleuse_a_SOURCES += lib/daemon/trust_section.c
+libschleuse_a_SOURCES += lib/daemon/trust_section.h

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 
 #include "lib/matrix/name.h"
+#include "lib/trust/agent.h"
 
 /* clang-format off */
 const struct conf_option lookup_host_rows[] = {
@@ -55,6 +56,10 @@ lookup_check(struct load *l, struct lookup_conf *c)
 			    c->nameservers.v[i]);
 	for (size_t i = 0; i < c->n_hosts; i++)
 		check_host(l, &c->hosts[i]);
+	if (c->client_id != NULL && !agent_id_ok(str_z(c->client_id)))
+		load_fault(l, &c->client_id,
+		    "client_id: '%s' is no client id; it has 3 to 20 letters, digits and '-'",
+		    c->client_id);
 	if (!c->ca_system && c->ca_file == NULL)
 		load_fault(l, &c->ca_system,
 		    "ca_system: false leaves no CA at all; set ca_file or make it true");

@@ -23,6 +23,7 @@ struct lookup_conf {
 	size_t n_hosts;
 	char *ca_file;  /* CAs for other servers' certificates besides the system store, or NULL */
 	bool ca_system; /* use the system store */
+	char *client_id;        /* assigned by gematik, sent as TI-User-Agent (A_27783), or NULL */
 	bool private_addresses; /* allow look-ups to reach addresses that are not public */
 	clock_ms timeout;       /* of one */
 };
@@ -41,6 +42,8 @@ struct lookup_conf {
 	  "whether the system's CAs count for other servers' certificates" }, \
 	{ "private_addresses", CONF_BOOL, CONF_FIELD(type, at.private_addresses), "false", 0, 0, CONF_RELOAD, \
 	  "whether look-ups may reach addresses that are not public" }, \
+	{ "client_id", CONF_STRING, CONF_FIELD(type, at.client_id), "", 0, 20, CONF_RELOAD, \
+	  "product's client id, which questions to OCSP responders and downloads of CAs carry" }, \
 	{ "timeout", CONF_DURATION, CONF_FIELD(type, at.timeout), "10s", 100, 10 * 60 * 1000, CONF_RELOAD, \
 	  "one look-up at another server" }
 /* clang-format on */

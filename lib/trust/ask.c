@@ -4,7 +4,7 @@
 #define REDIRECTS 2
 
 struct fetch *
-ask_start(const struct ask *a, const char *url, struct str post, size_t max_bytes,
+ask_start(const struct trust_ask *a, const char *url, struct str post, size_t max_bytes,
     void (*fn)(void *arg, const struct fetch_result *r), void *arg)
 {
 	const char *const fields[] = { a->field };
@@ -30,7 +30,7 @@ ask_judge(const struct fetch_result *r)
 }
 
 void
-ask_count(const struct ask *a, enum trust_event event)
+ask_count(const struct trust_ask *a, enum trust_event event)
 {
 	if (a->count != NULL)
 		a->count(a->arg, event);

@@ -22,7 +22,7 @@ enum trust_event {
 	TRUST_EVENTS
 };
 
-struct ask {
+struct trust_ask {
 	struct loop *loop;
 	struct fetcher *fetcher; /* not owned */
 	const char *name;        /* for the log; not owned */
@@ -34,12 +34,12 @@ struct ask {
 };
 
 /* GET, or POST of an OCSP request if post.p != NULL.  Like fetch_start(). */
-struct fetch *ask_start(const struct ask *a, const char *url, struct str post, size_t max_bytes,
-    void (*fn)(void *arg, const struct fetch_result *r), void *arg) MUST_CHECK;
+struct fetch *ask_start(const struct trust_ask *a, const char *url, struct str post,
+    size_t max_bytes, void (*fn)(void *arg, const struct fetch_result *r), void *arg) MUST_CHECK;
 
 /* What an answer means: OK is a 200 with a body. */
 enum err ask_judge(const struct fetch_result *r) MUST_CHECK;
 
-void ask_count(const struct ask *a, enum trust_event event);
+void ask_count(const struct trust_ask *a, enum trust_event event);
 
 #endif

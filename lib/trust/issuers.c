@@ -29,7 +29,7 @@ struct issuer {
 };
 
 struct issuers {
-	const struct ask *ask;
+	const struct trust_ask *ask;
 	struct issuers_config cfg;
 	X509_STORE *roots; /* one reference */
 	char *path;        /* NULL: keep nothing */
@@ -335,7 +335,7 @@ issuers_want(struct issuers *s, X509 *of)
 /* --- all of them --- */
 
 struct issuers *
-issuers_new(const struct ask *ask, const struct issuers_config *cfg, X509_STORE *roots)
+issuers_new(const struct trust_ask *ask, const struct issuers_config *cfg, X509_STORE *roots)
 {
 	struct issuers *s = calloc(1, sizeof(*s));
 

@@ -30,7 +30,7 @@ struct issuers_config {
 /* `ask` and `roots` must outlive it or the next issuers_verify().  Loads what is kept.  NULL: out
  * of memory. */
 struct issuers *issuers_new(
-    const struct ask *ask, const struct issuers_config *cfg, X509_STORE *roots) MUST_CHECK;
+    const struct trust_ask *ask, const struct issuers_config *cfg, X509_STORE *roots) MUST_CHECK;
 void issuers_free(struct issuers *s);
 
 /* A chain lacks the issuer of this certificate.  OK: a download is under way; ERR_ISSUER: it cannot

@@ -26,7 +26,7 @@ struct status {
 };
 
 struct revocation {
-	const struct ask *ask;
+	const struct trust_ask *ask;
 	struct revocation_config cfg;
 	struct hash table;
 	struct list ages;
@@ -312,7 +312,7 @@ revocation_of(struct revocation *r, X509 *cert, X509 *issuer, bool may_ask)
 /* --- all of it --- */
 
 struct revocation *
-revocation_new(const struct ask *ask, const struct revocation_config *cfg)
+revocation_new(const struct trust_ask *ask, const struct revocation_config *cfg)
 {
 	struct revocation *r = calloc(1, sizeof(*r));
 

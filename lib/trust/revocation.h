@@ -32,7 +32,7 @@ struct revocation_config {
 
 /* `ask` must outlive it.  Loads what is kept.  NULL: out of memory. */
 struct revocation *revocation_new(
-    const struct ask *ask, const struct revocation_config *cfg) MUST_CHECK;
+    const struct trust_ask *ask, const struct revocation_config *cfg) MUST_CHECK;
 void revocation_free(struct revocation *r);
 
 enum revocation_state {

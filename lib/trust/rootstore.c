@@ -15,7 +15,7 @@
 #define PATH "/ECC/ROOT-CA/roots.json"
 
 struct rootstore {
-	const struct ask *ask;
+	const struct trust_ask *ask;
 	struct rootstore_config cfg;
 	char *url, *path; /* NULL: not configured */
 	STACK_OF(X509) *pinned, *linked;
@@ -222,7 +222,7 @@ make_names(struct rootstore *s)
 }
 
 struct rootstore *
-rootstore_new(const struct ask *ask, const struct rootstore_config *cfg)
+rootstore_new(const struct trust_ask *ask, const struct rootstore_config *cfg)
 {
 	struct rootstore *s = calloc(1, sizeof(*s));
 

@@ -26,7 +26,7 @@ struct rootstore_config {
 
 /* `ask` must outlive it.  Loads what is kept at once.  NULL: out of memory. */
 struct rootstore *rootstore_new(
-    const struct ask *ask, const struct rootstore_config *cfg) MUST_CHECK;
+    const struct trust_ask *ask, const struct rootstore_config *cfg) MUST_CHECK;
 void rootstore_free(struct rootstore *s);
 
 X509_STORE *rootstore_get(const struct rootstore *s); /* valid until `changed` */

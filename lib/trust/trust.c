@@ -355,7 +355,7 @@ trust_new(struct loop *loop, const struct trust_config *cfg)
 		trust_free(t);
 		return NULL;
 	}
-	t->ask = (struct ask){ .loop = loop,
+	t->ask = (struct trust_ask){ .loop = loop,
 		.fetcher = cfg->fetcher,
 		.name = t->cfg.name,
 		.timeout = cfg->timeout,

@@ -15,7 +15,7 @@ struct trust {
 	struct trust_config cfg;
 	char *name, *client_id, *state_dir, *base_url, *ocsp_url,
 	    *ca_ocsp_url; /* what cfg points to */
-	struct ask ask;
+	struct trust_ask ask;
 	struct rootstore *roots;
 	struct issuers *issuers;
 	struct revocation *revocation;
