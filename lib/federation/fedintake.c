@@ -30,6 +30,7 @@ struct fedintake {
 	STACK_OF(X509) *signers[FEDSTORE_SIGNERS_MAX];
 	size_t n_signers, at; /* the one that is asked about or judged */
 	struct fedstore_signer by;
+	enum err first; /* what is wrong with the first of them */
 	enum err err;
 	struct fedstore_offer offer;
 	fedintake_fn *fn;
@@ -177,11 +178,12 @@ try_next(struct fedintake *in, enum err err)
 {
 	X509_STORE_free(in->by.issuers);
 	in->by = (struct fedstore_signer){ 0 };
-	in->at++;
+	if (in->at++ == 0)
+		in->first = err;
 	if (in->at < in->n_signers)
 		look_at_signer(in);
 	else
-		finish(in, err);
+		finish(in, in->first);
 }
 
 static void

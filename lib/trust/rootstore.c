@@ -182,6 +182,12 @@ on_answer(void *arg, const struct fetch_result *r)
 }
 
 bool
+rootstore_is_looking(const struct rootstore *s)
+{
+	return s->fetch != NULL;
+}
+
+bool
 rootstore_look(struct rootstore *s)
 {
 	if (s->fetch != NULL)
