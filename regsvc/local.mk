@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 libregsvc_a_SOURCES += regsvc/api.c
 libregsvc_a_SOURCES += regsvc/api.h
+libregsvc_a_SOURCES += regsvc/certs.h
+libregsvc_a_SOURCES += regsvc/certs_conf.h
+libregsvc_a_SOURCES += regsvc/certs_set.h
 libregsvc_a_SOURCES += regsvc/config.c
 libregsvc_a_SOURCES += regsvc/config.h
 libregsvc_a_SOURCES += regsvc/config_check.c
