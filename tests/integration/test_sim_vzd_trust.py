@@ -34,7 +34,7 @@ def vzd(shared: Vzd) -> Iterator[Vzd]:
     yield shared
     shared.faults.clear()
     shared.ocsp.states.clear()
-    shared.ocsp.extended = shared.ocsp.own_ca = False
+    shared.ocsp.extended, shared.ocsp.own_ca = True, False
 
 
 def files_of(v: Vzd, folder: Path) -> dict[str, str]:
@@ -91,7 +91,6 @@ def ask_openssl(v: Vzd, f: dict[str, str], *more: str) -> str:
 
 
 def test_openssl_accepts_the_responder(vzd: Vzd, tmp_path: Path) -> None:
-    vzd.ocsp.extended = True
     f = files_of(vzd, tmp_path)
     text = ask_openssl(vzd, f, "-sha256")
     assert "Response verify OK" in text and "signer.pem: good" in text, text
@@ -101,7 +100,8 @@ def test_openssl_accepts_the_responder(vzd: Vzd, tmp_path: Path) -> None:
     assert vzd.ocsp.asked[-1] == vzd.listing.signer("BP256R1").cert.serial_number
 
 
-def test_the_responder_has_the_usage_of_gematik(vzd: Vzd, tmp_path: Path) -> None:
+def test_a_responder_without_the_extended_usage(vzd: Vzd, tmp_path: Path) -> None:
+    vzd.ocsp.extended = False
     f = files_of(vzd, tmp_path)
     text = ask_openssl(vzd, f)
     assert "Response Verify Failure" in text and "missing ocspsigning usage" in text
@@ -165,7 +165,6 @@ def test_faults_of_ocsp(vzd: Vzd, fault: str) -> None:
 
 
 def test_spoilt_ocsp_answers(vzd: Vzd, tmp_path: Path) -> None:
-    vzd.ocsp.extended = True
     f = files_of(vzd, tmp_path)
     with vzd.faults.during("ocsp:bad-signature"):
         assert "Response Verify Failure" in ask_openssl(vzd, f)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """OCSP responder (POST and GET) and CRLs for every CA of a VzdPki, over plain HTTP.
 
-The responder's certificate is gematik's kind: keyUsage nonRepudiation and nothing else, unless
-`extended` adds the extended usage OCSPSigning.
+The responder's certificate is of the kind that gematik and ISIS-MTT know: keyUsage nonRepudiation
+only, extended usage OCSPSigning (without it if `extended` is false).
 """
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Ocsp:
 
     def __init__(self, pki: VzdPki, faults: Faults) -> None:
         self.states: dict[int, str] = {}
-        self.extended = False
+        self.extended = True
         self.own_ca = False  # the responder's certificate is from another CA below the same root
         self.echo_nonce = True
         self.lifetime: float | None = 3600.0  # seconds to nextUpdate; None: there is none
