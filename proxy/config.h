@@ -21,6 +21,7 @@
 #include "lib/conf/option.h"
 #include "lib/daemon/lookup_section.h"
 #include "lib/daemon/trust_section.h"
+#include "lib/daemon/redis_section.h"
 #include "lib/net/address.h"
 #include "proxy/routes.h"
 
@@ -170,17 +171,6 @@ enum rate_limit {
 
 struct rate_conf {
 	uint64_t per_minute, burst; /* per_minute 0: no limit */
-};
-
-struct redis_conf {
-	struct conf_address address; /* text == NULL: there is no Redis */
-	bool tls;
-	char *ca_file; /* or NULL: the system's CAs */
-	char *user, *password_file, *key_prefix;
-	uint64_t db;
-	clock_ms timeout; /* of one command */
-	/* made while loading */
-	struct str password;
 };
 
 struct proxy_conf {

@@ -220,9 +220,7 @@ void
 config_files(struct load *l, struct proxy_conf *c)
 {
 	setting_ca_file(l, "ca_file", &c->lookups.ca_file);
-	setting_ca_file(l, "ca_file", &c->redis.ca_file);
-	setting_secret(
-	    l, c->test_mode, "password_file", &c->redis.password_file, &c->redis.password);
+	redis_section_files(l, &c->redis, c->test_mode);
 	read_tickets(l, c);
 	for (size_t i = 0; i < c->n_federations; i++) {
 		setting_ca_file(l, "ca_file", &c->federations[i].list_ca_file);
@@ -235,7 +233,7 @@ config_files(struct load *l, struct proxy_conf *c)
 void
 config_files_fini(struct proxy_conf *c)
 {
-	setting_wipe(c->redis.password);
+	redis_section_fini(&c->redis);
 	setting_wipe(c->ticket_secret);
 	for (size_t i = 0; i < c->n_services; i++) {
 		setting_wipe(c->services[i].key_pem);

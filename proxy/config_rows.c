@@ -266,20 +266,6 @@ static const struct conf_option tls_rows[] = {
 	CONF_END
 };
 
-static const struct conf_option redis_rows[] = {
-	{ "address", CONF_ADDRESS, PROXY(redis.address), "", 0, 0, CONF_RELOAD, "host:port or unix socket; empty: no Redis" },
-	{ "tls", CONF_BOOL, PROXY(redis.tls), "false", 0, 0, CONF_RELOAD, "whether Redis is spoken to over TLS" },
-	{ "ca_file", CONF_PATH, PROXY(redis.ca_file), "", 0, 4096, CONF_RELOAD,
-	  "PEM file of the CAs of its certificate instead of the system's" },
-	{ "user", CONF_STRING, PROXY(redis.user), "", 0, 255, CONF_RELOAD, "user to log in as" },
-	{ "password_file", CONF_PATH, PROXY(redis.password_file), "", 0, 4096, CONF_RELOAD, "file of the password" },
-	{ "db", CONF_COUNT, PROXY(redis.db), "0", 0, 65535, CONF_RELOAD, "number of the database" },
-	{ "key_prefix", CONF_STRING, PROXY(redis.key_prefix), "schleuse:", 0, 100, CONF_RELOAD,
-	  "beginning of the names of all our keys" },
-	{ "timeout", CONF_DURATION, PROXY(redis.timeout), "5s", 100, 1 * HOUR, CONF_RELOAD, "connecting, and one command" },
-	CONF_END
-};
-
 #define RATE(name, limit, preset, help) \
 	static const struct conf_option name##_rate_rows[] = { \
 		{ "per_minute", CONF_COUNT, PROXY(rates[limit].per_minute), "0", 0, 1000000, CONF_RELOAD, \
@@ -423,7 +409,8 @@ const struct conf_option proxy_conf_rows[] = {
 	{ "services", CONF_SEQUENCE, PROXY(services), NULL, 1, 1000, CONF_RELOAD, "messenger services",
 	  .rows = service_rows, .item_size = sizeof(struct service_conf), .count = PROXY(n_services) },
 	{ "tls", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "TLS towards clients and servers", .rows = tls_rows },
-	{ "redis", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "what several proxies have in common", .rows = redis_rows },
+	{ "redis", CONF_SECTION, PROXY(redis), NULL, 0, 0, CONF_RELOAD, "what several proxies have in common",
+	  .rows = redis_section_rows },
 	{ "limits", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "limits in bytes and numbers", .rows = limit_rows },
 	{ "timeouts", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "limits in time", .rows = timeout_rows },
 	{ "lookups", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "questions to DNS and other servers",

@@ -7,32 +7,11 @@
 #include "proxy/config_check.h"
 
 static void
-check_redis(struct load *l, struct proxy_conf *c)
-{
-	struct redis_conf *r = &c->redis;
-
-	if (r->address.text == NULL) {
-		if (c->ticket_redis)
-			load_fault(l, &c->ticket_redis, "ticket_redis: redis.address is not set");
-		return;
-	}
-	if (!r->tls && !c->test_mode && !conf_address_is_loopback(&r->address))
-		load_fault(l, &r->address,
-		    "address: '%s' is another machine; set redis.tls, or use a loopback address or "
-		    "unix:/path",
-		    r->address.text);
-	if (r->tls && r->address.unix_path != NULL)
-		load_fault(l, &r->tls, "tls: a unix socket has none; remove the one or the other");
-	if (r->address.unix_path == NULL && r->address.port == 0)
-		load_fault(l, &r->address, "address: port 0 cannot be connected to");
-	if (r->user != NULL && r->password_file == NULL)
-		load_fault(
-		    l, &r->user, "user: without password_file there is nothing to log in with");
-}
-
-static void
 check_tickets(struct load *l, struct proxy_conf *c)
 {
+	if (c->ticket_redis && !redis_section_on(&c->redis))
+		load_fault(l, &c->ticket_redis,
+		    "ticket_redis: neither redis.address nor redis.sentinels is set");
 	if (c->ticket_redis && c->ticket_file != NULL)
 		load_fault(l, &c->ticket_file,
 		    "ticket_file: ticket_redis is set too; keys come from one of the two");
@@ -58,7 +37,7 @@ make_hsts(struct load *l, struct proxy_conf *c)
 void
 config_tls(struct load *l, struct proxy_conf *c)
 {
-	check_redis(l, c);
+	redis_section_check(l, &c->redis, c->test_mode);
 	check_tickets(l, c);
 	make_hsts(l, c);
 }

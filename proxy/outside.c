@@ -14,8 +14,6 @@
 #include "proxy/series.h"
 
 #define PENDING_MAX 512 /* look-ups of one kind under way or waiting */
-#define REDIS_WAIT_MIN_MS 200
-#define REDIS_WAIT_MAX_MS 30000
 
 static void
 on_list(void *arg, const struct fedlist *list, int64_t as_of)
@@ -195,26 +193,10 @@ on_redis(void *arg, enum err why)
 static bool
 open_redis(struct outside *o, struct loop *loop, const struct redis_conf *c)
 {
-	struct redis_config cfg = { .host = c->address.host,
-		.port = c->address.port,
-		.unix_path = c->address.unix_path,
-		.resolver = o->resolver,
-		.user = c->user,
-		.password = c->password,
-		.db = (unsigned)c->db,
-		.timeout = c->timeout,
-		.wait_min = REDIS_WAIT_MIN_MS,
-		.wait_max = REDIS_WAIT_MAX_MS,
-		.queue_max = PENDING_MAX,
-		.state = on_redis };
-
 	metrics_set(S_REDIS_UP, 0);
-	if (c->address.text == NULL)
+	if (!redis_section_on(c))
 		return true;
-	if (c->tls && (cfg.anchors = fetch_anchors(c->ca_file, c->ca_file == NULL)) == NULL)
-		return false;
-	o->redis = redis_new(loop, &cfg);
-	X509_STORE_free(cfg.anchors);
+	o->redis = redis_section_open(loop, o->resolver, c, on_redis, NULL);
 	return o->redis != NULL;
 }
 

@@ -60,6 +60,7 @@ store_init(struct store *s, const struct store_backend *backend, struct loop *lo
     const struct store_config *cfg)
 {
 	s->backend = backend;
+	s->holders = 1;
 	s->loop = loop;
 	s->cfg = *cfg;
 	s->known = s->now = ERR_COUNT;
@@ -103,8 +104,15 @@ store_announced(struct store *s, struct str channel)
 void
 store_free(struct store *s)
 {
-	if (s != NULL)
+	if (s != NULL && --s->holders == 0)
 		s->backend->free(s);
+}
+
+struct store *
+store_hold(struct store *s)
+{
+	s->holders++;
+	return s;
 }
 
 enum err

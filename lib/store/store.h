@@ -37,7 +37,10 @@ struct store_config {     /* copied */
 	void *arg;
 };
 
-/* Waiting callers are not called; watches and claims must have ended before.  NULL is allowed. */
+/* One more to free it: across a reload the old and the new may use the same. */
+struct store *store_hold(struct store *s) MUST_CHECK; /* returns s */
+/* The last one ends it: waiting callers are not called; watches and claims must have ended before.
+ * Whoever frees it earlier cancels calls of its own.  NULL is allowed. */
 void store_free(struct store *s);
 
 /* OK: the last thing tried worked.  Else why not: ERR_DNS, ERR_CONNECT, ERR_TLS, ERR_TIMEOUT: no

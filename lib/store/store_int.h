@@ -42,6 +42,7 @@ struct store_backend {
 
 struct store {
 	const struct store_backend *backend;
+	unsigned holders;
 	struct loop *loop;
 	struct store_config cfg;
 	enum err known, now; /* state as last told, and as it is */

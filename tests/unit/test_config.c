@@ -414,6 +414,48 @@ Test(config, checks_lookups)
 		 ->snap);
 }
 
+Test(config, checks_redis)
+{
+	static const struct {
+		const char *text, *fault;
+	} bad[] = {
+		{ "  address: \"10.0.0.1:6379\"\n",
+		    "20:12: address: '10.0.0.1:6379' is another machine" },
+		{ "  address: \"redis://10.0.0.1:6379\"\n",
+		    "20:12: address: '10.0.0.1:6379' is another machine" },
+		{ "  address: \"rediss://a:b@10.0.0.1:6379\"\n",
+		    "20:12: address: no user or password belongs here" },
+		{ "  address: \"127.0.0.1:0\"\n", "20:12: address: '127.0.0.1:0': port 0" },
+		{ "  address: nonsense\n", "20:12: address: 'nonsense': the port is missing" },
+		{ "  address: \"unix:/s\"\n  tls: true\n", "21:8: tls: a unix socket has none" },
+		{ "  sentinels: [\"127.0.0.1:26379\"]\n", "20:14: master_name: goes together" },
+		{ "  master_name: m\n", "20:16: master_name: goes together" },
+		{ "  sentinels: [\"10.0.0.1:26379\"]\n  master_name: m\n",
+		    "20:15: sentinels: '10.0.0.1:26379' is another machine" },
+		{ "  sentinels: [\"unix:/s\"]\n  master_name: m\n",
+		    "20:15: sentinels: 'unix:/s' has no port" },
+		{ "  sentinels: [\"127.0.0.1:1\"]\n  master_name: m\n  address: \"127.0.0.1:1\"\n",
+		    "22:12: address: sentinels are set too" },
+		{ "  address: \"127.0.0.1:1\"\n  user: u\n", "21:9: user: without password_file" },
+	};
+	struct proxy_conf *c = good(more("redis:\n  address: \"rediss://r.example.org:6379/\"\n"));
+
+	cr_assert(redis_section_on(&c->redis) && c->redis.tls);
+	cr_assert_str_eq(c->redis.where.host, "r.example.org");
+	cr_assert_eq(c->redis.where.port, 6379);
+	snapshot_drop(&c->snap);
+	c = good(more("redis:\n  sentinels: [\"127.0.0.1:1\", \"[::1]:2\"]\n  master_name: m\n"));
+	cr_assert(redis_section_on(&c->redis) && c->redis.n_nodes == 2);
+	cr_assert_str_eq(c->redis.nodes[1].host, "::1");
+	snapshot_drop(&c->snap);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char text[300];
+
+		snprintf(text, sizeof(text), "redis:\n%s", bad[i].text);
+		refuses(more(text), bad[i].fault);
+	}
+}
+
 Test(config, refuses_keys_that_others_can_read)
 {
 	char path[PATH_MAX + 16], text[2048];
