@@ -71,32 +71,39 @@ exchange_head_hsts(struct exchange *ex, const struct h1_head *resp)
 	return ex->ops->head(ex, &h);
 }
 
-void
-exchange_answer(
-    struct exchange *ex, int status, const char *content_type, struct str fields, struct str body)
+bool
+exchange_answer_head(
+    struct exchange *ex, int status, const char *content_type, struct str fields, uint64_t length)
 {
+	bool bodiless = status == 204 || status == 304; /* RFC 9110 8.6: and no Content-Length */
 	struct h1_head h = { .status = status,
 		.reason = str_z(h1_reason(status)),
 		.minor = 1,
-		.framing = H1_LENGTH,
-		.length = body.n,
+		.framing = bodiless ? H1_NO_BODY : H1_LENGTH,
+		.length = length,
 		.keep_alive = true };
-	char length[24];
+	char text[24];
 	size_t n;
 
 	h.fields = arena_alloc(&ex->arena, (4 + count_lines(fields)) * sizeof(*h.fields));
 	h.room = 1;
-	if (h.fields == NULL) {
-		exchange_abort(ex);
-		return;
-	}
+	if (h.fields == NULL)
+		return false;
 	add(&h, "Date", http_date(&ex->arena));
-	if (body.n > 0)
+	if (length > 0)
 		add(&h, "Content-Type", str_z(content_type));
-	n = (size_t)snprintf(length, sizeof(length), "%zu", body.n);
-	add(&h, "Content-Length", str_of(length, n))->id = H1_F_CONTENT_LENGTH;
+	n = (size_t)snprintf(text, sizeof(text), "%llu", (unsigned long long)length);
+	if (!bodiless)
+		add(&h, "Content-Length", str_of(text, n))->id = H1_F_CONTENT_LENGTH;
 	add_lines(&h, fields);
-	if (!exchange_head(ex, &h) ||
+	return exchange_head(ex, &h);
+}
+
+void
+exchange_answer(
+    struct exchange *ex, int status, const char *content_type, struct str fields, struct str body)
+{
+	if (!exchange_answer_head(ex, status, content_type, fields, body.n) ||
 	    (ex->req.method != H1_HEAD && exchange_write(ex, body) != body.n)) {
 		exchange_abort(ex);
 		return;

@@ -142,6 +142,11 @@ exchange_abort(struct exchange *ex) /* cuts the connection; in HTTP/2 the stream
  * drawing one costs no system call. */
 uint64_t exchange_new_id(void);
 
+/* The head of a response whose body of `length` bytes is written next (not to HEAD); see
+ * exchange_answer().  false: out of memory. */
+bool exchange_answer_head(struct exchange *ex, int status, const char *content_type,
+    struct str fields, uint64_t length) MUST_CHECK;
+
 /* A whole small response: head, body, end.  `fields`: complete lines ("Name: value\r\n" each)
  * besides Content-Type, Content-Length and Date. */
 void exchange_answer(
