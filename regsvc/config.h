@@ -41,10 +41,13 @@ struct regsvc_limits {
 	uint64_t request_memory;          /* arena of one request */
 	uint64_t connections_max;         /* in all */
 	uint64_t connections_per_address; /* 0: any number */
+	uint64_t changes_waiters;         /* requests that wait for changes */
+	uint64_t changes_per_client;      /* ... of one client; 0: any number */
 };
 
 struct regsvc_timeouts {
 	clock_ms handshake, head, body, idle, write;
+	clock_ms changes; /* that a request waits for them */
 	clock_ms drain;
 };
 

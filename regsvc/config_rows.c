@@ -55,6 +55,10 @@ static const struct conf_option limit_rows[] = {
 	{ "connections_max", CONF_COUNT, LIMIT(connections_max), "4096", 8, 1000000, CONF_RELOAD, "connections in all" },
 	{ "connections_per_address", CONF_COUNT, LIMIT(connections_per_address), "64", 0, 100000, CONF_RELOAD,
 	  "connections from one address (IPv6: one /64); 0: any number" },
+	{ "changes_waiters", CONF_COUNT, LIMIT(changes_waiters), "2048", 1, 1000000, CONF_RELOAD,
+	  "requests that wait for changes" },
+	{ "changes_per_client", CONF_COUNT, LIMIT(changes_per_client), "1", 0, 1000, CONF_RELOAD,
+	  "of them those of one client; 0: any number" },
 	CONF_END
 };
 
@@ -64,6 +68,8 @@ static const struct conf_option timeout_rows[] = {
 	{ "body", CONF_DURATION, TIMEOUT(body), "10s", 100, 1 * HOUR, CONF_RELOAD, "request body, without progress" },
 	{ "idle", CONF_DURATION, TIMEOUT(idle), "75s", 100, 1 * DAY, CONF_RELOAD, "connection without request" },
 	{ "write", CONF_DURATION, TIMEOUT(write), "30s", 100, 1 * HOUR, CONF_RELOAD, "answer, without progress" },
+	{ "changes", CONF_DURATION, TIMEOUT(changes), "5m", 1 * SECOND, 1 * HOUR, CONF_RELOAD,
+	  "for which a request may wait for changes" },
 	{ "drain", CONF_DURATION, TIMEOUT(drain), "20s", 0, 1 * HOUR, CONF_RELOAD,
 	  "for open requests when shutting down" },
 	CONF_END

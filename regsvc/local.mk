@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 libregsvc_a_SOURCES += regsvc/api.c
 libregsvc_a_SOURCES += regsvc/api.h
+libregsvc_a_SOURCES += regsvc/api_endpoint.h
+libregsvc_a_SOURCES += regsvc/api_etag.c
+libregsvc_a_SOURCES += regsvc/api_etag.h
+libregsvc_a_SOURCES += regsvc/api_target.c
+libregsvc_a_SOURCES += regsvc/api_target.h
 libregsvc_a_SOURCES += regsvc/certs.h
 libregsvc_a_SOURCES += regsvc/certs_conf.h
 libregsvc_a_SOURCES += regsvc/certs_set.h

@@ -7,6 +7,22 @@
 	[S_RESPONSES + (i)] = { "schleuse_requests_total", "status=\"" name "\"", METRIC_COUNTER, \
 		RESPONSES_HELP }
 
+#define API_ROW(id, name, i, class) \
+	[S_API_REQUESTS + (id)*6 + (i)] = { "schleuse_api_requests_total", \
+		"endpoint=\"" name "\",status=\"" class "\"", METRIC_COUNTER, \
+		"Requests answered, by endpoint and status class; none: the client had gone" },
+#define API_ROWS(id, name) \
+	API_ROW(id, name, 0, "none") \
+	API_ROW(id, name, 1, "1xx") \
+	API_ROW(id, name, 2, "2xx") \
+	API_ROW(id, name, 3, "3xx") \
+	API_ROW(id, name, 4, "4xx") \
+	API_ROW(id, name, 5, "5xx")
+#define API_BYTES_ROW(id, name) \
+	[S_API_BYTES + (id)] = { "schleuse_api_bytes_total", "endpoint=\"" name "\"", \
+		METRIC_COUNTER, "Bytes of bodies sent, by endpoint" },
+#define WAITERS_REFUSED_HELP "Requests for changes that were refused, by the limit reached"
+
 static const struct metric_row rows[S_COUNT] = {
 	[S_CONNECTIONS_OPENED] = { "schleuse_connections_opened_total", "", METRIC_COUNTER,
 	    "Connections accepted" },
@@ -36,6 +52,15 @@ static const struct metric_row rows[S_COUNT] = {
 	    "Configuration reloads" },
 	[S_CERTIFICATE_NOT_AFTER] = { "schleuse_certificate_not_after_seconds", "", METRIC_GAUGE,
 	    "When the server certificate expires, Unix time" },
+	API_ENDPOINTS(API_ROWS) API_ENDPOINTS(
+	    API_BYTES_ROW)[S_API_SLOW] = { "schleuse_api_slow_total", "", METRIC_COUNTER,
+	    "Requests but those for changes that were answered after more than 10 s" },
+	[S_API_WAITERS] = { "schleuse_api_waiters", "", METRIC_GAUGE,
+	    "Requests that wait for changes" },
+	[S_API_WAITERS_REFUSED_ALL] = { "schleuse_api_waiters_refused_total",
+	    "reason=\"changes_waiters\"", METRIC_COUNTER, WAITERS_REFUSED_HELP },
+	[S_API_WAITERS_REFUSED_CLIENT] = { "schleuse_api_waiters_refused_total",
+	    "reason=\"changes_per_client\"", METRIC_COUNTER, WAITERS_REFUSED_HELP },
 };
 
 bool

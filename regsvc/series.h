@@ -7,6 +7,7 @@
 
 #include "lib/base/err.h"
 #include "lib/ops/metrics.h"
+#include "regsvc/api_endpoint.h"
 
 enum series {
 	S_CONNECTIONS_OPENED,
@@ -21,6 +22,12 @@ enum series {
 	S_RELOADS = S_RESPONSES + 6,
 	S_RELOADS_REFUSED,
 	S_CERTIFICATE_NOT_AFTER,
+	S_API_REQUESTS,                              /* [endpoint][status class] */
+	S_API_BYTES = S_API_REQUESTS + EP_COUNT * 6, /* [endpoint] */
+	S_API_SLOW = S_API_BYTES + EP_COUNT,
+	S_API_WAITERS,
+	S_API_WAITERS_REFUSED_ALL,
+	S_API_WAITERS_REFUSED_CLIENT,
 	S_COUNT
 };
 

@@ -42,6 +42,15 @@
 	X(ERR_UNRECOGNIZED,          "unrecognized",           404, "M_UNRECOGNIZED",  "Unrecognized request") \
 	X(ERR_METHOD,                "method",                 405, "M_UNRECOGNIZED",  "Method not allowed on this path") \
 	X(ERR_ADMIN_PATH,            "admin_path",             403, "M_FORBIDDEN",     "Administrative paths are not served here") \
+	/* the registration service's API */ \
+	X(ERR_QUERY,                 "query",                  400, "M_UNKNOWN",       "Unknown, repeated or malformed query parameter") \
+	X(ERR_URL_SECRET,            "url_secret",             400, "M_UNKNOWN",       "Secrets and names of users do not belong in a URL") \
+	X(ERR_SUBSCRIPTION,          "subscription",           403, "M_FORBIDDEN",     "This subscription is not the client's own") \
+	X(ERR_SCOPE,                 "scope",                  403, "M_FORBIDDEN",     "The client's scopes do not allow this") \
+	X(ERR_DOMAIN,                "domain",                 400, "M_UNKNOWN",       "Not a valid domain") \
+	X(ERR_CERTIFICATE_UNKNOWN,   "certificate_unknown",    404, "M_NOT_FOUND",     "No certificate with this fingerprint is served") \
+	X(ERR_CHANGES_OPEN,          "changes_open",           429, "M_LIMIT_EXCEEDED", "The client is waiting for changes already") \
+	X(ERR_CHANGES_FULL,          "changes_full",           503, "M_UNKNOWN",       "Too many clients wait for changes; try again later") \
 	/* X-Matrix (Matrix server-server API, request authentication; FD-5.2.1.2-10/-11) */ \
 	X(ERR_XMATRIX_MISSING,       "xmatrix_missing",        401, "M_UNAUTHORIZED",  "Missing X-Matrix authorization") \
 	X(ERR_XMATRIX_SYNTAX,        "xmatrix_syntax",         400, "M_UNAUTHORIZED",  "Malformed X-Matrix authorization") \

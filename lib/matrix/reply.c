@@ -12,8 +12,10 @@ reply_retry_after(enum err why)
 	case ERR_MEMORY:
 	case ERR_OVERLOAD:
 	case ERR_DRAINING:
+	case ERR_CHANGES_OPEN:
 	case ERR_UPSTREAM_BUSY:
 		return 1;
+	case ERR_CHANGES_FULL:
 	case ERR_LOOKUP:
 	case ERR_UPSTREAM_DOWN:
 	case ERR_UPSTREAM_SLOW:

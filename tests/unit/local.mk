@@ -122,4 +122,6 @@ tests_unit_regsvc_LDADD = libregsvc.a libschleuse.a $(DEPS_LIBS) $(CRITERION_LIB
 tests_unit_regsvc_SOURCES =
 tests_unit_regsvc_SOURCES += tests/unit/confdocs.c
 tests_unit_regsvc_SOURCES += tests/unit/confdocs.h
+tests_unit_regsvc_SOURCES += tests/unit/test_api_etag.c
+tests_unit_regsvc_SOURCES += tests/unit/test_api_target.c
 tests_unit_regsvc_SOURCES += tests/unit/test_regsvc_config.c
