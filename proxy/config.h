@@ -22,6 +22,7 @@
 #include "lib/daemon/lookup_section.h"
 #include "lib/daemon/trust_section.h"
 #include "lib/daemon/redis_section.h"
+#include "lib/http/fetch.h"
 #include "lib/net/address.h"
 #include "proxy/routes.h"
 
@@ -45,25 +46,53 @@ struct passport_cert_conf {
 	char *x5u; /* or NULL */
 };
 
+enum list_source { LIST_GIVEN, LIST_FILE, LIST_URL, LIST_REGSVC }; /* GIVEN: file or url */
+enum passport_source { PASSPORT_FILES, PASSPORT_REGSVC };
+enum regsvc_auth { REGSVC_BASIC, REGSVC_OAUTH, REGSVC_MTLS };
+
+/* The registration service, and who we are there. */
+struct regsvc_conf {
+	char *url;          /* https, without path behind; NULL: there is none */
+	char *subscription; /* UUID */
+	enum regsvc_auth auth;
+	char *client_id, *password_file; /* basic, oauth */
+	char *certificate, *key;         /* mtls: PEM files */
+	char *ca_file;                   /* instead of the system's, or NULL */
+	clock_ms wait;                   /* of a long poll */
+	clock_ms timeout;                /* of any other request */
+	clock_ms outdated_wait;          /* not asked for the list after it was outdated there */
+	uint64_t miss_rate;              /* questions a minute because of unknown names */
+	clock_ms miss_ttl;               /* not asked for the same name again */
+	/* made while loading */
+	struct str password;
+	struct fetch_identity identity;
+};
+
 struct federation_conf {
-	char *name;             /* what services refer to */
-	char *list_file;        /* compact JWS; or */
-	char *list_url;         /* https URL of it */
-	char *list_ca_file;     /* extra CA for list_url, NULL: system store */
-	clock_ms list_interval; /* between looks at file or URL */
-	clock_ms list_ttl;      /* older: federation is closed */
+	char *name; /* what services refer to */
+	struct regsvc_conf regsvc;
+	enum list_source list_source; /* never LIST_GIVEN once loaded */
+	char *list_file;              /* compact JWS; or */
+	char *list_url;               /* https URL of it */
+	char *list_ca_file;           /* extra CA for list_url, NULL: system store */
+	clock_ms list_interval;       /* between looks at file or URL */
+	clock_ms list_ttl;            /* older: federation is closed */
 	uint64_t list_max_bytes, list_max_entries;
 	struct conf_list list_anchors; /* PEM files */
 	char *list_signer_role;        /* OID or NULL */
 	char *list_signer_cn;          /* or NULL */
 	struct trust_conf list_trust;
 	bool ports_any;
-	struct conf_list passport_anchors; /* PEM files */
+	struct conf_list passport_anchors;    /* PEM files */
+	enum passport_source passport_source; /* besides the files */
 	struct passport_cert_conf *passport_certs;
 	size_t n_passport_certs;
+	clock_ms passport_interval, passport_ttl; /* of certificates from regsvc */
+	uint64_t passport_max;                    /* of them */
 	/* made while loading */
-	X509_STORE *anchors;              /* of the list */
-	struct passport_trust *passports; /* holds one reference; NULL when no service needs it */
+	X509_STORE *anchors;               /* of the list */
+	X509_STORE *passport_anchor_store; /* of PASSporT certificates, or NULL */
+	struct passport_trust *passports;  /* of the files; one reference; NULL when not needed */
 };
 
 struct contact_conf {
@@ -242,6 +271,7 @@ struct proxy_conf {
 	struct lookup_conf lookups;
 	struct conf_list notaries; /* asked for keys when the origin cannot be reached */
 	uint64_t keys_max_entries, accounts_max_entries, discovery_max_entries;
+	uint64_t misses_max_entries; /* unknown names the registration service was asked about */
 	clock_ms keys_ttl_max, account_ttl, negative_ttl, negative_ttl_max;
 	uint64_t invites_max; /* accepted invites remembered per process */
 	clock_ms invites_ttl;

@@ -83,25 +83,6 @@ check_listeners(struct load *l, struct proxy_conf *c)
 		log_warn("%s: no listener serves the federation", c->path);
 }
 
-static void
-check_list(struct load *l, struct federation_conf *f)
-{
-	if ((f->list_file == NULL) == (f->list_url == NULL))
-		load_fault(l, f->list_url != NULL ? &f->list_url : &f->list_file,
-		    "list: %s; give one of the two",
-		    f->list_file == NULL ? "neither file nor url is set"
-					 : "both file and url are set");
-	trust_check(l, &f->list_trust);
-	if (f->list_url != NULL && !setting_is_https(f->list_url))
-		load_fault(
-		    l, &f->list_url, "url: must be https://host/path without user and password");
-	if (f->list_interval > 0 && f->list_interval >= f->list_ttl && f->list_ttl > 0)
-		log_warn("%s: federation %s: list.interval is not shorter than list.ttl; the list "
-			 "will be stale "
-			 "between two looks",
-		    l->faults.path, f->name != NULL ? f->name : "");
-}
-
 static bool
 is_file_stem(const char *s)
 {
@@ -115,7 +96,7 @@ check_federations(struct load *l, struct proxy_conf *c)
 	for (size_t i = 0; i < c->n_federations; i++) {
 		struct federation_conf *f = &c->federations[i];
 
-		check_list(l, f);
+		config_regsvc(l, f);
 		for (size_t j = 0; j < f->n_passport_certs; j++)
 			if (f->passport_certs[j].x5u != NULL && !c->test_mode &&
 			    !setting_is_https(f->passport_certs[j].x5u))
@@ -263,7 +244,9 @@ check_membership(struct load *l, struct proxy_conf *c, struct service_conf *s)
 	}
 	s->federation_index = i;
 	f = &c->federations[i];
-	if (s->invite_rule != RULE_OFF && (f->passport_anchors.n == 0 || f->n_passport_certs == 0))
+	if (s->invite_rule != RULE_OFF &&
+	    (f->passport_anchors.n == 0 ||
+		(f->n_passport_certs == 0 && f->passport_source == PASSPORT_FILES)))
 		load_fault(l, &s->federation,
 		    "federation: '%s' has no passport.anchors or no passport.certificates; add "
 		    "them, or set "

@@ -25,6 +25,11 @@ void config_upstreams(struct load *l, struct proxy_conf *c, struct service_conf 
 void config_check_local(/* the homeserver's address; `field`: where it stands */
     struct load *l, const char *what, const struct conf_address *ad, const void *field);
 
+/* Where a federation's list and PASSporT certificates come from, and its registration service. */
+void config_regsvc(struct load *l, struct federation_conf *f);
+void config_regsvc_files(struct load *l, bool test_mode, struct regsvc_conf *r);
+void config_regsvc_fini(struct regsvc_conf *r);
+
 /* Reads and judges what the configuration names: certificates, keys, OCSP responses, trust anchors.
  */
 void config_files(struct load *l, struct proxy_conf *c);

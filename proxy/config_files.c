@@ -179,13 +179,10 @@ read_passports(struct load *l, struct federation_conf *f, X509_STORE *anchors)
 static void
 read_federation(struct load *l, struct federation_conf *f)
 {
-	X509_STORE *anchors;
-
 	f->anchors = setting_anchors(l, &f->list_anchors);
-	anchors = setting_anchors(l, &f->passport_anchors);
-	if (anchors != NULL && f->n_passport_certs > 0)
-		f->passports = read_passports(l, f, anchors);
-	X509_STORE_free(anchors);
+	f->passport_anchor_store = setting_anchors(l, &f->passport_anchors);
+	if (f->passport_anchor_store != NULL && f->n_passport_certs > 0)
+		f->passports = read_passports(l, f, f->passport_anchor_store);
 }
 
 static void
@@ -224,6 +221,7 @@ config_files(struct load *l, struct proxy_conf *c)
 	read_tickets(l, c);
 	for (size_t i = 0; i < c->n_federations; i++) {
 		setting_ca_file(l, "ca_file", &c->federations[i].list_ca_file);
+		config_regsvc_files(l, c->test_mode, &c->federations[i].regsvc);
 		read_federation(l, &c->federations[i]);
 	}
 	for (size_t i = 0; i < c->n_services; i++)
@@ -241,7 +239,9 @@ config_files_fini(struct proxy_conf *c)
 		X509_free(c->services[i].issuer);
 	}
 	for (size_t i = 0; i < c->n_federations; i++) {
+		config_regsvc_fini(&c->federations[i].regsvc);
 		X509_STORE_free(c->federations[i].anchors);
+		X509_STORE_free(c->federations[i].passport_anchor_store);
 		snapshot_drop((struct snapshot *)c->federations[i].passports);
 	}
 }

@@ -28,8 +28,8 @@
 
 /* --- federation lists --- */
 
-void
-control_on_list(void *arg, size_t federation, const struct fedlist *list, int64_t as_of)
+static void
+on_list(void *arg, size_t federation, const struct fedlist *list, int64_t as_of)
 {
 	struct control *c = arg;
 
@@ -38,6 +38,18 @@ control_on_list(void *arg, size_t federation, const struct fedlist *list, int64_
 	for (unsigned i = 0; i < c->n_workers; i++)
 		if (!worker_post_list(c->workers[i], federation, list, as_of))
 			log_error("federation %s: out of memory; a worker keeps its old list",
+			    c->conf->federations[federation].name);
+}
+
+static void
+on_passports(void *arg, size_t federation, struct passport_trust *trust)
+{
+	struct control *c = arg;
+
+	for (unsigned i = 0; i < c->n_workers; i++)
+		if (!worker_post_passports(c->workers[i], federation, trust))
+			log_error("federation %s: out of memory; a worker keeps its old PASSporT "
+				  "certificates",
 			    c->conf->federations[federation].name);
 }
 
@@ -83,6 +95,12 @@ struct fact_cache *
 control_accounts(struct control *c)
 {
 	return homeserver_accounts(c->out.homeserver);
+}
+
+struct fact_cache *
+control_misses(struct control *c)
+{
+	return misses_cache(c->out.misses);
 }
 
 struct list *
@@ -317,7 +335,8 @@ open_state(struct control *c)
 		    c->conf->state_dir);
 		return false;
 	}
-	if (!outside_open(&c->out, &none, c->loop, c->conf, control_on_list, control_on_health, c))
+	c->events = (struct fedlink_events){ .list = on_list, .passports = on_passports, .arg = c };
+	if (!outside_open(&c->out, &none, c->loop, c->conf, &c->events, control_on_health, c))
 		return false;
 	c->tickets =
 	    tickets_open(c->loop, c->conf, c->out.redis, c->inherited.tickets, on_tickets, c);
@@ -355,7 +374,7 @@ start(struct control *c)
 		snapshot_drop(&l->snap);
 		return false;
 	}
-	outside_tell_lists(&c->out);
+	outside_tell_federations(&c->out);
 	reload_listeners(c, l);
 	return true;
 }

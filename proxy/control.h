@@ -21,6 +21,7 @@ struct loop *control_loop(struct control *c);
 struct connlimit *control_connections(struct control *c);
 struct rates *control_rates(struct control *c);
 struct fact_cache *control_keys(struct control *c);
+struct fact_cache *control_misses(struct control *c);
 struct fact_cache *control_accounts(struct control *c);
 struct list *control_questions(struct control *c); /* of workers, waiting here */
 struct list *control_invite_questions(struct control *c);

@@ -20,6 +20,7 @@ struct control {
 	char *const *argv;
 	struct proxy_conf *conf;
 	struct outside out;
+	struct fedlink_events events; /* of its federations */
 	struct invites *invites;
 	struct tickets *tickets;
 	struct connlimit *connections;
@@ -42,7 +43,6 @@ struct control {
 
 /* --- control.c --- */
 
-void control_on_list(void *arg, size_t federation, const struct fedlist *list, int64_t as_of);
 void control_on_health(void *arg, size_t number, bool up);
 void control_on_staples(void *arg, struct tls_staples *now);
 struct admin *control_open_admin(struct control *c, const struct listeners *l);

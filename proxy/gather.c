@@ -169,6 +169,31 @@ gather_account_err(const struct gather *g)
 	return g->account != NULL ? g->account->err : OK;
 }
 
+/* --- names that are not known here --- */
+
+static void
+on_miss(void *arg, const struct fact *f)
+{
+	(void)f;
+	answered(arg);
+}
+
+enum gathered
+gather_miss(struct gather *g, enum miss kind, struct str name)
+{
+	char room[MISS_KEY_MAX];
+	struct str key;
+
+	if (g->missed[kind] || !miss_can_help(kind, g->j->federation))
+		return GATHER_HERE;
+	g->missed[kind] = true;
+	key = miss_key(room, kind, g->j->federation, name);
+	if (key.n == 0 || fact_peek(g->w->misses, key, NULL) != NULL)
+		return GATHER_HERE;
+	fact_get(g->w->misses, key, NULL, 0, &g->wait, on_miss, g);
+	return later(g);
+}
+
 /* --- invites --- */
 
 static void

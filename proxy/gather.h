@@ -11,6 +11,7 @@
 
 #include "lib/fact/fact.h"
 #include "proxy/lookups.h"
+#include "proxy/miss.h"
 #include "proxy/rules/rules.h"
 
 struct worker;
@@ -35,6 +36,7 @@ struct gather {
 	struct rule_account rule_account;
 	bool *known;
 	bool keys_renewed;
+	bool missed[MISS_KINDS]; /* asked about */
 };
 
 /* `g` is zeroed. */
@@ -49,6 +51,10 @@ enum err gather_keys_err(const struct gather *g); /* why those that are here wil
 /* Who is behind the access token. */
 enum gathered gather_account(struct gather *g) MUST_CHECK;
 enum err gather_account_err(const struct gather *g); /* why that is not known, or OK */
+
+/* Asks the registration service, if there is one, about a name that is not known here, once;
+ * afterwards what the worker holds is to be judged again. */
+enum gathered gather_miss(struct gather *g, enum miss kind, struct str name) MUST_CHECK;
 
 /* Which of the invites in a transaction were accepted before. */
 enum gathered gather_invites(struct gather *g) MUST_CHECK;

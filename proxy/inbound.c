@@ -83,6 +83,8 @@ carry_views(struct worker *w, const struct proxy_conf *conf)
 			if (strcmp(conf->federations[i].name, old->federations[k].name) == 0) {
 				views[i] = w->federations[k];
 				w->federations[k].list = NULL;
+				/* Those of the old configuration may count no more. */
+				views[i].passports = NULL;
 			}
 	return views;
 }
@@ -91,8 +93,10 @@ static void
 free_views(struct worker *w)
 {
 	for (size_t i = 0; w->conf != NULL && w->federations != NULL && i < w->conf->n_federations;
-	     i++)
+	     i++) {
 		snapshot_drop((struct snapshot *)w->federations[i].list);
+		snapshot_drop((struct snapshot *)w->federations[i].passports);
+	}
 	free(w->federations);
 	w->federations = NULL;
 }

@@ -152,7 +152,14 @@ judge_origin(struct judged *j)
 		return err;
 	if (j->destination_absent)
 		metrics_inc(S_DESTINATION_ABSENT);
-	err = rule_membership(j);
+	return OK;
+}
+
+enum err
+judge_membership(struct judged *j)
+{
+	enum err err = rule_membership(j);
+
 	/* The signature of a request without content covers no body: such a body could say
 	 * anything. */
 	if (err == OK && (j->req->framing == H1_CHUNKED || j->req->length > 0) &&
@@ -175,11 +182,13 @@ understand(struct judged *j)
 	return err;
 }
 
-static enum err
+enum err
 judge_invites(struct judged *j)
 {
 	enum err err;
 
+	if (j->service->invite_rule == RULE_OFF)
+		return OK;
 	switch (j->route->rule) {
 	case RULE_INVITE:
 	case RULE_INVITE_V1:
@@ -196,6 +205,12 @@ judge_invites(struct judged *j)
 		err = OK;
 		break;
 	}
+	return err;
+}
+
+enum err
+judge_weigh_invites(struct judged *j, enum err err)
+{
 	return weigh(j, j->service->invite_rule, err, S_RULE_LOGGED_INVITE);
 }
 
@@ -206,10 +221,7 @@ judge_body(struct judged *j)
 
 	if (err != OK || j->route->api == API_CLIENT)
 		return err;
-	err = rule_signature(j);
-	if (err != OK || j->service->invite_rule == RULE_OFF)
-		return err;
-	return judge_invites(j);
+	return rule_signature(j);
 }
 
 enum err

@@ -21,11 +21,16 @@ bool judge_guards(const struct judged *j);        /* is under the display name r
 bool judge_inspects(const struct judged *j);      /* must be read whole before it is judged */
 uint64_t judge_body_max(const struct judged *j, const struct proxy_conf *conf);
 
-/* Who sends it: X-Matrix headers and membership; j->list is set. */
+/* Who says to send it: X-Matrix headers. */
 enum err judge_origin(struct judged *j) MUST_CHECK;
+/* Whether they and we are members; j->list is set. */
+enum err judge_membership(struct judged *j) MUST_CHECK;
 
 /* What it says: j->body is here, j->keys too if it must be signed. */
 enum err judge_body(struct judged *j) MUST_CHECK;
+/* The invites in it, after that; j->passports is set. */
+enum err judge_invites(struct judged *j) MUST_CHECK;
+enum err judge_weigh_invites(struct judged *j, enum err err) MUST_CHECK; /* by the rule's mode */
 
 /* The last word, when every fact is here.  `account`: why the account is not known, if it was asked
  * for. */

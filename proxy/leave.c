@@ -48,7 +48,7 @@ go_on(struct control *c)
 	log_error("hand-over: failed; this process goes on as before");
 	handover_free(c->handover);
 	c->handover = NULL;
-	outside_resume_lists(&c->out);
+	outside_resume_federations(&c->out);
 	(void)notify_send("STATUS=Serving; the last hand-over failed, see the log");
 	if (c->reload_wanted)
 		reload(c);
@@ -88,7 +88,7 @@ leave_to_successor(struct control *c)
 		return;
 	log_info("hand-over: starting %s", c->argv[0]);
 	/* From here on only one of us writes lists to the state folder. */
-	outside_pause_lists(&c->out);
+	outside_pause_federations(&c->out);
 	c->handover = handover_start(&cfg);
 	if (c->handover == NULL)
 		go_on(c);

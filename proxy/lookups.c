@@ -16,7 +16,7 @@
 
 /* --- questions about facts --- */
 
-enum kind { KEYS, ACCOUNT };
+enum kind { KEYS, ACCOUNT, MISS };
 
 struct question {
 	struct letter letter;
@@ -47,7 +47,7 @@ question_free(struct question *q)
 static struct fact_cache *
 worker_cache(struct worker *w, enum kind kind)
 {
-	return kind == KEYS ? w->keys : w->accounts;
+	return kind == KEYS ? w->keys : kind == ACCOUNT ? w->accounts : w->misses;
 }
 
 static void
@@ -62,6 +62,14 @@ open_answer(struct letter *l, void *receiver) /* on the worker */
 		q->fact = NULL;
 	}
 	question_free(q);
+}
+
+static struct fact_cache *
+control_cache(struct control *c, enum kind kind)
+{
+	return kind == KEYS      ? control_keys(c)
+	       : kind == ACCOUNT ? control_accounts(c)
+				 : control_misses(c);
 }
 
 static void
@@ -84,8 +92,8 @@ ask_control(struct control *c, struct question *q)
 	};
 
 	fact_wait_init(&q->wait);
-	fact_get(q->kind == KEYS ? control_keys(c) : control_accounts(c), question_key(q), &in,
-	    q->younger_than, &q->wait, on_control_fact, q);
+	fact_get(control_cache(c, q->kind), question_key(q), &in, q->younger_than, &q->wait,
+	    on_control_fact, q);
 }
 
 static void
@@ -154,6 +162,14 @@ look_up_account(void *arg, struct fact_cache *c, struct str key, const void *inp
 	ask(arg, ACCOUNT, key, 0, in->server_name, in->token);
 }
 
+static void
+look_up_miss(void *arg, struct fact_cache *c, struct str key, const void *input)
+{
+	(void)c;
+	(void)input;
+	ask(arg, MISS, key, 0, STR_NONE, STR_NONE);
+}
+
 bool
 lookups_open(struct worker *w)
 {
@@ -172,7 +188,11 @@ lookups_open(struct worker *w)
 	cfg.max_entries = w->conf->accounts_max_entries;
 	cfg.look_up = look_up_account;
 	w->accounts = fact_cache_new(w->loop, &cfg);
-	return w->keys != NULL && w->accounts != NULL;
+	cfg.name = "misses";
+	cfg.max_entries = w->conf->misses_max_entries;
+	cfg.look_up = look_up_miss;
+	w->misses = fact_cache_new(w->loop, &cfg);
+	return w->keys != NULL && w->accounts != NULL && w->misses != NULL;
 }
 
 void
@@ -182,7 +202,9 @@ lookups_close(struct worker *w)
 		fact_cache_free(w->keys);
 	if (w->accounts != NULL)
 		fact_cache_free(w->accounts);
-	w->keys = w->accounts = NULL;
+	if (w->misses != NULL)
+		fact_cache_free(w->misses);
+	w->keys = w->accounts = w->misses = NULL;
 }
 
 /* --- forgetting accounts --- */

@@ -69,35 +69,61 @@ judge(const struct passport_trust *t, const struct trusted *c, int64_t now)
 	return as_passport(x5c_chain(c->certs, t->anchors, now, NULL));
 }
 
+/* What is known of a certificate once it is here. */
+static void
+examine(const struct passport_trust *t, struct trusted *c)
+{
+	X509 *signer = sk_X509_value(c->certs, 0);
+
+	c->key = X509_get0_pubkey(signer);
+	c->may_sign = c->key != NULL && jws_key_fits(JWS_ES256, c->key) && x5c_may_sign(signer);
+	if (x5c_chain(c->certs, t->anchors, clock_wall_s(), &c->valid) != OK)
+		c->valid = (struct x5c_span){ INT64_MAX, INT64_MIN };
+}
+
 static enum err
 load(const struct passport_trust *t, const struct passport_certificate *from, struct trusted *c)
 {
-	int64_t now = clock_wall_s();
-	X509 *signer;
-	enum err err;
+	enum err err = OK;
 
 	c->valid = (struct x5c_span){ INT64_MAX, INT64_MIN };
 	if (from->x5u != NULL && (c->x5u = strdup(from->x5u)) == NULL)
 		return ERR_MEMORY;
-	c->certs = x5c_read_pem(from->file, &err);
+	c->certs =
+	    from->file != NULL ? x5c_read_pem(from->file, &err) : X509_chain_up_ref(from->certs);
 	if (c->certs == NULL)
-		return err;
-	signer = sk_X509_value(c->certs, 0);
-	c->key = X509_get0_pubkey(signer);
-	c->may_sign = c->key != NULL && jws_key_fits(JWS_ES256, c->key) && x5c_may_sign(signer);
-	if (x5c_chain(c->certs, t->anchors, now, &c->valid) != OK)
-		c->valid = (struct x5c_span){ INT64_MAX, INT64_MIN };
-	err = judge(t, c, now);
+		return err != OK ? err : ERR_MEMORY;
+	examine(t, c);
+	err = judge(t, c, clock_wall_s());
 	if (err != OK)
-		log_warn("passport certificate=%s is of no use now: %s", from->file, err_text(err));
+		log_warn("passport certificate=%s is of no use now: %s",
+		    from->file != NULL  ? from->file
+		    : from->x5u != NULL ? from->x5u
+					: "-",
+		    err_text(err));
+	return OK;
+}
+
+static enum err
+carry(const struct trusted *from, struct trusted *c)
+{
+	c->valid = from->valid;
+	c->may_sign = from->may_sign;
+	if (from->x5u != NULL && (c->x5u = strdup(from->x5u)) == NULL)
+		return ERR_MEMORY;
+	c->certs = X509_chain_up_ref(from->certs);
+	if (c->certs == NULL)
+		return ERR_MEMORY;
+	c->key = X509_get0_pubkey(sk_X509_value(c->certs, 0));
 	return OK;
 }
 
 struct passport_trust *
-passport_trust_new(
-    const struct passport_certificate *certs, size_t n, X509_STORE *anchors, enum err *why)
+passport_trust_join(const struct passport_trust *base, const struct passport_certificate *certs,
+    size_t n, X509_STORE *anchors, enum err *why)
 {
-	struct passport_trust *t = calloc(1, sizeof(*t) + n * sizeof(t->certs[0]));
+	size_t n_base = base != NULL ? base->n : 0;
+	struct passport_trust *t = calloc(1, sizeof(*t) + (n_base + n) * sizeof(t->certs[0]));
 
 	*why = ERR_MEMORY;
 	if (t == NULL)
@@ -106,12 +132,33 @@ passport_trust_new(
 	if (anchors != NULL)
 		X509_STORE_up_ref(anchors);
 	t->anchors = anchors;
-	for (*why = OK; t->n < n && *why == OK; t->n++)
-		*why = load(t, &certs[t->n], &t->certs[t->n]);
+	*why = OK;
+	for (; t->n < n_base && *why == OK; t->n++)
+		*why = carry(&base->certs[t->n], &t->certs[t->n]);
+	for (; t->n < n_base + n && *why == OK; t->n++)
+		*why = load(t, &certs[t->n - n_base], &t->certs[t->n]);
 	if (*why == OK)
 		return t;
 	snapshot_drop(&t->snap);
 	return NULL;
+}
+
+struct passport_trust *
+passport_trust_new(
+    const struct passport_certificate *certs, size_t n, X509_STORE *anchors, enum err *why)
+{
+	return passport_trust_join(NULL, certs, n, anchors, why);
+}
+
+enum err
+passport_judge(STACK_OF(X509) *certs, X509_STORE *anchors, int64_t now)
+{
+	X509 *signer = sk_X509_value(certs, 0);
+	EVP_PKEY *key = X509_get0_pubkey(signer);
+
+	if (key == NULL || !jws_key_fits(JWS_ES256, key) || !x5c_may_sign(signer))
+		return ERR_PASSPORT_USAGE;
+	return as_passport(x5c_chain(certs, anchors, now, NULL));
 }
 
 /* -- the token -- */
@@ -282,4 +329,12 @@ passport_verify(struct arena *a, const struct passport_trust *t, struct str toke
 		err = check_time(&p, d);
 	claims_free(p.payload);
 	return err;
+}
+
+struct str
+passport_x5u(struct arena *a, struct str token)
+{
+	struct jws j;
+
+	return token.n <= PASSPORT_MAX && jws_parse(a, token, &j) == OK ? j.x5u : STR_NONE;
 }

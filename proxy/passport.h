@@ -20,8 +20,9 @@
 struct passport_trust; /* starts with a struct snapshot */
 
 struct passport_certificate {
-	const char *file; /* PEM; the first certificate signs, others are intermediates */
-	const char *x5u;  /* the URL tokens name it by, or NULL: found by its key */
+	const char *file;      /* PEM; the first certificate signs, others are intermediates */
+	const char *x5u;       /* the URL tokens name it by, or NULL: found by its key */
+	STACK_OF(X509) *certs; /* the same instead of a file; not taken over */
 };
 
 /* Reads the certificates.  Certificates that do not chain, are expired or lack digitalSignature are
@@ -29,6 +30,18 @@ struct passport_certificate {
  * ERR_FILE. */
 struct passport_trust *passport_trust_new(const struct passport_certificate *certs, size_t n,
     X509_STORE *anchors, enum err *why) MUST_CHECK;
+
+/* All of `base` (which may be NULL) and n more certificates. */
+struct passport_trust *passport_trust_join(const struct passport_trust *base,
+    const struct passport_certificate *certs, size_t n, X509_STORE *anchors,
+    enum err *why) MUST_CHECK;
+
+/* Whether a certificate, with its intermediates behind it, may vouch for tokens at that time: OK,
+ * ERR_PASSPORT_USAGE, _VALIDITY, _CHAIN, or ERR_MEMORY. */
+enum err passport_judge(STACK_OF(X509) *certs, X509_STORE *anchors, int64_t now) MUST_CHECK;
+
+/* The x5u of a token, in the arena; n == 0: it has none, or is none. */
+struct str passport_x5u(struct arena *a, struct str token);
 
 struct passport_demands {
 	struct str orig;      /* MXID of the inviting user */

@@ -75,8 +75,7 @@ prepare(struct control *c, struct next *n)
 		if (n->admin == NULL)
 			return false;
 	}
-	if (!outside_open(
-		&n->out, &c->out, c->loop, n->conf, control_on_list, control_on_health, c))
+	if (!outside_open(&n->out, &c->out, c->loop, n->conf, &c->events, control_on_health, c))
 		return false;
 	n->staples = staple_open(c->loop, n->conf, n->out.fetcher, control_on_staples, c);
 	return n->staples != NULL;
@@ -166,7 +165,7 @@ adopt(struct control *c, struct next *n)
 	(void)listeners_tell(n->listeners); /* logged; everything else is in force */
 	/* Under new trust anchors an old list may no longer count: what the new store holds is
 	 * posted, even nothing. */
-	outside_tell_lists(&c->out);
+	outside_tell_federations(&c->out);
 	health_carry(c->out.health, old.health);
 	health_tell(c->out.health);
 	lookups_ask_again(c);

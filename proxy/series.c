@@ -10,6 +10,12 @@ static const char *const classes[] = { "none", "1xx", "2xx", "3xx", "4xx", "5xx"
 	[S_RATE_LIMITED + (limit)] = { "schleuse_rate_limited_total", "limit=\"" name "\"", \
 		METRIC_COUNTER, "Requests refused by limits.rates" }
 #define REFUSED_HELP "Connections closed before anything of them was read as TLS"
+#define REGSVC_HELP \
+	"Requests to a registration service, by outcome (denied: 401 or 403; failed: no answer " \
+	"or 5xx)"
+#define MISSES_HELP \
+	"Unknown domains and certificates of PASSporTs, by whether the registration service was " \
+	"asked"
 #define PAUSES_HELP "How often a worker stopped accepting, by what was used up"
 
 static struct metric_row rows[S_COUNT] = {
@@ -122,6 +128,32 @@ static struct metric_row rows[S_COUNT] = {
 	    "Downloads of roots.json and of sub-CAs" },
 	[S_TRUST + TRUST_DOWNLOAD_FAILED] = { "schleuse_trust_download_failures_total", "",
 	    METRIC_COUNTER, "... that failed or could not be used" },
+	[S_REGSVC_UP] = { "schleuse_regsvc_up", "", METRIC_GAUGE,
+	    "1 while every registration service that is configured answers, else 0" },
+	[S_REGSVC_OUTDATED] = { "schleuse_regsvc_outdated", "", METRIC_GAUGE,
+	    "Federations closed because the registration service says its list is outdated" },
+	[S_REGSVC_CERTIFICATES] = { "schleuse_regsvc_certificates", "", METRIC_GAUGE,
+	    "PASSporT certificates of registration services that count" },
+	[S_REGSVC_ANSWERED] = { "schleuse_regsvc_requests_total", "outcome=\"answered\"",
+	    METRIC_COUNTER, REGSVC_HELP },
+	[S_REGSVC_DENIED] = { "schleuse_regsvc_requests_total", "outcome=\"denied\"",
+	    METRIC_COUNTER, REGSVC_HELP },
+	[S_REGSVC_FAILED] = { "schleuse_regsvc_requests_total", "outcome=\"failed\"",
+	    METRIC_COUNTER, REGSVC_HELP },
+	[S_REGSVC_TOKENS] = { "schleuse_regsvc_tokens_total", "outcome=\"granted\"", METRIC_COUNTER,
+	    "Access tokens asked for at a registration service, by outcome" },
+	[S_REGSVC_TOKENS_FAILED] = { "schleuse_regsvc_tokens_total", "outcome=\"failed\"",
+	    METRIC_COUNTER, "Access tokens asked for at a registration service, by outcome" },
+	[S_REGSVC_PUSHES] = { "schleuse_regsvc_pushes_total", "", METRIC_COUNTER,
+	    "Changes announced by a registration service" },
+	[S_MISS_DOMAIN_ASKED] = { "schleuse_regsvc_misses_total",
+	    "kind=\"domain\",outcome=\"asked\"", METRIC_COUNTER, MISSES_HELP },
+	[S_MISS_DOMAIN_LIMITED] = { "schleuse_regsvc_misses_total",
+	    "kind=\"domain\",outcome=\"limited\"", METRIC_COUNTER, MISSES_HELP },
+	[S_MISS_X5U_ASKED] = { "schleuse_regsvc_misses_total", "kind=\"x5u\",outcome=\"asked\"",
+	    METRIC_COUNTER, MISSES_HELP },
+	[S_MISS_X5U_LIMITED] = { "schleuse_regsvc_misses_total", "kind=\"x5u\",outcome=\"limited\"",
+	    METRIC_COUNTER, MISSES_HELP },
 	[S_RELOADS] = { "schleuse_reloads_total", "outcome=\"adopted\"", METRIC_COUNTER,
 	    "Configuration reloads" },
 	[S_RELOADS_REFUSED] = { "schleuse_reloads_total", "outcome=\"refused\"", METRIC_COUNTER,

@@ -247,6 +247,18 @@ apply_list(struct worker *w, struct news *n)
 }
 
 static void
+apply_passports(struct worker *w, struct news *n)
+{
+	struct federation_view *v;
+
+	if (w->left_behind || n->number >= w->conf->n_federations)
+		return;
+	v = &w->federations[n->number];
+	snapshot_drop((struct snapshot *)v->passports);
+	v->passports = snapshot_hold(n->snapshot);
+}
+
+static void
 apply_health(struct worker *w, struct news *n)
 {
 	/* Addresses are numbered by the configuration. */
@@ -317,6 +329,14 @@ worker_post_list(struct worker *w, size_t federation, const struct fedlist *list
 }
 
 bool
+worker_post_passports(struct worker *w, size_t federation, struct passport_trust *trust)
+{
+	return post_news(w, &(struct news){ .apply = apply_passports,
+				.snapshot = (struct snapshot *)trust,
+				.number = federation });
+}
+
+bool
 worker_post_health(struct worker *w, struct proxy_conf *conf, size_t number, bool up)
 {
 	return post_news(
@@ -349,4 +369,12 @@ worker_list(const struct worker *w, size_t federation, int64_t now_s, const stru
 		return;
 	end = fedlist_not_after(v->list);
 	*stale = now_s - v->as_of > ttl || (end != 0 && now_s > end);
+}
+
+const struct passport_trust *
+worker_passports(const struct worker *w, size_t federation)
+{
+	const struct passport_trust *told = w->federations[federation].passports;
+
+	return told != NULL ? told : w->conf->federations[federation].passports;
 }

@@ -40,9 +40,10 @@ struct worker_listener {
 	struct grave grave;
 };
 
-struct federation_view {      /* what is in force, as the control thread last said */
-	struct fedlist *list; /* one reference, or NULL */
-	int64_t as_of;        /* wall-clock second of its last refresh */
+struct federation_view {                  /* what is in force, as the control thread last said */
+	struct fedlist *list;             /* one reference, or NULL */
+	int64_t as_of;                    /* wall-clock second of its last refresh */
+	struct passport_trust *passports; /* one reference; NULL: as configured */
 };
 
 struct worker {
@@ -65,6 +66,7 @@ struct worker {
 	struct federation_view *federations; /* by federation */
 	struct fact_cache *keys;             /* struct serverkeys by origin */
 	struct fact_cache *accounts;         /* struct account by token hash */
+	struct fact_cache *misses;           /* bare facts by miss_key() */
 	unsigned char invite_key[INVITE_KEY_BYTES];
 	struct passage *spare; /* a few freed passages, to save the allocator */
 	unsigned n_spare;
@@ -89,6 +91,7 @@ bool worker_post_staples(struct worker *w, struct tls_staples *staples); /* take
 bool worker_post_tickets(struct worker *w, struct tls_tickets *tickets); /* takes a reference */
 bool worker_post_list(
     struct worker *w, size_t federation, const struct fedlist *list, int64_t as_of);
+bool worker_post_passports(struct worker *w, size_t federation, struct passport_trust *trust);
 /* An address of an upstream, by its number in conf. */
 bool worker_post_health(struct worker *w, struct proxy_conf *conf, size_t number, bool up);
 bool worker_post_forget(struct worker *w); /* who is behind which token */
@@ -101,5 +104,7 @@ void worker_look_drained(struct worker *w);
 /* Whether federation traffic may pass now; fills what rules look at. */
 void worker_list(const struct worker *w, size_t federation, int64_t now_s,
     const struct fedlist **list, bool *stale);
+/* Whose PASSporTs count now; NULL: nobody's.  Valid until control returns to the loop. */
+const struct passport_trust *worker_passports(const struct worker *w, size_t federation);
 
 #endif

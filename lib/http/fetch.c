@@ -208,6 +208,8 @@ free_fetch(struct fetch *x)
 	free(x->host);
 	free(x->unix_path);
 	free(x->etag);
+	if (x->post != NULL)
+		sodium_memzero(x->post, x->post_len); /* it may hold a secret */
 	free(x->post);
 	free(x->post_type);
 	buf_fini(&x->body);

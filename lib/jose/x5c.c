@@ -288,11 +288,11 @@ read_certificates(FILE *f, STACK_OF(X509) *certs)
 	return err;
 }
 
-STACK_OF(X509) *
-x5c_read_pem(const char *file, enum err *why)
+/* Takes f, which may be NULL: errno says why. */
+static STACK_OF(X509) *
+read_pem(FILE *f, enum err *why)
 {
 	STACK_OF(X509) *certs = sk_X509_new_null();
-	FILE *f = fopen(file, "re");
 
 	ERR_clear_error();
 	if (f == NULL)
@@ -309,6 +309,26 @@ x5c_read_pem(const char *file, enum err *why)
 		return certs;
 	sk_X509_pop_free(certs, X509_free);
 	return NULL;
+}
+
+STACK_OF(X509) *
+x5c_read_pem(const char *file, enum err *why)
+{
+	return read_pem(fopen(file, "re"), why);
+}
+
+STACK_OF(X509) *
+x5c_parse_pem(struct str pem, enum err *why)
+{
+	STACK_OF(X509) *certs;
+
+	*why = ERR_X5C_SYNTAX;
+	if (pem.n == 0)
+		return NULL;
+	certs = read_pem(fmemopen((char *)(uintptr_t)pem.p, pem.n, "r"), why);
+	if (*why == ERR_FILE)
+		*why = ERR_MEMORY;
+	return certs;
 }
 
 static enum err

@@ -56,6 +56,8 @@ enum err x5c_demand(X509 *signer, const struct x5c_demands *d) MUST_CHECK;
 /* The certificates of a PEM file, in its order.  NULL with *why: ERR_FILE (errno), ERR_X5C_SYNTAX,
  * ERR_MEMORY. */
 STACK_OF(X509) *x5c_read_pem(const char *file, enum err *why) MUST_CHECK;
+/* The same of text; ERR_X5C_SYNTAX, ERR_MEMORY. */
+STACK_OF(X509) *x5c_parse_pem(struct str pem, enum err *why) MUST_CHECK;
 
 /* A store of all certificates in PEM files; self-signed ones are anchors, and so are all others
  * (partial chains are allowed: pinning an intermediate is a configuration).  NULL with *why and

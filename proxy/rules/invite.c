@@ -96,9 +96,11 @@ check_state(
 		token =
 		    json_text(j->arena, json_get(json_get(entry, STR("content")), STR("token")));
 		*err = token.n == 0 ? ERR_PASSPORT_SYNTAX
-		       : j->federation->passports == NULL
+		       : j->passports == NULL
 			   ? ERR_PASSPORT_CERTIFICATE
-			   : passport_verify(j->arena, j->federation->passports, token, &demands);
+			   : passport_verify(j->arena, j->passports, token, &demands);
+		if (*err == ERR_PASSPORT_CERTIFICATE && j->x5u.n == 0)
+			j->x5u = passport_x5u(j->arena, token);
 	}
 }
 

@@ -4,19 +4,24 @@
  */
 #include "proxy/rules/rules.h"
 
+bool
+rule_is_listed(const struct judged *j, struct str name)
+{
+	return j->list != NULL &&
+	       fedlist_has(j->list, name,
+		   j->federation->ports_any ? FEDLIST_PORTS_ANY : FEDLIST_PORTS_EXACT);
+}
+
 enum err
 rule_membership(struct judged *j)
 {
-	enum fedlist_ports ports =
-	    j->federation->ports_any ? FEDLIST_PORTS_ANY : FEDLIST_PORTS_EXACT;
-
 	if (j->list == NULL)
 		return ERR_FEDLIST_MISSING;
 	if (j->list_stale)
 		return ERR_FEDLIST_STALE;
-	if (!fedlist_has(j->list, j->origin, ports))
+	if (!rule_is_listed(j, j->origin))
 		return ERR_ORIGIN_UNLISTED;
-	if (!fedlist_has(j->list, str_z(j->service->server_name), ports))
+	if (!rule_is_listed(j, str_z(j->service->server_name)))
 		return ERR_SELF_UNLISTED;
 	return OK;
 }

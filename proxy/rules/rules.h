@@ -49,7 +49,8 @@ struct judged {
 	const struct federation_conf *federation;
 	const struct fedlist *list; /* NULL: none */
 	bool list_stale;
-	int64_t now_ms; /* wall clock */
+	const struct passport_trust *passports; /* NULL: none */
+	int64_t now_ms;                         /* wall clock */
 	/* found by the rules */
 	struct xmatrix *auth; /* in the arena */
 	size_t n_auth;
@@ -57,6 +58,7 @@ struct judged {
 	bool destination_absent; /* counted: older senders leave it out */
 	struct invite *invites;  /* in the arena */
 	size_t n_invites;
+	struct str x5u; /* of a PASSporT whose certificate is not known; n == 0: there is none */
 	/* facts */
 	const struct serverkeys *keys;
 	const bool *invites_known;          /* n_invites long; NULL: not asked yet */
@@ -70,6 +72,7 @@ enum err rule_authorization(struct judged *j) MUST_CHECK;
 /* FD-5.2.1.2-11/-12: a valid list is at hand, and both ends are on it.  Before any key is fetched
  * (O-12). */
 enum err rule_membership(struct judged *j) MUST_CHECK;
+bool rule_is_listed(const struct judged *j, struct str name);
 
 /* Whether the keys at hand know none of the key IDs used: worth asking the origin again. */
 bool rule_keys_unknown(const struct judged *j);
@@ -77,8 +80,8 @@ bool rule_keys_unknown(const struct judged *j);
 /* FD-5.2.1.2-10: every signature by a known, valid key verifies, and there is one. */
 enum err rule_signature(struct judged *j) MUST_CHECK;
 
-/* FD-5.2.1.2-15: the invite in a body carries a PASSporT for it; leaves the invite in invites[0].
- */
+/* FD-5.2.1.2-15: the invite in a body carries a PASSporT for it; leaves the invite in invites[0],
+ * and the x5u if the certificate is what is missing. */
 enum err rule_invite(struct judged *j) MUST_CHECK;
 
 /* Lists the invites of our users in a transaction that need to be known. */

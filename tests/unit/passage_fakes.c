@@ -6,7 +6,7 @@
 
 struct around around;
 struct upstream reused = { .reused = true }, fresh;
-char fake_keys, fake_accounts;
+char fake_keys, fake_accounts, fake_misses;
 struct upstreams fake_upstreams = { .refs = 1 };
 static struct target fake_target;
 
@@ -87,20 +87,25 @@ fact_cancel(struct fact_wait *w)
 const struct fact *
 fact_peek(struct fact_cache *c, struct str key, const void *input)
 {
-	return (void *)c == &fake_keys ? around.keys_at_hand : around.account_at_hand;
+	return (void *)c == &fake_keys   ? around.keys_at_hand
+	       : (void *)c == &fake_misses ? around.miss_at_hand
+					   : around.account_at_hand;
 }
 
 void
 fact_get(struct fact_cache *c, struct str key, const void *input, clock_ms younger_than, struct fact_wait *w,
     void (*fn)(void *arg, const struct fact *f), void *arg)
 {
-	bool keys = (void *)c == &fake_keys;
+	bool keys = (void *)c == &fake_keys, miss = (void *)c == &fake_misses;
 
 	cr_assert_null(around.waiting, "two questions at once");
 	if (keys)
 		cr_assert(str_eq(key, STR(THEM)));
 	around.keys_asked += keys;
-	around.accounts_asked += !keys;
+	if (miss)
+		snprintf(around.miss, sizeof(around.miss), STR_FMT, STR_ARG(key));
+	around.misses_asked += miss;
+	around.accounts_asked += !keys && !miss;
 	around.younger_than = younger_than;
 	around.waiting = w;
 	w->fn = fn;
@@ -151,6 +156,12 @@ worker_list(const struct worker *w, size_t federation, int64_t now_s, const stru
 {
 	*list = around.list;
 	*stale = around.list_stale;
+}
+
+const struct passport_trust *
+worker_passports(const struct worker *w, size_t federation)
+{
+	return around.passports;
 }
 
 /* --- pool --- */

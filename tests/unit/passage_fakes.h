@@ -10,6 +10,7 @@
 #include "lib/http/forward.h"
 #include "proxy/homeserver.h"
 #include "proxy/lookups.h"
+#include "proxy/miss.h"
 #include "proxy/passage.h"
 
 #define THEM "them.example"
@@ -27,7 +28,9 @@ struct around {
 	uint64_t limit;
 	/* facts */
 	const struct fact *keys_at_hand, *account_at_hand;
-	unsigned keys_asked, accounts_asked;
+	const struct fact *miss_at_hand;
+	unsigned keys_asked, accounts_asked, misses_asked;
+	char miss[MISS_KEY_MAX]; /* the key that was asked for */
 	clock_ms younger_than;
 	struct fact_wait *waiting; /* NULL: nobody */
 	/* invites */
@@ -38,6 +41,7 @@ struct around {
 	/* the federation list */
 	const struct fedlist *list;
 	bool list_stale;
+	const struct passport_trust *passports;
 	/* upstreams and pool */
 	bool another; /* there is a second address */
 	unsigned failed, worked; /* what was noted about addresses */
@@ -67,6 +71,6 @@ extern const struct exchange_ops fake_exchange;
 extern struct upstreams fake_upstreams;
 
 /* The worker's caches: only their addresses matter. */
-extern char fake_keys, fake_accounts;
+extern char fake_keys, fake_accounts, fake_misses;
 
 #endif

@@ -96,7 +96,7 @@ setup(void)
 		.has_displayname = true };
 	snapshot_init(&account.fact.snap, never_free);
 	worker = (struct worker){ .conf = &conf, .upstreams = &fake_upstreams, .keys = (struct fact_cache *)&fake_keys,
-		.accounts = (struct fact_cache *)&fake_accounts };
+		.accounts = (struct fact_cache *)&fake_accounts, .misses = (struct fact_cache *)&fake_misses };
 	listener = (struct worker_listener){ .worker = &worker, .kind = LISTEN_BOTH };
 	around = (struct around){ .list = list, .upload_then = EXCHANGE_END, .now = 10 * KEYRING_REFETCH_MS,
 		.keys_at_hand = &keys->fact, .account_at_hand = &account.fact };

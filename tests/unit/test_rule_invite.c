@@ -157,7 +157,7 @@ open_request(struct request *r, const char *const *field)
 	free(body);
 	free(target);
 	r->j.now_ms = now_s * 1000;
-	r->federation.passports = trust;
+	r->j.passports = trust;
 	return err;
 }
 
@@ -214,7 +214,7 @@ Test(rule_invite, without_a_trust_store_no_passport_is_good)
 	struct request r;
 
 	cr_assert_eq(open_request(&r, plain), OK);
-	r.federation.passports = NULL;
+	r.j.passports = NULL;
 	cr_assert_eq(rule_invite(&r.j), ERR_PASSPORT_CERTIFICATE);
 	request_fini(&r);
 }
