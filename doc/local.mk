@@ -5,5 +5,5 @@ dist_doc_DATA = README.md NEWS LICENSE SECURITY.md CONTRIBUTING.md \
 	doc/http.md doc/operations.md doc/performance.md doc/security.md
 examplesdir = $(docdir)/examples
 dist_examples_DATA = etc/proxy.yaml etc/proxy-minimal.yaml etc/synapse-homeserver.yaml
-dist_examples_DATA += etc/regsvc.yaml etc/regsvc-minimal.yaml
+dist_examples_DATA += etc/regsvc.yaml etc/regsvc-minimal.yaml etc/redis-acl.conf
 EXTRA_DIST += doc/reasons.py

@@ -9,7 +9,7 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from harness import PKI, World, until
+from harness import PKI, SOURCE, World, until
 from sim import wire
 from sim.redisd import Redis
 
@@ -65,6 +65,8 @@ def shared(make_world, r: Redis, secret: str = SECRET, **more: Any) -> World:
     w.config["redis"] = {"address": r.address, "timeout": "2s"}
     if r.password:
         w.config["redis"]["password_file"] = private(w.folder / "pw", r.password.encode() + b"\n")
+    if r.user:
+        w.config["redis"]["user"] = r.user
     if r.tls:
         w.config["redis"] |= {"tls": True, "ca_file": str(w.ca_file)}
     return w
@@ -166,6 +168,18 @@ def test_redis_shares_keys(make_world, redis, how: str) -> None:
     a, b = (shared(make_world, r).start() for _ in range(2))
     until_shared(a, b, context())
     assert a.daemon.metric("schleuse_redis_up") == 1
+
+
+def test_redis_shares_keys_under_the_sample_acl(make_world, redis) -> None:
+    acl = (SOURCE / "etc" / "redis-acl.conf").read_text()
+    users = acl.replace("user schleuse-proxy on ", "user schleuse-proxy on >s3cret ")
+    assert users != acl
+    users += "user admin on nopass allkeys allchannels allcommands\n"
+    r = redis(user="schleuse-proxy", password="s3cret", settings=users).start()
+    a, b = (shared(make_world, r).start() for _ in range(2))
+    until_shared(a, b, context())
+    log = r.ask_all(["AUTH", "admin", "any"], ["ACL", "LOG"])
+    assert log == b"+OK\r\n*0\r\n", "nothing was refused"
 
 
 def test_another_secret_shares_nothing(make_world, redis) -> None:

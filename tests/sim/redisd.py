@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 from pathlib import Path
+from typing import Sequence
 
 from .pki import Issued
 
@@ -19,10 +20,19 @@ class Redis:
     """`start` and `stop` may be repeated; data does not outlive a stop."""
 
     def __init__(
-        self, folder: Path, *, password: str = "", certificate: Issued | None = None
+        self,
+        folder: Path,
+        *,
+        password: str = "",
+        certificate: Issued | None = None,
+        user: str = "",
+        settings: str = "",
     ) -> None:
+        """`user`: whom daemons log in as; `settings`: lines of a configuration file."""
         self.folder = folder
+        self.user = user
         self.password = password
+        self.settings = settings
         self.port = free_port()
         self.tls = certificate is not None
         self.process: subprocess.Popen[bytes] | None = None
@@ -34,8 +44,13 @@ class Redis:
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> "Redis":
-        args = ["redis-server", "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""]
-        if self.password:
+        args = ["redis-server"]
+        if self.settings:
+            conf = self.folder / "redis.conf"
+            conf.write_text(self.settings)
+            args.append(str(conf))
+        args += ["--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""]
+        if self.password and not self.user:
             args += ["--requirepass", self.password]
         if self.tls:
             cert, key = map(str, self.files)
@@ -54,10 +69,17 @@ class Redis:
 
     def ask(self, *words: str | bytes) -> bytes:
         """One command in plain; the raw reply, as much as comes at once."""
+        return self.ask_all(words)
+
+    def ask_all(self, *commands: Sequence[str | bytes]) -> bytes:
+        """The same for commands one after the other on one connection."""
+        replies = b""
         with socket.create_connection(("127.0.0.1", self.port), 10) as s:
-            raw = b"".join(
-                b"$%d\r\n%s\r\n" % (len(w), w)
-                for w in (x if isinstance(x, bytes) else x.encode() for x in words)
-            )
-            s.sendall(b"*%d\r\n%s" % (len(words), raw))
-            return s.recv(65536)
+            for words in commands:
+                raw = b"".join(
+                    b"$%d\r\n%s\r\n" % (len(w), w)
+                    for w in (x if isinstance(x, bytes) else x.encode() for x in words)
+                )
+                s.sendall(b"*%d\r\n%s" % (len(words), raw))
+                replies += s.recv(65536)
+        return replies

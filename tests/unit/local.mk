@@ -72,6 +72,7 @@ tests_unit_unit_SOURCES += tests/unit/test_rates.c
 tests_unit_unit_SOURCES += tests/unit/test_ratelimit.c
 tests_unit_unit_SOURCES += tests/unit/test_reply.c
 tests_unit_unit_SOURCES += tests/unit/test_redis.c
+tests_unit_unit_SOURCES += tests/unit/test_redis_acl.c
 tests_unit_unit_SOURCES += tests/unit/test_redis_sentinel.c
 tests_unit_unit_SOURCES += tests/unit/test_resolver.c
 tests_unit_unit_SOURCES += tests/unit/test_routes.c
