@@ -389,3 +389,127 @@ Test(redis, a_reply_may_come_byte_by_byte)
 	lab_close(&far);
 	close(listener);
 }
+
+/* --- transactions --- */
+
+static void
+transact(void)
+{
+	const struct str one[] = { STR("SET"), STR("a"), STR("1") }, two[] = { STR("SET"), STR("b"), STR("2") };
+	const struct redis_command commands[] = { { one, 3 }, { two, 3 } };
+
+	cr_assert_not_null(redis_transact(client, commands, 2, on_reply, NULL));
+}
+
+Test(redis, a_transaction_has_one_reply)
+{
+	struct redis_config c = config();
+
+	start_server("");
+	open_client(&c);
+	transact();
+	UNTIL(loop, seen.calls == 1);
+	cr_assert(seen.err == OK && seen.type == REDIS_REPLY_ARRAY);
+	say("GET", "b", NULL);
+	cr_assert_str_eq(seen.text, "2");
+}
+
+Test(redis, a_transaction_tells_its_first_error)
+{
+	struct redis_config c = fake_config();
+
+	open_client(&c);
+	accept_client();
+	transact();
+	UNTIL(loop, lab_has(&far, "EXEC\r\n"));
+	lab_say(&far, "+OK\r\n+QUEUED\r\n-OOM no room\r\n-EXECABORT gone\r\n");
+	UNTIL(loop, seen.calls == 1);
+	cr_assert(seen.err == OK && seen.type == REDIS_REPLY_ERROR);
+	cr_assert_str_eq(seen.text, "OOM no room");
+	cr_assert_not_null(ask("PING", NULL, NULL));
+	UNTIL(loop, lab_has(&far, "PING"));
+	lab_say(&far, "+PONG\r\n");
+	UNTIL(loop, seen.calls == 2);
+	cr_assert_str_eq(seen.text, "PONG", "and replies still belong to their commands");
+	lab_close(&far);
+	close(listener);
+}
+
+Test(redis, a_transaction_is_not_begun_again)
+{
+	struct redis_config c = fake_config();
+
+	open_client(&c);
+	accept_client();
+	transact();
+	UNTIL(loop, lab_has(&far, "EXEC\r\n"));
+	lab_say(&far, "+OK\r\n+QUEUED\r\n");
+	lab_close(&far);
+	UNTIL(loop, seen.calls == 1);
+	cr_assert_eq(seen.err, ERR_CONNECT);
+	accept_client();
+	cr_assert_not_null(ask("PING", NULL, NULL));
+	UNTIL(loop, lab_has(&far, "PING"));
+	cr_assert_not(lab_has(&far, "SET"), "nor is a part of it");
+	lab_close(&far);
+	close(listener);
+}
+
+Test(redis, replies_to_what_is_not_written_yet_end_the_connection)
+{
+	struct redis_config c = fake_config();
+	size_t n = 16 << 20;
+	char *big = calloc(1, n);
+
+	open_client(&c);
+	accept_client();
+	cr_assert_not_null(redis_send(
+	    client, (struct str[]){ STR("SET"), STR("k"), { big, n } }, 3, on_reply, NULL));
+	lab_turn(loop);
+	lab_say(&far, "+OK\r\n");
+	UNTIL(loop, seen.calls == 1);
+	cr_assert_eq(seen.err, ERR_CONNECT);
+	UNTIL(loop, seen.state == ERR_REDIS_ANSWER);
+	lab_close(&far);
+	close(listener);
+	free(big);
+}
+
+/* --- what takes longer --- */
+
+/* A reply in pieces that takes several times the time of a command. */
+static void
+dribble(clock_ms longest)
+{
+	struct redis_config c = fake_config();
+
+	c.timeout = 4 * LOOP_TICK_MS;
+	c.longest = longest;
+	open_client(&c);
+	accept_client();
+	cr_assert_not_null(ask("GET", "k", NULL));
+	UNTIL(loop, lab_has(&far, "GET"));
+	lab_say(&far, "$12\r\n");
+	for (int i = 0; i < 12 && seen.calls == 0; i++) {
+		lab_say(&far, "x");
+		lab_pass(loop, LOOP_TICK_MS);
+	}
+	if (seen.calls == 0)
+		lab_say(&far, "\r\n");
+	UNTIL(loop, seen.calls == 1);
+	lab_close(&far);
+	close(listener);
+}
+
+Test(redis, a_reply_may_take_longer_while_it_comes)
+{
+	dribble(LAB_PATIENCE_MS);
+	cr_assert_eq(seen.err, OK);
+	cr_assert_str_eq(seen.text, "xxxxxxxxxxxx");
+}
+
+Test(redis, but_not_unless_told_so)
+{
+	dribble(0);
+	cr_assert_eq(seen.err, ERR_TIMEOUT);
+}

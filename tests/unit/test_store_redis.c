@@ -5,11 +5,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "lib/jose/x5c.h"
 #include "lib/net/resolver.h"
 #include "lib/store/store_redis.h"
 #include "tests/unit/lab.h"
 #include "tests/unit/redisd.h"
+#include "tests/unit/tlscert.h"
 
 #define PREFIX "test:[x]:"
 #define VALUE_MAX (32u << 20)
@@ -88,10 +91,20 @@ on_told(void *arg)
 	++*(unsigned *)arg;
 }
 
+static struct {
+	const char *host; /* or the unix socket */
+	X509_STORE *anchors;
+	const char *password;
+} way;
+
 static struct redis_config
 redis_config(void)
 {
-	return (struct redis_config){ .unix_path = server.path,
+	return (struct redis_config){ .unix_path = way.host != NULL ? NULL : server.path,
+		.host = way.host,
+		.port = server.port,
+		.anchors = way.anchors,
+		.password = str_z(way.password),
 		.resolver = resolver,
 		.timeout = patience,
 		.wait_min = LOOP_TICK_MS,
@@ -127,6 +140,7 @@ teardown(void)
 	resolver_free(resolver);
 	loop_free(loop);
 	redisd_fini(&server);
+	X509_STORE_free(way.anchors);
 }
 
 TestSuite(store_redis, .init = setup, .fini = teardown);
@@ -472,4 +486,109 @@ Test(store_redis, a_refused_command_is_a_state)
 	cr_assert_eq(until_done(), ERR_REDIS_ANSWER);
 	expect("k", "x");
 	UNTIL(loop, seen.state == ERR_REDIS_ANSWER);
+}
+
+Test(store_redis, a_wrong_password_is_a_state)
+{
+	static const char *const args[] = { "--requirepass", "right", NULL };
+
+	patience = 300;
+	way.password = "wrong";
+	open_store(args);
+	UNTIL(loop, seen.state == ERR_REDIS_ANSWER);
+	cr_assert_eq(set("k", "x"), ERR_TIMEOUT, "calls end all the same");
+	redisd_ask(&server, "--no-auth-warning -a right CONFIG SET requirepass wrong");
+	UNTIL(loop, seen.state == OK);
+	cr_assert_eq(set("k", "x"), OK);
+}
+
+/* What was written before the connection broke is not carried out without its EXEC. */
+Test(store_redis, a_transaction_cut_off_leaves_the_old)
+{
+	static const char *const args[] = { "--appendonly", "yes", "--appendfsync", "always", NULL };
+	char *big = calloc(1, VALUE_MAX);
+	const struct store_op ops[] = { { STR("a"), STR("new"), 0 }, { STR("b"), { big, VALUE_MAX }, 0 } };
+
+	open_store(args);
+	cr_assert_eq(set("a", "old"), OK);
+	kill(server.pid, SIGSTOP);
+	cr_assert_not_null(store_apply(store, ops, 2, STR_NONE, on_done, NULL));
+	lab_pass(loop, 2 * LOOP_TICK_MS); /* MULTI is written, but there is no room for the rest */
+	redisd_kill(&server);
+	cr_assert_eq(until_done(), ERR_CONNECT);
+	redisd_start(&server, args);
+	expect("a", "old");
+	cr_assert_eq(get("b"), ERR_NOT_FOUND);
+	cr_assert_eq(apply(ops, 2), OK, "%s", err_name(seen.err));
+	expect("a", "new");
+	free(big);
+}
+
+/* --- TLS --- */
+
+static void
+start_tls(const char *name)
+{
+	static char cert[4300], key[4300], ca[4300];
+	const char *args[] = { "--tls-port", NULL, "--tls-auth-clients", "no", "--tls-cert-file", cert,
+		"--tls-key-file", key, "--tls-ca-cert-file", ca, NULL };
+	const char *files[] = { ca };
+	char *chain_pem, *key_pem, port[8];
+	enum err why;
+
+	snprintf(cert, sizeof(cert), "%s/cert", server.dir);
+	snprintf(key, sizeof(key), "%s/key", server.dir);
+	snprintf(ca, sizeof(ca), "%s/ca", server.dir);
+	tlscert_make(&(struct tlscert){ .names = name }, &chain_pem, &key_pem);
+	tlscert_write(server.dir, "cert", chain_pem, 0600);
+	tlscert_write(server.dir, "key", key_pem, 0600);
+	tlscert_write(server.dir, "ca", strstr(chain_pem + 1, "-----BEGIN"), 0600);
+	free(chain_pem);
+	free(key_pem);
+	close(lab_listen(&server.port));
+	snprintf(port, sizeof(port), "%u", server.port);
+	args[1] = port;
+	server.port = 0; /* nothing in plain */
+	redisd_start(&server, args);
+	server.port = (unsigned short)atoi(port);
+	way.host = "127.0.0.1";
+	way.anchors = x5c_anchors(files, 1, &why);
+	cr_assert_not_null(way.anchors);
+}
+
+Test(store_redis, works_over_tls)
+{
+	size_t n = 8 << 20;
+	char *big = calloc(1, n);
+	const struct store_op op = { STR("big"), { big, n }, 0 };
+	unsigned told = 0;
+	struct store_watch *w;
+
+	start_tls("IP:127.0.0.1");
+	store = another();
+	cr_assert_eq(apply(&op, 1), OK, "%s", err_name(seen.err));
+	cr_assert_eq(get("big"), OK);
+	cr_assert_eq(seen.n, n);
+	w = store_watch(store, STR("ch"), on_told, &told);
+	UNTIL(loop, told == 2);
+	store_unwatch(w);
+	free(big);
+}
+
+Test(store_redis, a_certificate_of_another_is_a_state)
+{
+	start_tls("IP:127.0.0.2");
+	store = another();
+	UNTIL(loop, seen.state == ERR_TLS);
+}
+
+Test(store_redis, plain_where_tls_is_spoken_is_a_state)
+{
+	start_tls("IP:127.0.0.1");
+	X509_STORE_free(way.anchors);
+	way.anchors = NULL;
+	patience = 1000;
+	store = another();
+	UNTIL(loop, seen.state == ERR_CONNECT || seen.state == ERR_TIMEOUT ||
+			seen.state == ERR_REDIS_ANSWER);
 }
