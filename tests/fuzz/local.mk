@@ -76,3 +76,7 @@ EXTRA_DIST += tests/fuzz/differ.py tests/fuzz/h1_inputs.py
 FUZZ_TARGETS += tests/fuzz/fuzz_h2_head
 tests_fuzz_fuzz_h2_head_SOURCES = tests/fuzz/fuzz_h2_head.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_h2_head_LDADD = $(FUZZ_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_store_record
+tests_fuzz_fuzz_store_record_SOURCES = tests/fuzz/fuzz_store_record.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_store_record_LDADD = $(FUZZ_LIBS)
