@@ -136,6 +136,7 @@ static void
 on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
 {
 	struct door *d = arg;
+	uint64_t most = d->conf->limits.connections_per_address;
 	struct connlimit_party *party;
 	char text[ADDRESS_TEXT_MAX] = "";
 	struct address a;
@@ -147,8 +148,7 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
 		return;
 	}
 	address_unmap(&a);
-	party = connlimit_admit(
-	    d->connections, address_party(&a), d->conf->limits.connections_per_address);
+	party = connlimit_admit(d->connections, address_party(&a), most > 0 ? most : UINT64_MAX);
 	if (party == NULL) {
 		turn_away(fd, S_CONNECTIONS_REFUSED_ADDRESS);
 		return;
