@@ -18,6 +18,7 @@
 #include "lib/conf/address.h"
 #include "lib/conf/option.h"
 #include "lib/daemon/lookup_section.h"
+#include "lib/daemon/redis_section.h"
 
 struct listener_conf {
 	struct conf_address address; /* port 0: any */
@@ -51,6 +52,10 @@ struct regsvc_timeouts {
 	clock_ms drain;
 };
 
+struct regsvc_store_conf {
+	uint64_t value_max, keys_max;
+};
+
 struct regsvc_conf {
 	struct snapshot snap;
 	char *path; /* of the file */
@@ -66,6 +71,8 @@ struct regsvc_conf {
 	struct regsvc_tls_conf tls;
 	struct regsvc_limits limits;
 	struct regsvc_timeouts timeouts;
+	struct redis_conf redis;
+	struct regsvc_store_conf store;
 	struct lookup_conf lookups;
 };
 

@@ -55,6 +55,7 @@ config_check(struct load *l, struct regsvc_conf *c)
 	check_listeners(l, c);
 	setting_admin(l, &c->admin, c->state_dir);
 	check_hosts(l, &c->tls);
+	redis_section_check(l, &c->redis, c->test_mode);
 	lookup_check(l, &c->lookups);
 	if (load_ok(l) && c->limits.target_max >= c->limits.head_max)
 		load_fault(l,
@@ -126,6 +127,7 @@ void
 config_files(struct load *l, struct regsvc_conf *c)
 {
 	read_tls(l, c->test_mode, &c->tls);
+	redis_section_files(l, &c->redis, c->test_mode);
 	setting_ca_file(l, "ca_file", &c->lookups.ca_file);
 }
 
@@ -133,5 +135,6 @@ void
 config_files_fini(struct regsvc_conf *c)
 {
 	setting_wipe(c->tls.key_pem);
+	redis_section_fini(&c->redis);
 	X509_STORE_free(c->tls.client_anchors);
 }

@@ -17,6 +17,7 @@
 #define LISTENER(m) CONF_FIELD(struct listener_conf, m)
 #define TLS(m) CONF_FIELD(struct regsvc_tls_conf, m)
 #define LIMIT(m) CONF_FIELD(struct regsvc_limits, m)
+#define STORE(m) CONF_FIELD(struct regsvc_store_conf, m)
 #define TIMEOUT(m) CONF_FIELD(struct regsvc_timeouts, m)
 #define REGSVC(m) CONF_FIELD(struct regsvc_conf, m)
 
@@ -80,6 +81,12 @@ static const struct conf_option lookup_rows[] = {
 	CONF_END
 };
 
+static const struct conf_option store_rows[] = {
+	{ "value_max", CONF_SIZE, STORE(value_max), "512M", 1 * MIB, 512 * MIB, CONF_RESTART, "largest value kept" },
+	{ "keys_max", CONF_COUNT, STORE(keys_max), "100000", 100, 10000000, CONF_RESTART, "most values of one kind" },
+	CONF_END
+};
+
 const struct conf_option regsvc_conf_rows[] = {
 	{ "listeners", CONF_SEQUENCE, REGSVC(listeners), NULL, 1, 64, CONF_RESTART,
 	  "where connections are accepted", .rows = listener_rows,
@@ -97,6 +104,10 @@ const struct conf_option regsvc_conf_rows[] = {
 	{ "limits", CONF_SECTION, REGSVC(limits), NULL, 0, 0, CONF_RELOAD, "limits in bytes and numbers",
 	  .rows = limit_rows },
 	{ "timeouts", CONF_SECTION, REGSVC(timeouts), NULL, 0, 0, CONF_RELOAD, "limits in time", .rows = timeout_rows },
+	{ "redis", CONF_SECTION, REGSVC(redis), NULL, 0, 0, CONF_RELOAD, "what several instances have in common",
+	  .rows = redis_section_rows },
+	{ "store", CONF_SECTION, REGSVC(store), NULL, 0, 0, CONF_RELOAD, "what is kept, in Redis or in state_dir",
+	  .rows = store_rows },
 	{ "lookups", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "questions to DNS and other servers",
 	  .rows = lookup_rows },
 	CONF_END

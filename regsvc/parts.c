@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "regsvc/parts.h"
 
+#include "regsvc/keep.h"
 #include "regsvc/series.h"
 
 static bool
@@ -12,12 +13,18 @@ open_lookups(struct parts *p, struct loop *loop)
 	return p->fetcher != NULL;
 }
 
+static bool
+open_store(struct parts *p, const struct parts *old, struct loop *loop)
+{
+	p->store = keep_open(loop, p->resolver, p->conf, old->store, old->conf);
+	return p->store != NULL;
+}
+
 bool
 parts_open(struct parts *p, struct parts *old, struct loop *loop, struct regsvc_conf *conf)
 {
-	(void)old;
 	*p = (struct parts){ .conf = conf };
-	if (open_lookups(p, loop))
+	if (open_lookups(p, loop) && open_store(p, old, loop))
 		return true;
 	log_error("cannot be set up: see the lines above, or out of memory");
 	parts_close(p);
@@ -27,6 +34,7 @@ parts_open(struct parts *p, struct parts *old, struct loop *loop, struct regsvc_
 void
 parts_close(struct parts *p)
 {
+	store_free(p->store);
 	fetcher_free(p->fetcher);
 	if (p->resolver != NULL)
 		resolver_free(p->resolver);

@@ -11,12 +11,14 @@
 
 #include "lib/http/fetch.h"
 #include "lib/net/resolver.h"
+#include "lib/store/store.h"
 #include "regsvc/config.h"
 
 struct parts {
 	struct regsvc_conf *conf; /* not owned: the service holds it for as long */
 	struct resolver *resolver;
 	struct fetcher *fetcher;
+	struct store *store;
 };
 
 /* old: the set in force, an empty one at the start.  false: logged; nothing is left open. */

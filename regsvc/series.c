@@ -52,6 +52,10 @@ static const struct metric_row rows[S_COUNT] = {
 	    "Configuration reloads" },
 	[S_CERTIFICATE_NOT_AFTER] = { "schleuse_certificate_not_after_seconds", "", METRIC_GAUGE,
 	    "When the server certificate expires, Unix time" },
+	[S_STORE_UP] = { "schleuse_store_up", "", METRIC_GAUGE,
+	    "1 while the store (Redis or the state directory) works, else 0" },
+	[S_STORE_FAILURES] = { "schleuse_store_failures_total", "", METRIC_COUNTER,
+	    "Times the store stopped working" },
 	API_ENDPOINTS(API_ROWS) API_ENDPOINTS(
 	    API_BYTES_ROW)[S_API_SLOW] = { "schleuse_api_slow_total", "", METRIC_COUNTER,
 	    "Requests but those for changes that were answered after more than 10 s" },

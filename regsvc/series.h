@@ -22,6 +22,8 @@ enum series {
 	S_RELOADS = S_RESPONSES + 6,
 	S_RELOADS_REFUSED,
 	S_CERTIFICATE_NOT_AFTER,
+	S_STORE_UP,
+	S_STORE_FAILURES,
 	S_API_REQUESTS,                              /* [endpoint][status class] */
 	S_API_BYTES = S_API_REQUESTS + EP_COUNT * 6, /* [endpoint] */
 	S_API_SLOW = S_API_BYTES + EP_COUNT,

@@ -154,16 +154,3 @@ redis_section_fini(struct redis_conf *c)
 {
 	setting_wipe(c->password);
 }
-
-bool
-redis_section_same(const struct redis_conf *a, const struct redis_conf *b)
-{
-	struct buf what;
-	bool same;
-
-	buf_init(&what, 4096);
-	same = !conf_changed(redis_section_rows, a, b, CONF_RELOAD, &what) &&
-	       str_eq(a->password, b->password);
-	buf_fini(&what);
-	return same;
-}

@@ -37,8 +37,6 @@ void redis_section_files(struct load *l, struct redis_conf *c, bool test_mode);
 void redis_section_fini(struct redis_conf *c); /* wipes the password */
 
 bool redis_section_on(const struct redis_conf *c);
-/* Whether what is opened by a will do for b. */
-bool redis_section_same(const struct redis_conf *a, const struct redis_conf *b);
 
 /* NULL: out of memory, or a CA file that cannot be read any more, which is logged.  `state` and arg
  * as in redis.h. */

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from harness import PKI, Daemon, until
 from sim import wire
+from sim.redisd import Redis
 
 
 @pytest.fixture
@@ -71,3 +73,34 @@ def test_ends_on_sigterm(regsvc: Daemon) -> None:
     regsvc.start("/health")
     regsvc.signal(signal.SIGTERM)
     assert regsvc.process is not None and regsvc.process.wait(20) == 0
+
+
+def test_the_store_is_a_folder_of_one_process(regsvc: Daemon, tmp_path: Path) -> None:
+    regsvc.start("/health")
+    until("the store works", lambda: regsvc.metric("schleuse_store_up") == 1)
+    assert (tmp_path / "state" / "store").stat().st_mode & 0o777 == 0o700
+    regsvc.reload()
+    until("the new configuration", lambda: "is in force" in regsvc.log_text())
+    assert regsvc.metric("schleuse_store_up") == 1
+    other = subprocess.run(
+        [regsvc.program, "-c", regsvc.file], capture_output=True, text=True, timeout=60
+    )
+    assert other.returncode != 0 and "in use by another process" in other.stderr
+
+
+def test_redis_away_and_back(regsvc: Daemon, tmp_path: Path) -> None:
+    """B-5.4.4."""
+    r = Redis(tmp_path).start()
+    regsvc.config["redis"] = {"address": f"redis://{r.address}", "timeout": "2s"}
+    regsvc.start("/health")
+    until("the store works", lambda: regsvc.metric("schleuse_store_up") == 1)
+    r.stop()
+    until("the loss is noticed", lambda: regsvc.metric("schleuse_store_up") == 0)
+    assert ask(regsvc, "/nothing").status == 404
+    r.start()
+    until("it is back", lambda: regsvc.metric("schleuse_store_up") == 1)
+    assert regsvc.metric("schleuse_store_failures_total") >= 1
+    regsvc.reload()
+    until("the new configuration", lambda: "is in force" in regsvc.log_text())
+    until("the store works", lambda: regsvc.metric("schleuse_store_up") == 1)
+    r.stop()
