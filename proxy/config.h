@@ -302,6 +302,7 @@ bool proxy_conf_needs_restart(
  * content. */
 bool proxy_conf_print(const struct proxy_conf *c, struct buf *out) MUST_CHECK;
 
+extern const struct conf_option proxy_federation_rows[]; /* of struct federation_conf */
 extern const struct conf_option proxy_conf_rows[]; /* of struct proxy_conf; for the manual's test */
 
 #endif

@@ -26,45 +26,6 @@
 #include "proxy/control_int.h"
 #include "proxy/lookups.h"
 
-/* --- federation lists --- */
-
-static void
-on_list(void *arg, size_t federation, const struct fedlist *list, int64_t as_of)
-{
-	struct control *c = arg;
-
-	/* Sources look from the loop, so one of a configuration not yet in force, which numbers its
-	 * federations its own way, never gets here: adopt() comes first. */
-	for (unsigned i = 0; i < c->n_workers; i++)
-		if (!worker_post_list(c->workers[i], federation, list, as_of))
-			log_error("federation %s: out of memory; a worker keeps its old list",
-			    c->conf->federations[federation].name);
-}
-
-static void
-on_passports(void *arg, size_t federation, struct passport_trust *trust)
-{
-	struct control *c = arg;
-
-	for (unsigned i = 0; i < c->n_workers; i++)
-		if (!worker_post_passports(c->workers[i], federation, trust))
-			log_error("federation %s: out of memory; a worker keeps its old PASSporT "
-				  "certificates",
-			    c->conf->federations[federation].name);
-}
-
-/* --- health of upstreams --- */
-
-void
-control_on_health(void *arg, size_t number, bool up)
-{
-	struct control *c = arg;
-
-	for (unsigned i = 0; i < c->n_workers; i++)
-		if (!worker_post_health(c->workers[i], c->conf, number, up))
-			log_error("upstreams: out of memory; a worker does not know which is down");
-}
-
 /* --- questions of workers --- */
 
 struct loop *
@@ -153,28 +114,6 @@ control_worker_ended(struct control *c)
 {
 	if (++c->n_ended == c->n_workers)
 		loop_stop(c->loop);
-}
-
-/* --- tickets --- */
-
-static void
-on_tickets(void *arg, struct tls_tickets *now)
-{
-	struct control *c = arg;
-
-	for (unsigned i = 0; i < c->n_workers; i++)
-		if (!worker_post_tickets(c->workers[i], now))
-			log_warn("tls: a worker keeps its old ticket keys: out of memory");
-}
-
-void
-control_on_staples(void *arg, struct tls_staples *now)
-{
-	struct control *c = arg;
-
-	for (unsigned i = 0; i < c->n_workers; i++)
-		if (!worker_post_staples(c->workers[i], now))
-			log_warn("tls: a worker keeps its old OCSP responses: out of memory");
 }
 
 /* --- signals --- */
@@ -335,11 +274,13 @@ open_state(struct control *c)
 		    c->conf->state_dir);
 		return false;
 	}
-	c->events = (struct fedlink_events){ .list = on_list, .passports = on_passports, .arg = c };
+	c->events = (struct fedlink_events){
+		.list = control_on_list, .passports = control_on_passports, .arg = c
+	};
 	if (!outside_open(&c->out, &none, c->loop, c->conf, &c->events, control_on_health, c))
 		return false;
-	c->tickets =
-	    tickets_open(c->loop, c->conf, c->out.redis, c->inherited.tickets, on_tickets, c);
+	c->tickets = tickets_open(
+	    c->loop, c->conf, c->out.redis, c->inherited.tickets, control_on_tickets, c);
 	c->staples = staple_open(c->loop, c->conf, c->out.fetcher, control_on_staples, c);
 	if (c->tickets == NULL || c->staples == NULL)
 		log_error("cannot start: out of memory");

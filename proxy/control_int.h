@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * control_int - what the files of the control thread share: control.c (start, letters, stop),
- * reload.c (a new configuration), leave.c (hand-over and drain), status.c (what operators ask).
+ * tell.c (news for workers), reload.c (a new configuration), leave.c (hand-over and drain),
+ * status.c (what operators ask).
  */
 #ifndef SCHLEUSE_PROXY_CONTROL_INT_H
 #define SCHLEUSE_PROXY_CONTROL_INT_H
@@ -41,10 +42,16 @@ struct control {
 	bool reload_wanted; /* asked for during a hand-over */
 };
 
-/* --- control.c --- */
+/* --- tell.c --- */
 
+void control_on_list(void *arg, size_t federation, const struct fedlist *list, int64_t as_of);
+void control_on_passports(void *arg, size_t federation, struct passport_trust *trust);
+void control_on_tickets(void *arg, struct tls_tickets *now);
 void control_on_health(void *arg, size_t number, bool up);
 void control_on_staples(void *arg, struct tls_staples *now);
+
+/* --- control.c --- */
+
 struct admin *control_open_admin(struct control *c, const struct listeners *l);
 
 /* --- reload.c --- */

@@ -47,7 +47,7 @@ on_news(void *arg, const struct regnews *news)
 	struct fedsource_state st = fedsource_state(l->source);
 
 	if (news->back || st.outdated || st.error != OK || news->version != st.version)
-		fedsource_announced(l->source);
+		fedsource_announced(l->source, news->version);
 	if (l->certs != NULL)
 		regcerts_announced(l->certs, news->certificates);
 }

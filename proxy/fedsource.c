@@ -88,10 +88,13 @@ look_after(struct fedsource *s, enum err err)
 {
 	clock_ms most = err != OK || s->kind->always ? s->kind->retry : s->cfg.interval;
 	clock_ms wait = s->cfg.interval < most ? s->cfg.interval : most;
+	const struct fedlist *held = fedstore_list(s->cfg.store);
 
 	if (s->outdated)
 		wait = s->cfg.outdated_wait;
-	timer_set(s->loop, &s->timer, s->again ? 0 : wait);
+	if (s->announced >= 0 && (held == NULL || fedlist_version(held) != s->announced))
+		wait = 0;
+	timer_set(s->loop, &s->timer, wait);
 }
 
 static int64_t
@@ -263,6 +266,7 @@ fedsource_new(struct loop *loop, const struct fedsource_config *cfg)
 		return NULL;
 	s->loop = loop;
 	s->cfg = *cfg;
+	s->announced = -1;
 	if (s->cfg.anchors != NULL)
 		X509_STORE_up_ref(s->cfg.anchors);
 	timer_init(&s->timer, look, s);

@@ -56,7 +56,7 @@ void fedsource_resume(struct fedsource *s); /* looks at once */
 bool fedsource_ask(struct fedsource *s) MUST_CHECK;
 bool fedsource_busy(const struct fedsource *s); /* a look is under way, or about to begin */
 /* The registration service has announced another list. */
-void fedsource_announced(struct fedsource *s);
+void fedsource_announced(struct fedsource *s, int64_t version);
 
 struct fedsource_state {
 	int64_t version; /* of the list in force; -1: none */

@@ -43,9 +43,9 @@ struct fedsource {
 	struct fetch *fetch;
 	/* regsvc */
 	struct regcall *call;
-	bool asked;    /* a look is due because a name is missing */
-	bool again;    /* something was announced while we looked */
-	bool outdated; /* it says that its own list is */
+	bool asked;        /* a look is due because a name is missing */
+	int64_t announced; /* a version, while we looked; -1: nothing */
+	bool outdated;     /* it says that its own list is */
 };
 
 /* Ends a look: the bytes of a list (NULL: the file), as current at wall-clock second as_of, are

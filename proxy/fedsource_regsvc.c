@@ -118,7 +118,7 @@ look(struct fedsource *s)
 
 	if (fedsource_busy(s))
 		return;
-	s->again = false;
+	s->announced = -1;
 	if (held != NULL) {
 		snprintf(path, sizeof(path), "federation-list.jws?version=%lld",
 		    (long long)fedlist_version(held));
@@ -130,12 +130,12 @@ look(struct fedsource *s)
 }
 
 void
-fedsource_announced(struct fedsource *s)
+fedsource_announced(struct fedsource *s, int64_t version)
 {
 	if (s->kind != &fedsource_by_regsvc)
 		return;
 	if (fedsource_busy(s))
-		s->again = true;
+		s->announced = version;
 	else
 		timer_set(s->loop, &s->timer, 0);
 }

@@ -4,6 +4,7 @@
 #include "lib/matrix/keyring.h"
 #include "lib/matrix/serverkeys.h"
 #include "proxy/homeserver.h"
+#include "proxy/judge.h"
 #include "proxy/series.h"
 #include "proxy/worker.h"
 
@@ -178,7 +179,7 @@ on_miss(void *arg, const struct fact *f)
 	answered(arg);
 }
 
-enum gathered
+static enum gathered
 gather_miss(struct gather *g, enum miss kind, struct str name)
 {
 	char room[MISS_KEY_MAX];
@@ -192,6 +193,48 @@ gather_miss(struct gather *g, enum miss kind, struct str name)
 		return GATHER_HERE;
 	fact_get(g->w->misses, key, NULL, 0, &g->wait, on_miss, g);
 	return later(g);
+}
+
+enum err
+gather_membership(struct gather *g)
+{
+	struct judged *j = g->j;
+
+	worker_list(g->w, j->service->federation_index, j->now_ms / 1000, &j->list, &j->list_stale);
+	return judge_membership(j);
+}
+
+enum gathered
+gather_member(struct gather *g, enum err *err)
+{
+	enum gathered got = GATHER_HERE;
+
+	*err = gather_membership(g);
+	if (judge_may_be_new(g->j, *err) &&
+	    (got = gather_miss(g, MISS_DOMAIN, judge_stranger(g->j))) == GATHER_HERE)
+		*err = gather_membership(g);
+	return got;
+}
+
+static enum err
+judge_passports(struct gather *g)
+{
+	g->j->passports = worker_passports(g->w, g->j->service->federation_index);
+	return judge_invites(g->j);
+}
+
+enum gathered
+gather_passports(struct gather *g, enum err *err)
+{
+	enum gathered got = GATHER_HERE;
+
+	*err = judge_passports(g);
+	if (*err != OK && g->j->x5u.n > 0 &&
+	    (got = gather_miss(g, MISS_X5U, g->j->x5u)) == GATHER_HERE)
+		*err = judge_passports(g);
+	if (got == GATHER_HERE)
+		*err = judge_weigh_invites(g->j, *err);
+	return got;
 }
 
 /* --- invites --- */

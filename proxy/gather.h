@@ -52,9 +52,16 @@ enum err gather_keys_err(const struct gather *g); /* why those that are here wil
 enum gathered gather_account(struct gather *g) MUST_CHECK;
 enum err gather_account_err(const struct gather *g); /* why that is not known, or OK */
 
-/* Asks the registration service, if there is one, about a name that is not known here, once;
- * afterwards what the worker holds is to be judged again. */
-enum gathered gather_miss(struct gather *g, enum miss kind, struct str name) MUST_CHECK;
+/* judge_membership() by the list that the worker holds now. */
+enum err gather_membership(struct gather *g) MUST_CHECK;
+/* The same once more; a member that is missing may be on a newer list, so before it is refused the
+ * registration service, if there is one, is asked once (AF_10064, A_25537).  *err is for
+ * GATHER_HERE. */
+enum gathered gather_member(struct gather *g, enum err *err) MUST_CHECK;
+
+/* Judges invites by the PASSporTs that count now; a certificate that is missing is asked about in
+ * the same way (FD-5.2.1.2-16). */
+enum gathered gather_passports(struct gather *g, enum err *err) MUST_CHECK;
 
 /* Which of the invites in a transaction were accepted before. */
 enum gathered gather_invites(struct gather *g) MUST_CHECK;

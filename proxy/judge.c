@@ -3,6 +3,7 @@
 
 #include "lib/base/log.h"
 #include "lib/matrix/canonical.h"
+#include "proxy/miss.h"
 #include "proxy/series.h"
 
 /* --- the head --- */
@@ -166,6 +167,19 @@ judge_membership(struct judged *j)
 	    (j->req->method == H1_GET || j->req->method == H1_HEAD))
 		err = ERR_HTTP_BODY;
 	return err;
+}
+
+bool
+judge_may_be_new(const struct judged *j, enum err membership)
+{
+	return (membership == ERR_ORIGIN_UNLISTED || membership == ERR_SELF_UNLISTED) &&
+	       miss_can_help(MISS_DOMAIN, j->federation);
+}
+
+struct str
+judge_stranger(const struct judged *j)
+{
+	return rule_is_listed(j, j->origin) ? str_z(j->service->server_name) : j->origin;
 }
 
 /* Canonical form and shape; a body that is not there stays empty. */

@@ -25,6 +25,10 @@ uint64_t judge_body_max(const struct judged *j, const struct proxy_conf *conf);
 enum err judge_origin(struct judged *j) MUST_CHECK;
 /* Whether they and we are members; j->list is set. */
 enum err judge_membership(struct judged *j) MUST_CHECK;
+/* Whether a refusal may be due to a list that is not the newest, which can be asked for; and who is
+ * not on it. */
+bool judge_may_be_new(const struct judged *j, enum err membership);
+struct str judge_stranger(const struct judged *j);
 
 /* What it says: j->body is here, j->keys too if it must be signed. */
 enum err judge_body(struct judged *j) MUST_CHECK;

@@ -252,61 +252,15 @@ rate(struct passage *p, clock_ms retry_after)
 	return retry_after == 0 ? OK : ERR_RATE;
 }
 
-static enum err
-membership(struct passage *p)
-{
-	struct judged *j = &p->j;
-
-	worker_list(p->w, j->service->federation_index, j->now_ms / 1000, &j->list, &j->list_stale);
-	return judge_membership(j);
-}
-
-/* A member that is not on our list may be on a newer one (AF_10064, A_25537).  false: wait. */
-static bool
-have_member(struct passage *p, enum err *err)
-{
-	const struct judged *j = &p->j;
-	/* The first one that is missing; as a rule a stranger. */
-	struct str name = rule_is_listed(j, j->origin) ? str_z(j->service->server_name) : j->origin;
-
-	if (!p->unlisted)
-		return true;
-	if (!have(p, gather_miss(&p->gather, MISS_DOMAIN, name)))
-		return false;
-	p->unlisted = false;
-	*err = membership(p);
-	return true;
-}
-
-/* The certificate of a PASSporT may be one that we do not have yet.  false: wait. */
-static bool
-have_invites(struct passage *p, enum err *err)
-{
-	struct judged *j = &p->j;
-
-	j->passports = worker_passports(p->w, j->service->federation_index);
-	*err = judge_invites(j);
-	if (*err != OK && j->x5u.n > 0 && !p->gather.missed[MISS_X5U]) {
-		if (!have(p, gather_miss(&p->gather, MISS_X5U, j->x5u)))
-			return false;
-		j->passports = worker_passports(p->w, j->service->federation_index);
-		*err = judge_invites(j);
-	}
-	*err = judge_weigh_invites(j, *err);
-	if (*err == OK)
-		*err = rate(p, ratelimit_origin(p->w->rates, p->conf, j, loop_now(p->w->loop)));
-	p->invites_judged = true;
-	return true;
-}
-
 static void
 advance(struct passage *p)
 {
 	bool signed_by_server = judge_authenticates(&p->j);
 	enum err err = OK;
 
-	if (!have_member(p, &err))
+	if (p->unlisted && !have(p, gather_member(&p->gather, &err)))
 		return;
+	p->unlisted = false;
 	if (err == OK && signed_by_server) {
 		if (!have(p, gather_keys(&p->gather)))
 			return;
@@ -318,8 +272,14 @@ advance(struct passage *p)
 		p->body_judged = true;
 		err = judge_body(&p->j);
 	}
-	if (err == OK && signed_by_server && !p->invites_judged && !have_invites(p, &err))
-		return;
+	if (err == OK && signed_by_server && !p->invites_judged) {
+		if (!have(p, gather_passports(&p->gather, &err)))
+			return;
+		p->invites_judged = true;
+		if (err == OK)
+			err = rate(
+			    p, ratelimit_origin(p->w->rates, p->conf, &p->j, loop_now(p->w->loop)));
+	}
 	if (err == OK && signed_by_server && !have(p, gather_invites(&p->gather)))
 		return;
 	if (err == OK && judge_guards(&p->j) && rule_displayname_applies(&p->j) &&
@@ -354,9 +314,8 @@ judge(struct passage *p)
 		return OK;
 	err = judge_origin(j);
 	if (err == OK)
-		err = membership(p);
-	p->unlisted = (err == ERR_ORIGIN_UNLISTED || err == ERR_SELF_UNLISTED) &&
-		      miss_can_help(MISS_DOMAIN, j->federation);
+		err = gather_membership(&p->gather);
+	p->unlisted = judge_may_be_new(j, err);
 	return p->unlisted ? OK : err;
 }
 

@@ -12,11 +12,9 @@
 #include <stdlib.h>
 
 #include "lib/base/log.h"
-#include "lib/jose/claims.h"
 #include "lib/net/errand.h"
+#include "proxy/regask.h"
 #include "proxy/regcertset.h"
-#include "proxy/regurl.h"
-#include "proxy/series.h"
 
 #define CERTIFICATE_MAX 8192 /* one of them in an answer */
 #define ANSWER_ROOM (64 << 10)
@@ -25,8 +23,8 @@
 struct ask {
 	struct list node;
 	struct regcerts *c;
-	struct regcall *call; /* NULL: the set is being asked for */
-	unsigned needs;       /* the look that will do */
+	struct regask *call; /* NULL: the set is being asked for */
+	unsigned needs;      /* the look that will do */
 	size_t n;
 	char x5u[];
 };
@@ -38,8 +36,10 @@ struct regcerts {
 	struct timer timer, expiry;
 	struct regcall *call;
 	struct errand *errand;
-	bool again, paused;
-	unsigned looks; /* begun so far */
+	bool again; /* something asks for another look after this one */
+	bool paused;
+	char announced[FETCH_HEADER_MAX]; /* ETag, during a look; "": nothing */
+	unsigned looks;                   /* begun so far */
 	struct list asks;
 	/* in force */
 	struct regcertset set; /* trust == NULL: none */
@@ -146,7 +146,7 @@ adopt(struct regcerts *c, const char *from)
 static void
 ask_free(struct ask *a)
 {
-	regcall_cancel(a->call);
+	regask_cancel(a->call);
 	list_remove(&a->node);
 	free(a);
 }
@@ -171,34 +171,15 @@ answer_all(struct regcerts *c, enum err err)
 	}
 }
 
-/* 1: the service has certificates of this URL; 0: none; -1: no answer. */
-static int
-known(const struct fetch_result *r)
-{
-	struct claims *body;
-	const struct claims *list;
-	int n = -1;
-
-	if (r->err != OK || r->status != 200)
-		return r->err == OK && r->status == 404 ? 0 : -1;
-	body = claims_read_object(r->body);
-	list = claims_get(body, "certificates");
-	if (claims_is_array(list))
-		n = claims_elements(list) > 0;
-	claims_free(body);
-	return n;
-}
-
 static void
-on_known(void *arg, const struct fetch_result *r)
+on_known(void *arg, enum err err, bool known)
 {
 	struct ask *a = arg;
 	struct regcerts *c = a->c;
-	int n = known(r);
 
 	a->call = NULL;
-	if (n <= 0) {
-		answer(a, n == 0 ? OK : r->err != OK ? r->err : ERR_HTTP_ANSWER);
+	if (err != OK || !known) {
+		answer(a, err);
 		return;
 	}
 	a->needs = c->looks + 1;
@@ -207,39 +188,19 @@ on_known(void *arg, const struct fetch_result *r)
 		look(c);
 }
 
-static bool
-is_url(struct str s)
-{
-	if (s.n > REGCERTS_X5U_MAX || !str_has_prefix(s, STR("https://")))
-		return false;
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] <= ' ' || s.p[i] > '~')
-			return false;
-	return true;
-}
-
 bool
 regcerts_ask(struct regcerts *c, struct str x5u)
 {
-	struct ask *a = NULL;
-	struct buf path;
+	struct ask *a = c->paused ? NULL : calloc(1, sizeof(*a) + x5u.n);
 
-	if (c->paused || !is_url(x5u))
+	if (a == NULL)
 		return false;
-	buf_init(&path, REGURL_MAX);
-	if (buf_put(&path, STR("passport-certificates?x5u=")) && regurl_put(&path, x5u) &&
-	    buf_put(&path, str_of("", 1)) && (a = calloc(1, sizeof(*a) + x5u.n)) != NULL) {
-		const struct regcall_request req = { .path = buf_str(&path).p,
-			.max_bytes = CLAIMS_MAX };
-
-		a->c = c;
-		a->n = x5u.n;
-		str_put(a->x5u, x5u);
-		list_init(&a->node);
-		a->call = regclient_get(c->cfg.client, &req, on_known, a);
-	}
-	buf_fini(&path);
-	if (a == NULL || a->call == NULL) {
+	a->c = c;
+	a->n = x5u.n;
+	str_put(a->x5u, x5u);
+	list_init(&a->node);
+	a->call = regask_start(c->cfg.client, x5u, on_known, a);
+	if (a->call == NULL) {
 		free(a);
 		return false;
 	}
@@ -274,6 +235,9 @@ finish(struct regcerts *c, enum err err, int status)
 	clock_ms wait = c->cfg.interval;
 
 	note(c, err, status);
+	if (c->announced[0] != '\0' && strcmp(c->announced, c->etag) != 0)
+		c->again = true;
+	c->announced[0] = '\0';
 	if (err != OK && wait > REGCERTS_RETRY_MS)
 		wait = REGCERTS_RETRY_MS;
 	timer_set(c->loop, &c->timer, c->again ? 0 : wait);
@@ -391,9 +355,10 @@ regcerts_announced(struct regcerts *c, const char *etag)
 {
 	if (etag[0] != '\0' && strcmp(etag, c->etag) == 0)
 		return;
-	c->again = true;
 	if (c->call == NULL && c->errand == NULL)
 		timer_set(c->loop, &c->timer, 0);
+	else
+		snprintf(c->announced, sizeof(c->announced), "%s", etag);
 }
 
 /* --- opening and closing --- */

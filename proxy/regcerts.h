@@ -15,7 +15,6 @@
 #include "proxy/regclient.h"
 
 #define REGCERTS_RETRY_MS 300000 /* after a failed question */
-#define REGCERTS_X5U_MAX 2048    /* longest URL that is asked about */
 
 struct regcerts;
 
