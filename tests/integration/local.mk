@@ -35,6 +35,8 @@ EXTRA_DIST += \
 	tests/integration/test_proxyproto.py \
 	tests/integration/test_rates.py \
 	tests/integration/test_privacy.py \
+	tests/integration/test_regsvc_misses.py \
+	tests/integration/test_regsvc_proxy.py \
 	tests/integration/test_reload.py \
 	tests/integration/test_routes.py \
 	tests/integration/test_service.py \

@@ -27,8 +27,8 @@ Test(config_docs, sample_shows_the_defaults)
 	confdocs_defaults(proxy_conf_rows, &full, &minimal, " admin ");
 	for (const struct conf_option *r = proxy_conf_rows; r->name != NULL; r++) {
 		if (strcmp(r->name, "federations") == 0)
-			confdocs_defaults(
-			    r->rows, full.federations, minimal.federations, " passport ");
+			confdocs_defaults(r->rows, full.federations, minimal.federations,
+			    " passport url subscription client_id password_file ca_file ");
 		else if (strcmp(r->name, "services") == 0)
 			confdocs_defaults(r->rows, full.services, minimal.services,
 			    " hosts default org_admins upstreams paths support contacts ");

@@ -325,6 +325,111 @@ Test(passage, asks_no_fact_for_an_unlisted_origin)
 	cr_assert_eq(around.wanted, 0);
 }
 
+/* --- names that are not known here --- */
+
+/* A list with us and these. */
+static struct fedlist *
+list_with(const char *more)
+{
+	const struct fedlist_limits limits = { 10 };
+	struct fedlist *l;
+	char text[256];
+
+	snprintf(text, sizeof(text), "{\"version\":2,\"domainList\":[\"" US "\"%s]}", more);
+	cr_assert_eq(fedlist_parse(str_z(text), &limits, &l), OK);
+	return l;
+}
+
+static void
+federation_of_regsvc(void)
+{
+	federation.list_source = LIST_REGSVC;
+	federation.passport_source = PASSPORT_REGSVC;
+	federation.regsvc.miss_rate = 1;
+}
+
+Test(passage, asks_for_a_newer_list_before_an_unlisted_origin_is_refused)
+{
+	struct fedlist *without = list_with("");
+	static const struct fact asked = { .err = OK };
+
+	federation_of_regsvc();
+	around.list = without;
+	signed_request("GET", EVENT, NO_BODY);
+	cr_assert_eq(around.misses_asked, 1);
+	cr_assert_str_eq(around.miss, "d" US "/" THEM);
+	cr_assert_eq(around.keys_asked + around.dialled, 0, "no keys of a stranger (O-12)");
+	answer_fact(&asked);
+	cr_assert_eq(around.status, 403);
+	cr_assert_eq(around.misses_asked, 1, "once");
+	check_nothing_pending();
+	snapshot_drop((struct snapshot *)without);
+}
+
+Test(passage, an_origin_on_the_newer_list_goes_on)
+{
+	struct fedlist *without = list_with("");
+	static const struct fact asked = { .err = OK };
+
+	federation_of_regsvc();
+	around.list = without;
+	signed_request("GET", EVENT, NO_BODY);
+	cr_assert_not_null(around.waiting);
+	/* the old list is gone with the letter that brought the new one */
+	around.list = list;
+	snapshot_drop((struct snapshot *)without);
+	answer_fact(&asked);
+	cr_assert_eq(around.dialled, 1);
+}
+
+Test(passage, a_newer_list_that_closes_the_federation_does)
+{
+	struct fedlist *without = list_with("");
+	static const struct fact asked = { .err = OK };
+
+	federation_of_regsvc();
+	around.list = without;
+	signed_request("GET", EVENT, NO_BODY);
+	around.list_stale = true;
+	answer_fact(&asked);
+	cr_assert_eq(around.status, 503);
+	snapshot_drop((struct snapshot *)without);
+}
+
+Test(passage, who_was_asked_about_is_refused_at_once)
+{
+	struct fedlist *without = list_with("");
+	static const struct fact asked = { .err = OK };
+
+	federation_of_regsvc();
+	around.list = without;
+	around.miss_at_hand = &asked;
+	signed_request("GET", EVENT, NO_BODY);
+	cr_assert_eq(around.misses_asked, 0);
+	cr_assert_eq(around.status, 403);
+	snapshot_drop((struct snapshot *)without);
+}
+
+Test(passage, peer_goes_while_a_name_is_asked_about)
+{
+	struct fedlist *without = list_with("");
+
+	federation_of_regsvc();
+	around.list = without;
+	signed_request("GET", EVENT, NO_BODY);
+	ex.events->gone(ex.arg, ERR_CLIENT_GONE);
+	check_nothing_pending();
+	snapshot_drop((struct snapshot *)without);
+}
+
+Test(passage, a_member_of_the_list_at_hand_is_never_asked_about)
+{
+	federation_of_regsvc();
+	signed_request("GET", EVENT, NO_BODY);
+	cr_assert_eq(around.misses_asked, 0);
+	cr_assert_eq(around.dialled, 1);
+}
+
 Test(passage, asks_no_fact_without_a_list)
 {
 	around.keys_at_hand = NULL;
