@@ -24,6 +24,7 @@ struct rootstore {
 	struct fetch *fetch;
 	struct backoff *backoff;
 	clock_ms not_before; /* no look before that */
+	bool looked;         /* or there is a file of an earlier life */
 };
 
 /* --- what is in force --- */
@@ -123,9 +124,9 @@ load(struct rootstore *s)
 	if (fs_read(s->path, &text) == 0)
 		err = take(s, buf_str(&text));
 	else if (errno == ENOENT)
-		err = OK;
+		err = ERR_NOT_FOUND;
 	buf_fini(&text);
-	if (err != OK)
+	if (err != OK && err != ERR_NOT_FOUND)
 		log_warn("trust %s: the kept %s is not used: reason=%s: %s", s->ask->name, s->path,
 		    err_name(err), err_text(err));
 	return err == OK;
@@ -163,6 +164,7 @@ on_answer(void *arg, const struct fetch_result *r)
 	clock_ms wait = s->cfg.interval;
 
 	s->fetch = NULL;
+	s->looked = true;
 	if (err == OK)
 		err = take(s, r->body);
 	if (err == OK) {
@@ -184,7 +186,7 @@ on_answer(void *arg, const struct fetch_result *r)
 bool
 rootstore_is_looking(const struct rootstore *s)
 {
-	return s->fetch != NULL;
+	return s->fetch != NULL || (s->url != NULL && !s->looked);
 }
 
 bool
@@ -199,6 +201,8 @@ rootstore_look(struct rootstore *s)
 	timer_set(s->ask->loop, &s->timer, s->ask->retry_min);
 	if (s->fetch != NULL)
 		ask_count(s->ask, TRUST_DOWNLOADED);
+	else
+		s->looked = true; /* nobody shall wait for it */
 	return s->fetch != NULL;
 }
 
@@ -246,8 +250,10 @@ rootstore_new(const struct trust_ask *ask, const struct rootstore_config *cfg)
 		rootstore_free(s);
 		return NULL;
 	}
-	if (s->url != NULL)
-		timer_set(ask->loop, &s->timer, load(s) ? until_due(s) : 0);
+	if (s->url != NULL) {
+		s->looked = load(s);
+		timer_set(ask->loop, &s->timer, s->looked ? until_due(s) : 0);
+	}
 	return s;
 }
 

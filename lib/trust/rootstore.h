@@ -32,6 +32,8 @@ void rootstore_free(struct rootstore *s);
 X509_STORE *rootstore_get(const struct rootstore *s); /* valid until `changed` */
 /* Appends all of them, with a reference each.  false: out of memory. */
 bool rootstore_collect(const struct rootstore *s, STACK_OF(X509) *out) MUST_CHECK;
+/* A look is under way, or about to be because there was none so far; `changed` is called after it.
+ */
 bool rootstore_is_looking(const struct rootstore *s);
 /* Looks now, unless it did a moment ago.  Whether a look is under way. */
 bool rootstore_look(struct rootstore *s);

@@ -57,7 +57,7 @@ httpd_open_unix(struct httpd *h, const char *path)
 }
 
 static void
-talk(int fd, SSL *ssl, char *request, size_t size, const char *reply)
+talk(int fd, SSL *ssl, char *request, size_t size, const char *reply, size_t reply_size)
 {
 	size_t n = 0;
 
@@ -71,9 +71,9 @@ talk(int fd, SSL *ssl, char *request, size_t size, const char *reply)
 		request[n] = '\0';
 	}
 	if (ssl != NULL) {
-		SSL_write(ssl, reply, (int)strlen(reply));
+		SSL_write(ssl, reply, (int)reply_size);
 		SSL_shutdown(ssl);
-	} else if (write(fd, reply, strlen(reply)) < 0) {
+	} else if (write(fd, reply, reply_size) < 0) {
 		return;
 	}
 }
@@ -94,7 +94,8 @@ serve(void *arg)
 			SSL_set_fd(ssl, fd);
 		}
 		if (ssl == NULL || SSL_accept(ssl) == 1)
-			talk(fd, ssl, h->requests[i], sizeof(h->requests[i]), h->replies[i]);
+			talk(fd, ssl, h->requests[i], sizeof(h->requests[i]), h->replies[i],
+			    h->reply_sizes[i] != 0 ? h->reply_sizes[i] : strlen(h->replies[i]));
 		SSL_free(ssl);
 		close(fd);
 	}

@@ -24,6 +24,7 @@ struct httpd {
 	EVP_PKEY *key;
 	SSL_CTX *tls;
 	const char *replies[HTTPD_REPLIES + 1];
+	size_t reply_sizes[HTTPD_REPLIES];  /* 0: up to the NUL */
 	char requests[HTTPD_REPLIES][4096]; /* heads, as received; "" if the handshake failed */
 	pthread_t thread;
 	bool running;

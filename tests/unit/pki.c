@@ -2,6 +2,7 @@
 #include "tests/unit/pki.h"
 
 #include <openssl/ec.h>
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <sodium.h>
@@ -98,10 +99,42 @@ pki_certificate(EVP_PKEY *key, const struct pki_certificate *want)
 	    cert, NID_basic_constraints, want->is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
 	if (usage[0] != '\0')
 		add_extension(cert, NID_key_usage, usage);
+	if (want->extended != NULL)
+		add_extension(cert, NID_ext_key_usage, want->extended);
 	if (want->role != NULL)
 		add_role(cert, want->role);
 	must(X509_sign(cert, want->issuer_key != NULL ? want->issuer_key : key, EVP_sha256()) > 0);
 	return cert;
+}
+
+struct str
+pki_ocsp(const struct pki_ocsp *want)
+{
+	OCSP_BASICRESP *basic = made(OCSP_BASICRESP_new());
+	OCSP_CERTID *id = made(OCSP_cert_to_id(EVP_sha1(), want->cert, want->issuer));
+	ASN1_TIME *from = made(X509_gmtime_adj(NULL, want->from_s));
+	ASN1_TIME *to = want->to_s != 0 ? made(X509_gmtime_adj(NULL, want->to_s)) : NULL;
+	X509 *signer = want->signer != NULL ? want->signer : want->issuer;
+	unsigned char *der = NULL;
+	OCSP_RESPONSE *response;
+	int n;
+
+	made(OCSP_basic_add1_status(basic, id, want->status, 0,
+	    want->status == V_OCSP_CERTSTATUS_REVOKED ? from : NULL, from, to));
+	if (want->nonce.n > 0)
+		must(OCSP_basic_add1_nonce(basic, (unsigned char *)(uintptr_t)want->nonce.p,
+			 (int)want->nonce.n) == 1);
+	must(OCSP_basic_sign(basic, signer, want->signer_key, EVP_sha256(), NULL,
+		 signer == want->issuer ? OCSP_NOCERTS : 0) == 1);
+	response = made(OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic));
+	n = i2d_OCSP_RESPONSE(response, &der);
+	must(n > 0);
+	OCSP_RESPONSE_free(response);
+	OCSP_BASICRESP_free(basic);
+	OCSP_CERTID_free(id);
+	ASN1_TIME_free(from);
+	ASN1_TIME_free(to);
+	return str_of((char *)der, (size_t)n);
 }
 
 X509_STORE *

@@ -23,12 +23,25 @@ struct pki_certificate {
 	const char
 	    *key_usage;   /* as in openssl.cnf; default "critical,digitalSignature", "" : none */
 	const char *role; /* OID of an admission, or NULL */
+	const char *extended; /* extended key usage, or NULL */
 	bool is_ca;
 	int from_days, to_days; /* relative to now; default -1 and 30 */
 	X509 *issuer;           /* NULL: self-signed */
 	EVP_PKEY *issuer_key;
 };
 X509 *pki_certificate(EVP_PKEY *key, const struct pki_certificate *want);
+
+struct pki_ocsp {
+	X509 *cert, *issuer; /* about whom */
+	X509 *signer;        /* NULL: the issuer; another one is sent along */
+	EVP_PKEY *signer_key;
+	int status;       /* V_OCSP_CERTSTATUS_GOOD, ... */
+	long from_s;      /* thisUpdate from now */
+	long to_s;        /* nextUpdate from now; 0: none */
+	struct str nonce; /* n == 0: none */
+};
+/* A successful response in DER; freed with OPENSSL_free(). */
+struct str pki_ocsp(const struct pki_ocsp *want);
 
 X509_STORE *pki_store(X509 *anchor); /* NULL: an empty one */
 char *pki_base64(X509 *cert);        /* DER, as in x5c */
