@@ -111,6 +111,7 @@
 	X(ERR_STORE_FULL,            "store_full",               0, "",                "Redis or the state directory has no room") \
 	X(ERR_STORE_READONLY,        "store_readonly",           0, "",                "Redis is a replica and does not write") \
 	X(ERR_STORE_DAMAGED,         "store_damaged",            0, "",                "Stored value is damaged") \
+	X(ERR_TRUNCATED,             "truncated",                0, "",                "Answer ended before it was complete") \
 	X(ERR_SERVER_NAME,           "server_name",              0, "",                "Not a valid Matrix server name") \
 	X(ERR_NOT_FOUND,             "not_found",                0, "",                "Not found") \
 	X(ERR_CANCELLED,             "cancelled",                0, "",                "Given up because of shutdown or reload") \

@@ -71,7 +71,8 @@ struct fetch_request {    /* copied */
 
 struct fetch_result {
 	enum err err; /* OK: an HTTP answer is here, whatever its status; else ERR_DNS, ERR_ADDRESS,
-		       * ERR_CONNECT, ERR_TLS, ERR_TIMEOUT, ERR_TOO_LARGE, ERR_HTTP_ANSWER
+		       * ERR_CONNECT, ERR_TLS, ERR_TIMEOUT, ERR_TRUNCATED, ERR_TOO_LARGE,
+		       * ERR_HTTP_ANSWER
 		       * (malformed, or a redirect that is not allowed), ERR_MEMORY */
 	int status;
 	struct str body;

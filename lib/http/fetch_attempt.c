@@ -219,6 +219,8 @@ fetch_attempt_err(const struct fetch *x)
 		return ERR_MEMORY;
 	case CURLE_FILESIZE_EXCEEDED:
 		return ERR_TOO_LARGE;
+	case CURLE_PARTIAL_FILE:
+		return ERR_TRUNCATED;
 	case CURLE_WRITE_ERROR:
 		return x->too_large ? ERR_TOO_LARGE : ERR_HTTP_ANSWER;
 	case CURLE_COULDNT_CONNECT:
@@ -226,7 +228,6 @@ fetch_attempt_err(const struct fetch *x)
 	case CURLE_SEND_ERROR:
 	case CURLE_RECV_ERROR:
 	case CURLE_GOT_NOTHING:
-	case CURLE_PARTIAL_FILE:
 		return x->refused_address ? ERR_ADDRESS : ERR_CONNECT;
 	default:
 		return ERR_HTTP_ANSWER;
