@@ -146,7 +146,8 @@ need_packages()
 # shellcheck disable=SC2034
 {
 	packages_build="gcc make libc6-dev autoconf automake pkg-config libevent-dev libssl-dev libsodium-dev
-		libcurl4-openssl-dev libc-ares-dev libjansson-dev libyaml-dev libnghttp2-dev libhiredis-dev"
+		libcurl4-openssl-dev libc-ares-dev libjansson-dev libyaml-dev libnghttp2-dev libhiredis-dev
+		libp11-kit-dev"
 	packages_demo="python3 python3-cryptography python3-signedjson python3-aiohttp
 		python3-yaml openssl curl ca-certificates"
 	packages_synapse="debootstrap debian-archive-keyring"
@@ -155,7 +156,7 @@ need_packages()
 	command -v node >/dev/null || packages_interop="$packages_interop nodejs"
 	command -v npm >/dev/null || packages_interop="$packages_interop npm"
 	packages_check="libcriterion-dev python3-pytest python3-h11 clang mandoc python3-hpack python3-hyperframe nghttp2-client
-		redis-server"
+		redis-server softhsm2 opensc"
 }
 
 cores()

@@ -19,6 +19,7 @@
 #include "lib/conf/option.h"
 #include "lib/daemon/lookup_section.h"
 #include "lib/daemon/redis_section.h"
+#include "regsvc/vzd_conf.h"
 
 struct listener_conf {
 	struct conf_address address; /* port 0: any */
@@ -74,6 +75,8 @@ struct regsvc_conf {
 	struct redis_conf redis;
 	struct regsvc_store_conf store;
 	struct lookup_conf lookups;
+	struct vzd_conf vzd;
+	struct list_conf list;
 };
 
 /* Reads and checks the file.  NULL when anything is wrong: each fault is one line in `errors` with

@@ -57,6 +57,7 @@ config_check(struct load *l, struct regsvc_conf *c)
 	check_hosts(l, &c->tls);
 	redis_section_check(l, &c->redis, c->test_mode);
 	lookup_check(l, &c->lookups);
+	vzd_check(l, &c->vzd, &c->list);
 	if (load_ok(l) && c->limits.target_max >= c->limits.head_max)
 		load_fault(l,
 		    load_given(l, &c->limits.target_max) ? &c->limits.target_max
@@ -129,6 +130,7 @@ config_files(struct load *l, struct regsvc_conf *c)
 	read_tls(l, c->test_mode, &c->tls);
 	redis_section_files(l, &c->redis, c->test_mode);
 	setting_ca_file(l, "ca_file", &c->lookups.ca_file);
+	vzd_files(l, c->test_mode, c->lookups.ca_system, &c->vzd, &c->list);
 }
 
 void
@@ -137,4 +139,5 @@ config_files_fini(struct regsvc_conf *c)
 	setting_wipe(c->tls.key_pem);
 	redis_section_fini(&c->redis);
 	X509_STORE_free(c->tls.client_anchors);
+	vzd_files_fini(&c->vzd, &c->list);
 }

@@ -110,6 +110,9 @@ const struct conf_option regsvc_conf_rows[] = {
 	  .rows = store_rows },
 	{ "lookups", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "questions to DNS and other servers",
 	  .rows = lookup_rows },
+	{ "vzd", CONF_SECTION, REGSVC(vzd), NULL, 0, 0, CONF_RELOAD, "the VZD-FHIR-Directory",
+	  .rows = vzd_rows },
+	{ "list", CONF_SECTION, REGSVC(list), NULL, 0, 0, CONF_RELOAD, "the federation list", .rows = list_rows },
 	CONF_END
 };
 /* clang-format on */

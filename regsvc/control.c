@@ -109,6 +109,7 @@ adopt(struct control *c, struct regsvc_conf *conf)
 	warn_restart(old_conf, conf);
 	c->conf = conf;
 	c->parts = next;
+	parts_adopt(&c->parts, &old);
 	log_threshold = conf->log_level;
 	parts_close(&old);
 	snapshot_drop(&old_conf->snap);
@@ -290,6 +291,7 @@ start(struct control *c)
 	timer_init(&c->drain, look_drained, c);
 	if (!parts_open(&c->parts, &old, c->loop, c->conf))
 		return false;
+	parts_adopt(&c->parts, &old);
 	c->api = api_new(c->loop, &c->parts);
 	c->door = c->api != NULL ? door_new(c->loop, c->conf, on_request, c) : NULL;
 	return c->door != NULL && open_admin(c) && tell_addresses(c) && open_heartbeat(c) &&

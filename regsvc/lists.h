@@ -15,9 +15,10 @@
 #ifndef SCHLEUSE_REGSVC_LISTS_H
 #define SCHLEUSE_REGSVC_LISTS_H
 
+#include "lib/daemon/lookup_section.h"
 #include "lib/federation/fedlist.h"
 #include "lib/store/store.h"
-#include "lib/trust/trust.h"
+#include "regsvc/listtext.h"
 #include "regsvc/vzd.h"
 
 struct lists;
@@ -25,12 +26,14 @@ struct lists;
 /* What a configuration brings; all of it must outlive the next lists_adopt(). */
 struct lists_config {
 	const struct list_conf *conf;
+	const struct lookup_conf *lookups;
 	const char *state_dir;
-	struct trust *trust; /* NULL: revocation is not looked at */
+	struct fetcher *fetcher; /* for what the signer's trust rests on */
+	struct store *store;     /* shared with other instances; NULL: there are none */
 };
 
-/* vzd must outlive it, and store, which may be NULL.  NULL: out of memory. */
-struct lists *lists_new(struct loop *loop, struct vzd *vzd, struct store *store) MUST_CHECK;
+/* vzd must outlive it.  NULL: out of memory. */
+struct lists *lists_new(struct loop *loop, struct vzd *vzd) MUST_CHECK;
 void lists_free(struct lists *l); /* calls and watches must have ended; NULL is allowed */
 
 /* Puts settings in force: at the start, when it also takes what the state directory holds, and on
@@ -38,15 +41,6 @@ void lists_free(struct lists *l); /* calls and watches must have ended; NULL is 
 void lists_adopt(struct lists *l, const struct lists_config *cfg);
 
 /* --- what there is --- */
-
-#define LISTS_ETAG_MAX 64
-
-struct lists_text { /* immutable; to be held by snapshot_hold(&t->snap) past the call */
-	struct snapshot snap;
-	struct str jws; /* as it was signed */
-	int64_t version;
-	char etag[LISTS_ETAG_MAX]; /* without quotes */
-};
 
 enum lists_status { LISTS_MISSING, LISTS_CURRENT, LISTS_OUTDATED };
 extern const char *const lists_status_names[]; /* "fehlt", "aktuell", "veraltet" */

@@ -20,11 +20,22 @@ open_store(struct parts *p, const struct parts *old, struct loop *loop)
 	return p->store != NULL;
 }
 
+/* What lasts is made once; later it stays with the old set until the new one is put in force. */
+static bool
+open_lasting(struct parts *p, const struct parts *old, struct loop *loop)
+{
+	if (old->vzd != NULL)
+		return true;
+	p->vzd = vzd_new(loop);
+	p->lists = p->vzd != NULL ? lists_new(loop, p->vzd) : NULL;
+	return p->lists != NULL;
+}
+
 bool
 parts_open(struct parts *p, struct parts *old, struct loop *loop, struct regsvc_conf *conf)
 {
 	*p = (struct parts){ .conf = conf };
-	if (open_lookups(p, loop) && open_store(p, old, loop))
+	if (open_lookups(p, loop) && open_store(p, old, loop) && open_lasting(p, old, loop))
 		return true;
 	log_error("cannot be set up: see the lines above, or out of memory");
 	parts_close(p);
@@ -32,8 +43,30 @@ parts_open(struct parts *p, struct parts *old, struct loop *loop, struct regsvc_
 }
 
 void
+parts_adopt(struct parts *p, struct parts *old)
+{
+	struct regsvc_conf *c = p->conf;
+	const struct lists_config lc = { .conf = &c->list,
+		.lookups = &c->lookups,
+		.state_dir = c->state_dir,
+		.fetcher = p->fetcher,
+		.store = redis_section_on(&c->redis) ? p->store : NULL };
+
+	if (old->vzd != NULL) {
+		p->vzd = old->vzd;
+		p->lists = old->lists;
+		old->vzd = NULL;
+		old->lists = NULL;
+	}
+	vzd_adopt(p->vzd, &c->vzd, p->fetcher);
+	lists_adopt(p->lists, &lc);
+}
+
+void
 parts_close(struct parts *p)
 {
+	lists_free(p->lists);
+	vzd_free(p->vzd);
 	store_free(p->store);
 	fetcher_free(p->fetcher);
 	if (p->resolver != NULL)
@@ -44,12 +77,12 @@ parts_close(struct parts *p)
 void
 parts_missing(const struct parts *p, struct buf *out)
 {
-	(void)p;
-	(void)out;
+	lists_missing(p->lists, out);
 }
 
 void
 parts_refresh(const struct parts *p)
 {
+	lists_measure(p->lists);
 	metrics_set(S_CERTIFICATE_NOT_AFTER, p->conf->tls.not_after);
 }

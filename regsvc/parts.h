@@ -13,17 +13,23 @@
 #include "lib/net/resolver.h"
 #include "lib/store/store.h"
 #include "regsvc/config.h"
+#include "regsvc/lists.h"
 
 struct parts {
 	struct regsvc_conf *conf; /* not owned: the service holds it for as long */
 	struct resolver *resolver;
 	struct fetcher *fetcher;
 	struct store *store;
+	/* these last as long as the process and get new settings by parts_adopt() */
+	struct vzd *vzd;
+	struct lists *lists;
 };
 
 /* old: the set in force, an empty one at the start.  false: logged; nothing is left open. */
 bool parts_open(
     struct parts *p, struct parts *old, struct loop *loop, struct regsvc_conf *conf) MUST_CHECK;
+/* Puts the set in force: what lasts moves over from the old one, which may then be closed. */
+void parts_adopt(struct parts *p, struct parts *old);
 void parts_close(struct parts *p); /* an empty set is allowed */
 
 /* For the admin listener: lines of what is missing; gauges. */

@@ -6,6 +6,16 @@
 #define RESPONSE_ROW(i, name) \
 	[S_RESPONSES + (i)] = { "schleuse_requests_total", "status=\"" name "\"", METRIC_COUNTER, \
 		RESPONSES_HELP }
+#define VZD_HELP "HTTP calls to the VZD, by call and outcome"
+#define VZD_ROW(step, name, outcome, outcome_name) \
+	[S_VZD_CALLS + (step)*VZD_OUTCOMES + (outcome)] = { "schleuse_vzd_calls_total", \
+		"call=\"" name "\",outcome=\"" outcome_name "\"", METRIC_COUNTER, VZD_HELP }
+#define VZD_ROWS(step, name) \
+	VZD_ROW(step, name, VZD_GOOD, "good"), VZD_ROW(step, name, VZD_REFUSED, "refused"), \
+	    VZD_ROW(step, name, VZD_FAILED, "failed"), \
+	    VZD_ROW(step, name, VZD_UNUSABLE, "unusable")
+#define TRUST_ROW(event, name, help) \
+	[S_LIST_TRUST + (event)] = { name, "of=\"list\"", METRIC_COUNTER, help }
 
 #define API_ROW(id, name, i, class) \
 	[S_API_REQUESTS + (id)*6 + (i)] = { "schleuse_api_requests_total", \
@@ -65,6 +75,45 @@ static const struct metric_row rows[S_COUNT] = {
 	    "reason=\"changes_waiters\"", METRIC_COUNTER, WAITERS_REFUSED_HELP },
 	[S_API_WAITERS_REFUSED_CLIENT] = { "schleuse_api_waiters_refused_total",
 	    "reason=\"changes_per_client\"", METRIC_COUNTER, WAITERS_REFUSED_HELP },
+	VZD_ROWS(VZD_TOKEN, "token"),
+	VZD_ROWS(VZD_EXCHANGE, "exchange"),
+	VZD_ROWS(VZD_LIST, "list"),
+	VZD_ROWS(VZD_CERTIFICATES, "certificates"),
+	VZD_ROWS(VZD_LOCALIZATION, "localization"),
+	[S_VZD_HEALTHY] = { "schleuse_vzd_healthy", "", METRIC_GAUGE,
+	    "Whether the VZD answered the last question about the list in time" },
+	[S_LIST_CHECKS] = { "schleuse_federation_list_checks_total", "", METRIC_COUNTER,
+	    "Questions to the VZD about the federation list" },
+	[S_LIST_CHECKS_FAILED] = { "schleuse_federation_list_checks_failed_total", "",
+	    METRIC_COUNTER, "Those to which it gave no answer in time" },
+	[S_LIST_CHECKS_LATE] = { "schleuse_federation_list_checks_late_total", "", METRIC_COUNTER,
+	    "Requests answered before the check was over, by list.check_timeout" },
+	[S_LIST_INCIDENTS] = { "schleuse_federation_list_incidents_total", "", METRIC_COUNTER,
+	    "Incidents: the VZD is away, or the list is outdated" },
+	[S_LIST_REFUSED] = { "schleuse_federation_list_refused_total", "", METRIC_COUNTER,
+	    "Federation lists that were not adopted" },
+	[S_LIST_VERSION] = { "schleuse_federation_list_version", "", METRIC_GAUGE,
+	    "Version of the federation list in force; -1: none" },
+	[S_LIST_ENTRIES] = { "schleuse_federation_list_entries", "", METRIC_GAUGE,
+	    "Entries of the federation list in force" },
+	[S_LIST_AS_OF] = { "schleuse_federation_list_as_of_seconds", "", METRIC_GAUGE,
+	    "When the VZD last confirmed the federation list, Unix time; 0: unknown" },
+	[S_LIST_STATUS] = { "schleuse_federation_list_status", "", METRIC_GAUGE,
+	    "0: there is no list, 1: it is current, 2: it is outdated" },
+	[S_LIST_ELECTED] = { "schleuse_federation_list_elected", "", METRIC_GAUGE,
+	    "Whether this instance asks the VZD on schedule for all that share the store" },
+	TRUST_ROW(
+	    TRUST_OCSP_ASKED, "schleuse_trust_ocsp_requests_total", "Questions to OCSP responders"),
+	TRUST_ROW(TRUST_OCSP_FAILED, "schleuse_trust_ocsp_failures_total",
+	    "Those without a usable answer"),
+	TRUST_ROW(TRUST_OCSP_CACHED, "schleuse_trust_ocsp_cached_total",
+	    "OCSP answers at hand served once more"),
+	TRUST_ROW(TRUST_REVOKED, "schleuse_trust_revoked_total",
+	    "OCSP answers that a certificate is revoked"),
+	TRUST_ROW(
+	    TRUST_DOWNLOADED, "schleuse_trust_downloads_total", "Roots and sub-CAs asked for"),
+	TRUST_ROW(TRUST_DOWNLOAD_FAILED, "schleuse_trust_download_failures_total",
+	    "Those that did not come"),
 };
 
 bool

@@ -7,7 +7,9 @@
 
 #include "lib/base/err.h"
 #include "lib/ops/metrics.h"
+#include "lib/trust/ask.h"
 #include "regsvc/api_endpoint.h"
+#include "regsvc/vzd_answer.h"
 
 enum series {
 	S_CONNECTIONS_OPENED,
@@ -30,7 +32,21 @@ enum series {
 	S_API_WAITERS,
 	S_API_WAITERS_REFUSED_ALL,
 	S_API_WAITERS_REFUSED_CLIENT,
-	S_COUNT
+	S_VZD_CALLS, /* [step][outcome] */
+	S_VZD_HEALTHY = S_VZD_CALLS + VZD_STEPS * VZD_OUTCOMES,
+	S_LIST_CHECKS,
+	S_LIST_CHECKS_FAILED,
+	S_LIST_CHECKS_LATE,
+	S_LIST_INCIDENTS,
+	S_LIST_REFUSED,
+	S_LIST_VERSION,
+	S_LIST_ENTRIES,
+	S_LIST_AS_OF,
+	S_LIST_STATUS,
+	S_LIST_ELECTED,
+	S_LIST_TRUST, /* [enum trust_event] */
+	S_LIST_TRUST_END = S_LIST_TRUST + TRUST_EVENTS,
+	S_COUNT = S_LIST_TRUST_END
 };
 
 bool series_declare(void) MUST_CHECK; /* once, before any thread starts */

@@ -9,7 +9,9 @@
 
 #include "lib/base/clock.h"
 #include "lib/conf/load.h"
+#include "lib/daemon/trust_section.h"
 
+enum vzd_sig_alg { VZD_ALG_ANY, VZD_ALG_BP256R1, VZD_ALG_ES256 };
 enum vzd_client_auth { VZD_AUTH_BASIC, VZD_AUTH_FORM };
 
 struct vzd_conf {
@@ -26,21 +28,20 @@ struct vzd_conf {
 	uint64_t answer_max;
 	char *list_path;
 	struct conf_list localization; /* "parameter=prefix" each */
+	enum vzd_sig_alg sig_alg;      /* of lists asked for */
 	uint64_t list_max;             /* list.max_bytes */
-	char *sig_alg;                 /* of lists asked for, or NULL */
 	X509_STORE *anchors;           /* of the servers, made while loading; NULL: lookups' */
 };
 
 enum list_form { LIST_SIGNED, LIST_UNSIGNED };
-enum list_alg { LIST_ALG_ANY, LIST_ALG_BP256R1, LIST_ALG_ES256 };
 enum list_check { LIST_CHECK_EVERY, LIST_CHECK_MAX_AGE };
 
 struct list_conf {
 	struct conf_list anchor_files; /* PEM */
 	char *signer_role;             /* OID or NULL */
 	char *signer_cn;               /* or NULL */
+	struct trust_conf trust;       /* whether the signer may be trusted at the time */
 	uint64_t max_bytes, max_entries;
-	enum list_alg sig_alg;
 	clock_ms interval;       /* of the scheduled refresh */
 	clock_ms retry_interval; /* while the VZD is not healthy */
 	uint64_t retries;

@@ -112,6 +112,11 @@
 	X(ERR_STORE_READONLY,        "store_readonly",           0, "",                "Redis is a replica and does not write") \
 	X(ERR_STORE_DAMAGED,         "store_damaged",            0, "",                "Stored value is damaged") \
 	X(ERR_TRUNCATED,             "truncated",                0, "",                "Answer ended before it was complete") \
+	X(ERR_SECRET,                "secret",                   0, "",                "Client secret cannot be read") \
+	X(ERR_VZD_LOGIN,             "vzd_login",                0, "",                "The VZD refuses our credentials or token") \
+	X(ERR_VZD_FORBIDDEN,         "vzd_forbidden",            0, "",                "The VZD does not serve this provider") \
+	X(ERR_VZD_OFF,               "vzd_off",                  0, "",                "No VZD is configured") \
+	X(ERR_VZD_ANSWER,            "vzd_answer",               0, "",                "Unusable answer of the VZD") \
 	X(ERR_SERVER_NAME,           "server_name",              0, "",                "Not a valid Matrix server name") \
 	X(ERR_NOT_FOUND,             "not_found",                0, "",                "Not found") \
 	X(ERR_CANCELLED,             "cancelled",                0, "",                "Given up because of shutdown or reload") \
