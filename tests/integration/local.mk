@@ -7,6 +7,7 @@ EXTRA_DIST += \
 	tests/integration/run \
 	tests/integration/conftest.py \
 	tests/integration/harness.py \
+	tests/integration/listworld.py \
 	tests/integration/load.py \
 	tests/integration/vzdclient.py \
 	tests/integration/test_certificates.py \
@@ -41,6 +42,7 @@ EXTRA_DIST += \
 	tests/integration/test_routes.py \
 	tests/integration/test_service.py \
 	tests/integration/test_ocsp.py \
+	tests/integration/test_regsvc_lists.py \
 	tests/integration/test_relay.py \
 	tests/integration/test_routes.py \
 	tests/integration/test_sim_vzd.py \
