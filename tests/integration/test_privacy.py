@@ -9,7 +9,7 @@ from sim import passport
 from sim.xmatrix import path
 
 ANNA = "@anna:alpha.test"
-ROOM = "!secretroom:beta.test"
+ROOM = "!s3cretroom:beta.test"
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}([+-]\d\d:\d\d|Z) ")
 
 
@@ -19,23 +19,23 @@ def traffic(w: World) -> list[str]:
     token = passport.issue(PKI.passport_signer, bob, ANNA)
     peer = w.peer(w.beta)
     for value in (token, None):
-        uri = "/_matrix/federation/v2/invite" + path(ROOM, "$secretevent")
+        uri = "/_matrix/federation/v2/invite" + path(ROOM, "$s3cretevent")
         peer.ask("PUT", uri, invite_v2(bob, ANNA, value, room=ROOM))
     event = member_event(bob, ANNA, "!unknownroom:beta.test")
-    peer.ask("PUT", "/_matrix/federation/v1/send/secrettxn", transaction(w.beta.name, event))
+    peer.ask("PUT", "/_matrix/federation/v1/send/s3crettxn", transaction(w.beta.name, event))
     peer.ask("GET", f"/_matrix/federation/v1/query/profile?user_id={ANNA}")
-    peer.send("GET", "/_matrix/federation/v1/version", None, "X-Matrix broken secretsig")
-    w.peer(w.gamma).ask("GET", "/_matrix/federation/v1/query/profile?user_id=@secretuser:alpha.test")
+    peer.send("GET", "/_matrix/federation/v1/version", None, "X-Matrix broken s3cretsig")
+    w.peer(w.gamma).ask("GET", "/_matrix/federation/v1/query/profile?user_id=@s3cretuser:alpha.test")
     w.client("GET", f"/_matrix/client/v3/profile/{ANNA}")
-    w.client("PUT", f"/_matrix/client/v3/profile/{ANNA}/displayname", {"displayname": "Secretname"})
-    w.client("GET", "/_matrix/client/v3/sync?timeout=0&access_token=secretquery", token="secrettoken")
-    w.client("PUT", f"/_matrix/client/v3/rooms/{ROOM}/send/m.room.message/1", {"body": "Secrettext"})
-    w.client("GET", "/nowhere/secretpath", X_Secret="secretheader")
-    w.client("POST", "/_matrix/client/v3/login", {"user": "anna", "password": "secretpassword"})
+    w.client("PUT", f"/_matrix/client/v3/profile/{ANNA}/displayname", {"displayname": "S3cretname"})
+    w.client("GET", "/_matrix/client/v3/sync?timeout=0&access_token=s3cretquery", token="s3crettoken")
+    w.client("PUT", f"/_matrix/client/v3/rooms/{ROOM}/send/m.room.message/1", {"body": "S3crettext"})
+    w.client("GET", "/nowhere/s3cretpath", X_S3cret="s3cretheader")
+    w.client("POST", "/_matrix/client/v3/login", {"user": "anna", "password": "s3cretpassword"})
     with w.connect() as c:
-        c.send(b"GET /secretbroken HTTP/1.1\r\nsecret broken\r\n\r\n")
+        c.send(b"GET /s3cretbroken HTTP/1.1\r\ns3cret broken\r\n\r\n")
         c.read()
-    return [w.token, token, "anna", "bobby", "secret", "unknownroom", "127.0.0.1:%d" % w.address[1]]
+    return [w.token, token, "anna", "bobby", "s3cret", "unknownroom", "127.0.0.1:%d" % w.address[1]]
 
 
 @pytest.mark.parametrize("level", ["info", "warn"])
