@@ -27,7 +27,9 @@ def common_name(cert: x509.Certificate) -> str:
 
 
 def key_id(cert: x509.Certificate) -> bytes:
-    return cert.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    """Equal to the extension; not taken from there, for two threads may not parse it at once."""
+    key: Any = cert.public_key()
+    return x509.SubjectKeyIdentifier.from_public_key(key).digest
 
 
 def base64_der(cert: x509.Certificate) -> str:
