@@ -38,6 +38,7 @@ EXTRA_DIST += \
 	tests/integration/test_privacy.py \
 	tests/integration/test_regsvc_misses.py \
 	tests/integration/test_regsvc_proxy.py \
+	tests/integration/test_regsvc_vzd.py \
 	tests/integration/test_reload.py \
 	tests/integration/test_routes.py \
 	tests/integration/test_service.py \
