@@ -17,22 +17,23 @@
 #include "lib/trust/trust.h"
 #include "regsvc/certs_conf.h"
 #include "regsvc/certs_set.h"
+#include "regsvc/vzd.h"
 
 struct certs;
-struct vzd;
 
 /* What a configuration brings; all of it must outlive the next certs_adopt(). */
 struct certs_config {
 	const struct passport_conf *conf;
 	struct trust *trust; /* NULL: no anchors are configured, nothing is served */
-	struct vzd *vzd;     /* NULL: none is configured */
+	struct store *store;
 };
 
-/* Nothing is served before certs_adopt().  The store must outlive it.  NULL: out of memory. */
-struct certs *certs_new(struct loop *loop, struct store *store) MUST_CHECK;
+/* Nothing is served before certs_adopt().  vzd must outlive it.  NULL: out of memory. */
+struct certs *certs_new(struct loop *loop, struct vzd *vzd) MUST_CHECK;
 void certs_free(struct certs *c); /* calls and watches must have ended; NULL is allowed */
 
-/* Puts settings in force, at the start and on each reload: all certificates are judged again. */
+/* Puts settings in force, at the start and on each reload: all certificates are judged again.  What
+ * operators asked for and is not done yet ends with ERR_CANCELLED. */
 void certs_adopt(struct certs *c, const struct certs_config *cfg);
 
 /* --- what there is --- */

@@ -20,6 +20,7 @@
 #include "lib/daemon/lookup_section.h"
 #include "lib/daemon/redis_section.h"
 #include "regsvc/vzd_conf.h"
+#include "regsvc/certs_conf.h"
 
 struct listener_conf {
 	struct conf_address address; /* port 0: any */
@@ -77,6 +78,7 @@ struct regsvc_conf {
 	struct lookup_conf lookups;
 	struct vzd_conf vzd;
 	struct list_conf list;
+	struct passport_conf passport;
 };
 
 /* Reads and checks the file.  NULL when anything is wrong: each fault is one line in `errors` with

@@ -58,6 +58,7 @@ config_check(struct load *l, struct regsvc_conf *c)
 	redis_section_check(l, &c->redis, c->test_mode);
 	lookup_check(l, &c->lookups);
 	vzd_check(l, &c->vzd, &c->list);
+	passport_check(l, &c->passport);
 	if (load_ok(l) && c->limits.target_max >= c->limits.head_max)
 		load_fault(l,
 		    load_given(l, &c->limits.target_max) ? &c->limits.target_max
@@ -131,6 +132,7 @@ config_files(struct load *l, struct regsvc_conf *c)
 	redis_section_files(l, &c->redis, c->test_mode);
 	setting_ca_file(l, "ca_file", &c->lookups.ca_file);
 	vzd_files(l, c->test_mode, c->lookups.ca_system, &c->vzd, &c->list);
+	passport_files(l, &c->passport);
 }
 
 void
@@ -140,4 +142,5 @@ config_files_fini(struct regsvc_conf *c)
 	redis_section_fini(&c->redis);
 	X509_STORE_free(c->tls.client_anchors);
 	vzd_files_fini(&c->vzd, &c->list);
+	passport_files_fini(&c->passport);
 }

@@ -113,6 +113,8 @@ const struct conf_option regsvc_conf_rows[] = {
 	{ "vzd", CONF_SECTION, REGSVC(vzd), NULL, 0, 0, CONF_RELOAD, "the VZD-FHIR-Directory",
 	  .rows = vzd_rows },
 	{ "list", CONF_SECTION, REGSVC(list), NULL, 0, 0, CONF_RELOAD, "the federation list", .rows = list_rows },
+	{ "passport", CONF_SECTION, REGSVC(passport), NULL, 0, 0, CONF_RELOAD,
+	  "PASSporT certificates: whose are served", .rows = passport_rows },
 	CONF_END
 };
 /* clang-format on */

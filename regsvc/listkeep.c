@@ -133,7 +133,7 @@ static void
 on_trust(void *arg, enum trust_event event)
 {
 	(void)arg;
-	metrics_inc(S_LIST_TRUST + event);
+	series_trust(SERIES_TRUST_LIST, event);
 }
 
 static bool

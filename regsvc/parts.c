@@ -20,6 +20,18 @@ open_store(struct parts *p, const struct parts *old, struct loop *loop)
 	return p->store != NULL;
 }
 
+static bool
+open_trust(struct parts *p, struct loop *loop)
+{
+	const struct regsvc_conf *c = p->conf;
+
+	if (c->passport.anchors == NULL)
+		return true;
+	p->passport_trust =
+	    passport_trust(&c->passport, loop, p->fetcher, &c->lookups, c->state_dir);
+	return p->passport_trust != NULL;
+}
+
 /* What lasts is made once; later it stays with the old set until the new one is put in force. */
 static bool
 open_lasting(struct parts *p, const struct parts *old, struct loop *loop)
@@ -28,14 +40,16 @@ open_lasting(struct parts *p, const struct parts *old, struct loop *loop)
 		return true;
 	p->vzd = vzd_new(loop);
 	p->lists = p->vzd != NULL ? lists_new(loop, p->vzd) : NULL;
-	return p->lists != NULL;
+	p->certs = p->lists != NULL ? certs_new(loop, p->vzd) : NULL;
+	return p->certs != NULL;
 }
 
 bool
 parts_open(struct parts *p, struct parts *old, struct loop *loop, struct regsvc_conf *conf)
 {
 	*p = (struct parts){ .conf = conf };
-	if (open_lookups(p, loop) && open_store(p, old, loop) && open_lasting(p, old, loop))
+	if (open_lookups(p, loop) && open_store(p, old, loop) && open_trust(p, loop) &&
+	    open_lasting(p, old, loop))
 		return true;
 	log_error("cannot be set up: see the lines above, or out of memory");
 	parts_close(p);
@@ -51,22 +65,30 @@ parts_adopt(struct parts *p, struct parts *old)
 		.state_dir = c->state_dir,
 		.fetcher = p->fetcher,
 		.store = redis_section_on(&c->redis) ? p->store : NULL };
+	const struct certs_config cc = {
+		.conf = &c->passport, .trust = p->passport_trust, .store = p->store
+	};
 
 	if (old->vzd != NULL) {
 		p->vzd = old->vzd;
 		p->lists = old->lists;
+		p->certs = old->certs;
 		old->vzd = NULL;
 		old->lists = NULL;
+		old->certs = NULL;
 	}
 	vzd_adopt(p->vzd, &c->vzd, p->fetcher);
 	lists_adopt(p->lists, &lc);
+	certs_adopt(p->certs, &cc);
 }
 
 void
 parts_close(struct parts *p)
 {
+	certs_free(p->certs);
 	lists_free(p->lists);
 	vzd_free(p->vzd);
+	trust_free(p->passport_trust);
 	store_free(p->store);
 	fetcher_free(p->fetcher);
 	if (p->resolver != NULL)
@@ -84,5 +106,6 @@ void
 parts_refresh(const struct parts *p)
 {
 	lists_measure(p->lists);
+	certs_measure(p->certs);
 	metrics_set(S_CERTIFICATE_NOT_AFTER, p->conf->tls.not_after);
 }

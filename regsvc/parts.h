@@ -12,6 +12,7 @@
 #include "lib/http/fetch.h"
 #include "lib/net/resolver.h"
 #include "lib/store/store.h"
+#include "regsvc/certs.h"
 #include "regsvc/config.h"
 #include "regsvc/lists.h"
 
@@ -20,9 +21,11 @@ struct parts {
 	struct resolver *resolver;
 	struct fetcher *fetcher;
 	struct store *store;
+	struct trust *passport_trust; /* NULL: no anchors of PASSporT certificates */
 	/* these last as long as the process and get new settings by parts_adopt() */
 	struct vzd *vzd;
 	struct lists *lists;
+	struct certs *certs;
 };
 
 /* old: the set in force, an empty one at the start.  false: logged; nothing is left open. */

@@ -3,6 +3,8 @@
 
 #define REFUSED_HELP "Connections closed before anything of them was read, by the limit reached"
 #define RESPONSES_HELP "Requests answered, by status class"
+#define PASSPORT_HELP "PASSporT certificates that are served, by where they come from"
+#define PASSPORT_REFUSED_HELP "PASSporT certificates that are known but not served, by reason"
 #define RESPONSE_ROW(i, name) \
 	[S_RESPONSES + (i)] = { "schleuse_requests_total", "status=\"" name "\"", METRIC_COUNTER, \
 		RESPONSES_HELP }
@@ -14,8 +16,12 @@
 	VZD_ROW(step, name, VZD_GOOD, "good"), VZD_ROW(step, name, VZD_REFUSED, "refused"), \
 	    VZD_ROW(step, name, VZD_FAILED, "failed"), \
 	    VZD_ROW(step, name, VZD_UNUSABLE, "unusable")
+#define TRUST_OF(event, of, label, name, help) \
+	[S_TRUST + (event)*SERIES_TRUSTS + (of)] = { name, "of=\"" label "\"", METRIC_COUNTER, \
+		help }
 #define TRUST_ROW(event, name, help) \
-	[S_LIST_TRUST + (event)] = { name, "of=\"list\"", METRIC_COUNTER, help }
+	TRUST_OF(event, SERIES_TRUST_LIST, "list", name, help), \
+	    TRUST_OF(event, SERIES_TRUST_PASSPORT, "passport", name, help)
 
 #define API_ROW(id, name, i, class) \
 	[S_API_REQUESTS + (id)*6 + (i)] = { "schleuse_api_requests_total", \
@@ -114,6 +120,24 @@ static const struct metric_row rows[S_COUNT] = {
 	    TRUST_DOWNLOADED, "schleuse_trust_downloads_total", "Roots and sub-CAs asked for"),
 	TRUST_ROW(TRUST_DOWNLOAD_FAILED, "schleuse_trust_download_failures_total",
 	    "Those that did not come"),
+	[S_PASSPORT_VZD] = { "schleuse_passport_certificates", "source=\"vzd\"", METRIC_GAUGE,
+	    PASSPORT_HELP },
+	[S_PASSPORT_REGISTERED] = { "schleuse_passport_certificates", "source=\"registered\"",
+	    METRIC_GAUGE, PASSPORT_HELP },
+	[S_PASSPORT_REFUSED_REVOKED] = { "schleuse_passport_certificates_refused",
+	    "reason=\"revoked\"", METRIC_GAUGE, PASSPORT_REFUSED_HELP },
+	[S_PASSPORT_REFUSED_VALIDITY] = { "schleuse_passport_certificates_refused",
+	    "reason=\"validity\"", METRIC_GAUGE, PASSPORT_REFUSED_HELP },
+	[S_PASSPORT_REFUSED_UNCHECKED] = { "schleuse_passport_certificates_refused",
+	    "reason=\"unchecked\"", METRIC_GAUGE, PASSPORT_REFUSED_HELP },
+	[S_PASSPORT_REFUSED_UNTRUSTED] = { "schleuse_passport_certificates_refused",
+	    "reason=\"untrusted\"", METRIC_GAUGE, PASSPORT_REFUSED_HELP },
+	[S_PASSPORT_DROPPED] = { "schleuse_passport_certificates_dropped_total", "", METRIC_COUNTER,
+	    "Certificates of the VZD that could not be read or were beyond passport.max_vzd" },
+	[S_PASSPORT_CHECKED] = { "schleuse_passport_checked_seconds", "", METRIC_GAUGE,
+	    "When the PASSporT certificate judged longest ago was judged, Unix time" },
+	[S_PASSPORT_FETCHED] = { "schleuse_passport_fetched_seconds", "", METRIC_GAUGE,
+	    "When this instance got the certificates of the VZD last, Unix time" },
 };
 
 bool
@@ -127,4 +151,10 @@ void
 series_response(int status)
 {
 	metrics_inc(S_RESPONSES + (unsigned)(status / 100 % 6));
+}
+
+void
+series_trust(enum series_trust of, enum trust_event event)
+{
+	metrics_inc(S_TRUST + (unsigned)event * SERIES_TRUSTS + (unsigned)of);
 }

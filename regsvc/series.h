@@ -11,6 +11,9 @@
 #include "regsvc/api_endpoint.h"
 #include "regsvc/vzd_answer.h"
 
+/* Whose signers are judged. */
+enum series_trust { SERIES_TRUST_LIST, SERIES_TRUST_PASSPORT, SERIES_TRUSTS };
+
 enum series {
 	S_CONNECTIONS_OPENED,
 	S_CONNECTIONS_CLOSED,
@@ -44,12 +47,22 @@ enum series {
 	S_LIST_AS_OF,
 	S_LIST_STATUS,
 	S_LIST_ELECTED,
-	S_LIST_TRUST, /* [enum trust_event] */
-	S_LIST_TRUST_END = S_LIST_TRUST + TRUST_EVENTS,
-	S_COUNT = S_LIST_TRUST_END
+	S_PASSPORT_VZD,
+	S_PASSPORT_REGISTERED,
+	S_PASSPORT_REFUSED_REVOKED,
+	S_PASSPORT_REFUSED_VALIDITY,
+	S_PASSPORT_REFUSED_UNCHECKED,
+	S_PASSPORT_REFUSED_UNTRUSTED,
+	S_PASSPORT_REFUSED_LAST = S_PASSPORT_REFUSED_UNTRUSTED,
+	S_PASSPORT_DROPPED,
+	S_PASSPORT_CHECKED,
+	S_PASSPORT_FETCHED,
+	S_TRUST, /* [enum trust_event][enum series_trust] */
+	S_COUNT = S_TRUST + TRUST_EVENTS * SERIES_TRUSTS
 };
 
 bool series_declare(void) MUST_CHECK; /* once, before any thread starts */
 void series_response(int status);
+void series_trust(enum series_trust of, enum trust_event event);
 
 #endif

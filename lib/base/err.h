@@ -124,6 +124,11 @@
 	X(ERR_KEYS_NAME,             "keys_name",                0, "",                "Key answer names another server") \
 	X(ERR_KEYS_SIGNATURE,        "keys_signature",           0, "",                "Key answer is not signed by its own keys") \
 	X(ERR_KEYS_EXPIRED,          "keys_expired",             0, "",                "Key answer has expired") \
+	/* the directory of PASSporT certificates */ \
+	X(ERR_CERTS_OFF,             "certs_off",              409, "M_UNKNOWN",       "No trust anchors for PASSporT certificates are configured") \
+	X(ERR_CERTS_X5U,             "certs_x5u",              400, "M_UNKNOWN",       "x5u must be an https URL without user, password and fragment") \
+	X(ERR_CERTS_LABEL,           "certs_label",            400, "M_UNKNOWN",       "The label must be a line of printable ASCII") \
+	X(ERR_CERTS_FULL,            "certs_full",             409, "M_UNKNOWN",       "No more certificates can be held") \
 	/* JWS, certificates, federation list */ \
 	X(ERR_FILE,                  "file",                     0, "",                "File cannot be read or written") \
 	X(ERR_JWS_SYNTAX,            "jws_syntax",               0, "",                "Not a compact JWS") \

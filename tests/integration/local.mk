@@ -43,6 +43,7 @@ EXTRA_DIST += \
 	tests/integration/test_routes.py \
 	tests/integration/test_service.py \
 	tests/integration/test_ocsp.py \
+	tests/integration/test_regsvc_certs.py \
 	tests/integration/test_regsvc_lists.py \
 	tests/integration/test_relay.py \
 	tests/integration/test_routes.py \

@@ -25,7 +25,7 @@ Test(regsvc_config, sample_shows_the_defaults)
 
 	confdocs_read(&f, TEST_SRCDIR "/etc/regsvc.yaml", regsvc_conf_rows, &full);
 	confdocs_read(&m, TEST_SRCDIR "/etc/regsvc-minimal.yaml", regsvc_conf_rows, &minimal);
-	confdocs_defaults(regsvc_conf_rows, &full, &minimal, " admin client_ca ");
+	confdocs_defaults(regsvc_conf_rows, &full, &minimal, " admin client_ca anchors ");
 	confdocs_done(&f);
 	confdocs_done(&m);
 }
