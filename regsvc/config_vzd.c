@@ -87,6 +87,8 @@ const struct conf_option list_rows[] = {
 	  "failures in a row, after the first, that make an incident" },
 	{ "ttl", CONF_DURATION, LIST(ttl), "72h", 1 * SECOND, 30 * DAY, CONF_RELOAD,
 	  "age past which a list is outdated" },
+	{ "claim", CONF_DURATION, LIST(claim), "30s", 1 * SECOND, 1 * HOUR, CONF_RELOAD,
+	  "after which another instance asks when the one that did is gone" },
 	{ "check", CONF_ENUM, LIST(check), "every", 0, 0, CONF_RELOAD,
 	  "whether every request of a proxy makes us ask the VZD", .words = checks },
 	{ "check_max_age", CONF_DURATION, LIST(check_max_age), "1h", 0, 3 * DAY, CONF_RELOAD,

@@ -83,6 +83,7 @@ void
 lists_open_share(struct lists *l)
 {
 	const struct listshare_config sc = { .store = l->cfg.store,
+		.claim = l->cfg.conf->claim,
 		.version = on_version,
 		.confirmed = on_confirmed,
 		.found = on_found,

@@ -201,7 +201,7 @@ listshare_new(const struct listshare_config *cfg)
 	s->cfg = *cfg;
 	s->held.version = -1;
 	s->watch = store_watch(cfg->store, CHANNEL, on_news, s);
-	s->claim = store_claim(cfg->store, CLAIM, LISTSHARE_CLAIM_MS, on_claim, s);
+	s->claim = store_claim(cfg->store, CLAIM, cfg->claim, on_claim, s);
 	if (s->watch != NULL && s->claim != NULL)
 		return s;
 	listshare_free(s);

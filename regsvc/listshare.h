@@ -20,13 +20,13 @@
 #include "lib/store/store.h"
 #include "regsvc/listtext.h"
 
-#define LISTSHARE_CLAIM_MS 30000 /* how long a fetcher that died is waited for */
-#define LISTSHARE_CONFIRM_S 60   /* a confirmation is shared when it is so much newer */
+#define LISTSHARE_CONFIRM_S 60 /* a confirmation is shared when it is so much newer */
 
 struct listshare;
 
 struct listshare_config {
 	struct store *store; /* not owned */
+	clock_ms claim;      /* of a fetcher, renewed while it lives */
 	/* The version held, -1: none. */
 	int64_t (*version)(void *arg);
 	/* Another instance has that version; as_of: when it was confirmed. */

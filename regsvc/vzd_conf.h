@@ -46,6 +46,7 @@ struct list_conf {
 	clock_ms retry_interval; /* while the VZD is not healthy */
 	uint64_t retries;
 	clock_ms ttl;
+	clock_ms claim;        /* how long a fetcher that died is waited for */
 	enum list_check check; /* on requests of proxies */
 	clock_ms check_max_age, check_timeout, check_gap;
 	enum list_form form;

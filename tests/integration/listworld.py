@@ -10,6 +10,7 @@ from sim import wire
 from sim.vzd import Vzd
 
 NAMES = ["tim.praxis.example.org", "tim.klinik.example.org"]
+OFTEN: dict[str, Any] = {"interval": "200ms", "retry_interval": "100ms"}
 
 
 def vzd_settings(vzd: Vzd, folder: Path) -> dict[str, Any]:

@@ -45,6 +45,7 @@ EXTRA_DIST += \
 	tests/integration/test_ocsp.py \
 	tests/integration/test_regsvc_certs.py \
 	tests/integration/test_regsvc_lists.py \
+	tests/integration/test_regsvc_shared.py \
 	tests/integration/test_relay.py \
 	tests/integration/test_routes.py \
 	tests/integration/test_sim_vzd.py \

@@ -12,11 +12,10 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from harness import until
-from listworld import NAMES, Regsvc
+from listworld import NAMES, OFTEN, Regsvc
 from sim.vzd import Vzd
 
 Make = Callable[..., Regsvc]
-OFTEN: dict[str, Any] = {"interval": "200ms", "retry_interval": "100ms"}
 
 
 @pytest.fixture
