@@ -12,16 +12,16 @@ struct answer {
 	struct str token, type, expires;
 };
 
-/* A string or a number, as text. */
+/* A string, or a number as text; anything else is none. */
 static bool
-read_scalar(struct jread *r, char *buf, size_t cap, struct str *out)
+read_scalar(struct jread *r, char *buf, size_t cap, bool number, struct str *out)
 {
 	bool fits;
 
 	*out = STR_NONE;
 	if (jread_peek(r) == '"')
 		return jread_string(r, buf, cap, out, &fits) && fits;
-	if (jread_peek(r) == '-' || (jread_peek(r) >= '0' && jread_peek(r) <= '9'))
+	if (number && (jread_peek(r) == '-' || (jread_peek(r) >= '0' && jread_peek(r) <= '9')))
 		return jread_number(r, out);
 	return jread_skip(r);
 }
@@ -43,7 +43,7 @@ read_member(struct jread *r, char *buf, size_t cap, size_t *used, struct answer 
 		field = &to->expires;
 	if (field == NULL || field->n > 0)
 		return jread_skip(r);
-	if (!read_scalar(r, buf + *used, cap - *used, field))
+	if (!read_scalar(r, buf + *used, cap - *used, field == &to->expires, field))
 		return false;
 	if (field->p == buf + *used)
 		*used += field->n;

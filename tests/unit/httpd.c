@@ -5,6 +5,8 @@
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -56,12 +58,24 @@ httpd_open_unix(struct httpd *h, const char *path)
 	listen_on(h, (const struct sockaddr *)&un, sizeof(un));
 }
 
+/* Whether all of the request is there: a peer that still sends would lose the reply. */
+static bool
+complete(const char *request)
+{
+	const char *end = strstr(request, "\r\n\r\n");
+	const char *length = strcasestr(request, "\r\nContent-Length:");
+
+	if (end == NULL || length == NULL || length > end)
+		return end != NULL;
+	return strlen(end + 4) >= strtoul(length + strlen("\r\nContent-Length:"), NULL, 10);
+}
+
 static void
 talk(int fd, SSL *ssl, char *request, size_t size, const char *reply, size_t reply_size)
 {
 	size_t n = 0;
 
-	while (strstr(request, "\r\n\r\n") == NULL && n < size - 1) {
+	while (!complete(request) && n < size - 1) {
 		ssize_t r = ssl != NULL ? SSL_read(ssl, request + n, (int)(size - 1 - n))
 					: read(fd, request + n, size - 1 - n);
 

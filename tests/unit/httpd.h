@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HTTPD_REPLIES 6
+#define HTTPD_REPLIES 12
 
 struct httpd {
 	int fd;
@@ -25,7 +25,7 @@ struct httpd {
 	SSL_CTX *tls;
 	const char *replies[HTTPD_REPLIES + 1];
 	size_t reply_sizes[HTTPD_REPLIES];  /* 0: up to the NUL */
-	char requests[HTTPD_REPLIES][4096]; /* heads, as received; "" if the handshake failed */
+	char requests[HTTPD_REPLIES][4096]; /* as received; "" if the handshake failed */
 	pthread_t thread;
 	bool running;
 };
