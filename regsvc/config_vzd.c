@@ -140,12 +140,14 @@ check_secret(struct load *l, struct vzd_conf *v)
 static void
 check_localization(struct load *l, struct vzd_conf *v)
 {
-	for (size_t i = 0; i < v->localization.n; i++)
-		if (v->localization.v[i] != NULL &&
-		    strcspn(v->localization.v[i], "=&? ") != strcspn(v->localization.v[i], "="))
+	for (size_t i = 0; i < v->localization.n; i++) {
+		const char *form = v->localization.v[i];
+		size_t n = form != NULL ? strcspn(form, "=&?# ") : 0;
+
+		if (form != NULL && (n == 0 || form[n] != '='))
 			load_fault(l, &v->localization.v[i],
-			    "localization: '%s' is not of the form parameter=prefix",
-			    v->localization.v[i]);
+			    "localization: '%s' is not of the form parameter=prefix", form);
+	}
 }
 
 static void

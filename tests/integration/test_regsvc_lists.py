@@ -11,7 +11,7 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from harness import until
+from harness import BUILD, environment, until
 from listworld import NAMES, OFTEN, Regsvc
 from sim.vzd import Vzd
 
@@ -347,3 +347,45 @@ def test_a_wrong_pin(vzd: Vzd, make: Make, token: Callable[[], None]) -> None:
     r.start("/health")
     until("the refusal", lambda: "the token refuses the PIN" in r.log_text())
     assert "0815" not in r.log_text() and vzd.records.count("token") == 0
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    "section, settings, said",
+    [
+        ("vzd", {"services_url": "http://x.example"}, "is not an https URL"),
+        ("vzd", {"token_url": ""}, "services_url needs token_url"),
+        ("vzd", {"client_secret_file": ""}, "exactly one of client_secret_file"),
+        ("vzd", {"client_secret_credential": "vzd"}, "exactly one of client_secret_file"),
+        ("vzd", {"client_secret_file": "/nonexistent"}, "cannot be read"),
+        ("vzd", {"client_secret_file": "", "client_secret_uri": "file:x"}, "not a PKCS#11 URI"),
+        ("vzd", {"list_path": "/x"}, "must be a path below services_url"),
+        ("vzd", {"localization": ["x"]}, "not of the form parameter=prefix"),
+        ("list", {"anchors": []}, "services_url needs list.anchors"),
+        ("list", {"form": "unsigned"}, "give sign_certificate and sign_key"),
+        ("list", {"sign_key": "/x"}, "are for form: unsigned"),
+        ("list", {"ttl": "1h"}, "ttl must be longer than interval"),
+    ],
+    ids=lambda v: str(v) if isinstance(v, dict) else "",
+)
+def test_faults_of_settings(
+    make: Make, section: str, settings: dict[str, Any], said: str
+) -> None:
+    """ML-123621-1: before anything applies."""
+    r = make(**{section: settings})
+    r.write()
+    command = [str(BUILD / "schleuse-regsvc"), "-c", str(r.file), "--check-config"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment())
+    assert done.returncode == 1 and said in done.stderr, done.stderr
+
+
+def test_a_secret_that_others_can_read_is_refused(make: Make) -> None:
+    """ML-123622-1."""
+    r = make()
+    Path(r.config["vzd"]["client_secret_file"]).chmod(0o644)
+    r.write()
+    command = [str(BUILD / "schleuse-regsvc"), "-c", str(r.file), "--check-config"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment())
+    assert done.returncode == 1 and "can be read by others" in done.stderr
