@@ -15,6 +15,7 @@
 
 #include "lib/base/fsutil.h"
 #include "lib/base/log.h"
+#include "lib/federation/fedsigned.h"
 #include "lib/net/errand.h"
 
 struct fedintake {
@@ -27,7 +28,7 @@ struct fedintake {
 	struct buf text;
 	const char *path; /* the text is to be read from there; NULL: it is here */
 	int64_t as_of;
-	STACK_OF(X509) *signers[FEDSTORE_SIGNERS_MAX];
+	STACK_OF(X509) *signers[JWSFORM_MAX];
 	size_t n_signers, at; /* the one that is asked about or judged */
 	struct fedstore_signer by;
 	enum err first; /* what is wrong with the first of them */
@@ -158,7 +159,8 @@ run_reading(void *arg) /* on a thread of its own */
 
 	read_text(in);
 	if (in->err == OK)
-		in->err = fedstore_signers(buf_str(&in->text), in->signers, &in->n_signers);
+		in->err = fedsigned_signers(
+		    fedsigned_trim(buf_str(&in->text)), in->signers, &in->n_signers);
 }
 
 static void

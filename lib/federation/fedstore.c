@@ -21,13 +21,11 @@
 #include "lib/base/clock.h"
 #include "lib/base/fsutil.h"
 #include "lib/base/log.h"
+#include "lib/federation/fedsigned.h"
 #include "lib/jose/claims.h"
-#include "lib/jose/jwsform.h"
-#include "lib/jose/x5c.h"
 
 #define DIGEST 32
 #define SKEW_S 60
-#define HEADER_ROOM (512 * 1024) /* for the decoded header, its certificates and their copies */
 #define STATE_MAX 1024
 
 struct fedstore {
@@ -118,116 +116,6 @@ int64_t
 fedstore_as_of(const struct fedstore *s)
 {
 	return s->as_of;
-}
-
-/* -- verification -- */
-
-/* Blanks and line ends around a list that went through an editor. */
-static struct str
-trim(struct str s)
-{
-	while (s.n > 0 && strchr(" \t\r\n", s.p[s.n - 1]) != NULL && s.p[s.n - 1] != '\0')
-		s.n--;
-	while (s.n > 0 && strchr(" \t\r\n", s.p[0]) != NULL && s.p[0] != '\0')
-		s = str_from(s, 1);
-	return s;
-}
-
-/* Head and certificates of one signature. */
-static enum err
-read_signature(
-    struct arena *a, const struct jws_parts *parts, struct jws *j, STACK_OF(X509) **certs)
-{
-	enum err err = jws_parse_head(a, parts, j);
-
-	if (err != OK)
-		return err;
-	if (j->has_crit)
-		return ERR_JWS_SYNTAX;
-	if (j->alg != JWS_ES256 && j->alg != JWS_BP256R1)
-		return ERR_JWS_ALG;
-	return j->x5c.n > 0 ? x5c_parse(a, j->x5c, certs) : ERR_X5C_SYNTAX;
-}
-
-enum err
-fedstore_signers(struct str jws, STACK_OF(X509) *out[FEDSTORE_SIGNERS_MAX], size_t *n)
-{
-	struct jwsform form;
-	enum err first = OK, err = jwsform_split(trim(jws), &form);
-	struct arena a;
-	struct jws j;
-
-	*n = 0;
-	for (size_t i = 0; err == OK && i < form.n && *n < FEDSTORE_SIGNERS_MAX; i++) {
-		enum err why;
-
-		arena_init(&a, HEADER_ROOM);
-		why = read_signature(&a, &form.v[i], &j, &out[*n]);
-		arena_fini(&a);
-		if (why == OK)
-			++*n;
-		else if (first == OK)
-			first = why;
-	}
-	return err != OK ? err : *n > 0 ? OK : first;
-}
-
-static enum err
-judge_signer(const struct fedstore *s, const struct jws *j, STACK_OF(X509) *certs,
-    const struct fedstore_signer *by, int64_t now)
-{
-	X509_STORE *own = s->cfg.issuers != NULL ? s->cfg.issuers : s->cfg.anchors;
-	struct x5c_demands demands = {
-		.anchors = by != NULL ? by->issuers : own,
-		.at = now,
-		.role = s->cfg.signer_role,
-		.common_name = s->cfg.signer_cn,
-	};
-	EVP_PKEY *key = X509_get0_pubkey(sk_X509_value(certs, 0));
-	enum err err;
-
-	if (key == NULL) /* of a kind OpenSSL does not know */
-		return ERR_X5C_CURVE;
-	err = jws_verify(j, key);
-	return err == OK ? x5c_judge(certs, &demands) : err;
-}
-
-static enum err
-verify_one(const struct fedstore *s, struct arena *a, const struct jws_parts *parts,
-    const struct fedstore_signer *by, int64_t now, struct jws *j, STACK_OF(X509) **signer)
-{
-	STACK_OF(X509) *certs = NULL;
-	enum err err = read_signature(a, parts, j, &certs);
-
-	if (err == OK && by != NULL && X509_cmp(sk_X509_value(certs, 0), by->cert) != 0)
-		err = ERR_JWS_SIGNATURE; /* somebody else's */
-	if (err == OK)
-		err = judge_signer(s, j, certs, by, now);
-	if (err == OK)
-		*signer = certs;
-	else
-		sk_X509_pop_free(certs, X509_free);
-	return err;
-}
-
-/* One signature that verifies suffices; else what is wrong with the first. */
-static enum err
-verify(const struct fedstore *s, struct arena *a, struct str text, const struct fedstore_signer *by,
-    int64_t now, struct jws *j, STACK_OF(X509) **signer)
-{
-	struct jwsform form;
-	enum err first = jwsform_split(text, &form), err;
-
-	if (first != OK)
-		return first;
-	for (size_t i = 0; i < form.n; i++) {
-		err = verify_one(s, a, &form.v[i], by, now, j, signer);
-		if (err == OK)
-			return jws_decode(a, j);
-		if (i == 0)
-			first = err;
-	}
-	return first;
 }
 
 static bool
@@ -335,11 +223,26 @@ judge_verified(const struct fedstore *s, const struct jws *j, int64_t now, struc
 	return err;
 }
 
+static struct fedsigned_demands
+demands_of(const struct fedstore *s, const struct fedstore_signer *by, int64_t now)
+{
+	X509_STORE *own = s->cfg.issuers != NULL ? s->cfg.issuers : s->cfg.anchors;
+
+	return (struct fedsigned_demands){
+		.x5c = { .anchors = by != NULL ? by->issuers : own,
+		    .at = now,
+		    .role = s->cfg.signer_role,
+		    .common_name = s->cfg.signer_cn },
+		.only = by != NULL ? by->cert : NULL,
+	};
+}
+
 /* `text` is trimmed. */
 static enum err
 judge(const struct fedstore *s, struct str text, const struct fedstore_signer *by, int64_t now,
     struct fedstore_offer *o)
 {
+	const struct fedsigned_demands demands = demands_of(s, by, now);
 	struct arena a;
 	struct jws j;
 	enum err err;
@@ -347,8 +250,8 @@ judge(const struct fedstore *s, struct str text, const struct fedstore_signer *b
 	*o = (struct fedstore_offer){ 0 };
 	if (text.n > s->cfg.max_bytes)
 		return ERR_FEDLIST_SIZE;
-	arena_init(&a, text.n + JWSFORM_MAX * HEADER_ROOM);
-	err = verify(s, &a, text, by, now, &j, &o->signer);
+	arena_init(&a, text.n + FEDSIGNED_ROOM);
+	err = fedsigned_verify(&a, text, &demands, &j, &o->signer);
 	if (err == OK)
 		err = judge_verified(s, &j, now, o);
 	arena_fini(&a);
@@ -369,7 +272,7 @@ enum err
 fedstore_judge(const struct fedstore *s, struct str jws, const struct fedstore_signer *by,
     struct fedstore_offer *o)
 {
-	struct str text = trim(jws);
+	struct str text = fedsigned_trim(jws);
 	enum err err = judge(s, text, by, clock_wall_s(), o);
 
 	if (err != OK)
@@ -454,7 +357,7 @@ fedstore_restore(struct fedstore *s)
 		return ERR_NOT_FOUND;
 	buf_init(&text, s->cfg.max_bytes);
 	if (fs_read(path, &text) == 0) {
-		err = judge(s, trim(buf_str(&text)), NULL, clock_wall_s(), &o);
+		err = judge(s, fedsigned_trim(buf_str(&text)), NULL, clock_wall_s(), &o);
 		if (err == OK && o.list != NULL) {
 			hold(s, &o);
 			s->as_of = read_state(s);

@@ -40,12 +40,6 @@ bool fedstore_inherit(struct fedstore *s, const struct fedstore *from);
 
 const struct fedstore_config *fedstore_config(const struct fedstore *s);
 
-/* The certificates of each readable signature of a JWS, signer first.  *n > 0 if OK; else why the
- * first one cannot be read.  On any thread. */
-#define FEDSTORE_SIGNERS_MAX 8
-enum err fedstore_signers(
-    struct str jws, STACK_OF(X509) *out[FEDSTORE_SIGNERS_MAX], size_t *n) MUST_CHECK;
-
 struct fedstore_signer { /* who is trusted, and by whom */
 	X509 *cert;
 	X509_STORE *issuers;

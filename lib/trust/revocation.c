@@ -209,7 +209,10 @@ on_answer(void *arg, const struct fetch_result *res)
 		complain(st, err, res->status);
 	}
 	stop_asking(st);
-	timer_set(r->ask->loop, &r->save, SAVE_AFTER_MS);
+	if (err == ERR_OCSP_REVOKED)
+		save(r); /* whoever starts beside us must know */
+	else
+		timer_set(r->ask->loop, &r->save, SAVE_AFTER_MS);
 	r->cfg.changed(r->cfg.arg);
 }
 
