@@ -172,6 +172,26 @@ Test(trust, silence_is_borne_for_the_grace)
 	cr_assert_eq(with_signer("unreachable", 0, 0), OK);
 }
 
+static void
+on_judged(void *arg, enum err err, struct trust_verdict *v)
+{
+	*(enum err *)arg = err;
+}
+
+Test(trust, what_is_new_has_no_grace)
+{
+	enum err err = ERR_COUNT;
+	struct trust *t;
+
+	cr_assert_eq(with_signer("unreachable", -2 * HOUR, -HOUR), OK, "what is in use");
+	t = trust_new(loop, &cfg); /* there is nobody to ask */
+	cr_assert_not_null(trust_judge(t, certs, &demands, on_judged, &err));
+	while (err == ERR_COUNT)
+		loop_turn(loop);
+	cr_assert_eq(err, ERR_REVOCATION);
+	trust_free(t);
+}
+
 Test(trust, a_word_from_the_future_is_none)
 {
 	cr_assert_eq(with_signer("good", HOUR, 2 * HOUR), ERR_REVOCATION);
