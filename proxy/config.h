@@ -89,6 +89,7 @@ struct federation_conf {
 	size_t n_passport_certs;
 	clock_ms passport_interval, passport_ttl; /* of certificates from regsvc */
 	uint64_t passport_max;                    /* of them */
+	struct trust_conf passport_trust;         /* of them */
 	/* made while loading */
 	X509_STORE *anchors;               /* of the list */
 	X509_STORE *passport_anchor_store; /* of PASSporT certificates, or NULL */

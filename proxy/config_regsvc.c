@@ -144,6 +144,7 @@ config_regsvc(struct load *l, struct federation_conf *f)
 	     passports = f->passport_source == PASSPORT_REGSVC;
 
 	check_list(l, f);
+	trust_check(l, &f->passport_trust);
 	if (f->regsvc.url != NULL)
 		check_regsvc(l, &f->regsvc);
 	else if (list || passports)

@@ -97,6 +97,8 @@ static const struct conf_option passport_rows[] = {
 	  "age past which its certificates count no more" },
 	{ "max_certificates", CONF_COUNT, FEDERATION(passport_max), "1000", 1, 100000, CONF_RELOAD,
 	  "most certificates accepted from it" },
+	{ "trust", CONF_SECTION, FEDERATION(passport_trust), NULL, 0, 0, CONF_RELOAD,
+	  "whether its certificates may be trusted at the time", .rows = trust_optional_rows },
 	{ "certificates", CONF_SEQUENCE, FEDERATION(passport_certs), "", 0, 10000, CONF_RELOAD,
 	  "certificates whose PASSporTs count", .rows = certificate_rows,
 	  .item_size = sizeof(struct passport_cert_conf), .count = FEDERATION(n_passport_certs) },

@@ -77,25 +77,33 @@ on_trust(void *arg, enum trust_event event)
 	metrics_inc(S_TRUST + event);
 }
 
+static struct trust *
+new_trust(struct loop *loop, struct fetcher *fetcher, const struct proxy_conf *conf,
+    const char *name, const struct trust_conf *tc, X509_STORE *anchors)
+{
+	struct trust_config cfg = trust_settings(tc);
+
+	cfg.name = name;
+	cfg.client_id = conf->lookups.client_id;
+	cfg.state_dir = conf->state_dir;
+	cfg.anchors = anchors;
+	cfg.fetcher = fetcher;
+	cfg.timeout = conf->lookups.timeout;
+	cfg.count = on_trust;
+	return trust_new(loop, &cfg);
+}
+
 /* Whom the list's signer must lead to, and who judges that: *issuers is a reference or NULL. */
 static bool
 open_trust(struct fedlink *l, struct loop *loop, struct fetcher *fetcher,
     const struct proxy_conf *conf, X509_STORE **issuers)
 {
 	const struct federation_conf *fc = &conf->federations[l->federation];
-	struct trust_config cfg = trust_settings(&fc->list_trust);
 
 	*issuers = NULL;
 	if (!trust_wanted(&fc->list_trust))
 		return true;
-	cfg.name = fc->name;
-	cfg.client_id = conf->lookups.client_id;
-	cfg.state_dir = conf->state_dir;
-	cfg.anchors = fc->anchors;
-	cfg.fetcher = fetcher;
-	cfg.timeout = conf->lookups.timeout;
-	cfg.count = on_trust;
-	l->trust = trust_new(loop, &cfg);
+	l->trust = new_trust(loop, fetcher, conf, fc->name, &fc->list_trust, fc->anchors);
 	if (l->trust != NULL)
 		*issuers = trust_store(l->trust);
 	return *issuers != NULL;
@@ -171,11 +179,29 @@ open_client(
 	return l->client != NULL;
 }
 
+/* Who judges the revocation of the certificates. */
 static bool
-open_certs(struct fedlink *l, struct loop *loop, const struct proxy_conf *conf)
+open_certs_trust(
+    struct fedlink *l, struct loop *loop, struct fetcher *fetcher, const struct proxy_conf *conf)
 {
 	const struct federation_conf *fc = &conf->federations[l->federation];
-	const struct regcerts_config cc = { .client = l->client,
+	char name[128];
+
+	if (!trust_wanted(&fc->passport_trust))
+		return true;
+	/* No federation's name has a dot. */
+	snprintf(name, sizeof(name), "%s.passport", fc->name);
+	l->certs_trust =
+	    new_trust(loop, fetcher, conf, name, &fc->passport_trust, fc->passport_anchor_store);
+	return l->certs_trust != NULL;
+}
+
+static bool
+open_certs(
+    struct fedlink *l, struct loop *loop, struct fetcher *fetcher, const struct proxy_conf *conf)
+{
+	const struct federation_conf *fc = &conf->federations[l->federation];
+	struct regcerts_config cc = { .client = l->client,
 		.name = fc->name,
 		.state_dir = conf->state_dir,
 		.anchors = fc->passport_anchor_store,
@@ -189,6 +215,9 @@ open_certs(struct fedlink *l, struct loop *loop, const struct proxy_conf *conf)
 
 	if (fc->passport_source != PASSPORT_REGSVC)
 		return true;
+	if (!open_certs_trust(l, loop, fetcher, conf))
+		return false;
+	cc.trust = l->certs_trust;
 	l->certs = regcerts_new(loop, &cc);
 	return l->certs != NULL;
 }
@@ -219,7 +248,7 @@ fedlink_open(struct fedlink *l, const struct fedlink *old, size_t n, struct loop
 		return false;
 	outdated = restore_list(l, old, n, conf);
 	return open_client(l, loop, fetcher, fc) && open_source(l, loop, fetcher, conf, outdated) &&
-	       open_certs(l, loop, conf) && open_watch(l, loop, fc);
+	       open_certs(l, loop, fetcher, conf) && open_watch(l, loop, fc);
 }
 
 void
@@ -230,6 +259,7 @@ fedlink_close(struct fedlink *l)
 	fedsource_free(l->source);
 	regclient_free(l->client);
 	trust_free(l->trust);
+	trust_free(l->certs_trust);
 	fedstore_free(l->store);
 }
 

@@ -31,7 +31,8 @@ struct fedlink {
 	struct fedsource *source;
 	struct regclient *client; /* NULL: nothing comes from a registration service */
 	struct regwatch *watch;
-	struct regcerts *certs; /* NULL: none come from there */
+	struct regcerts *certs;    /* NULL: none come from there */
+	struct trust *certs_trust; /* NULL: their chains alone decide */
 };
 
 /* `l` is zeroed but federation, events and misses.  `old`: n of them, in force until now; a list

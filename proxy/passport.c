@@ -144,6 +144,45 @@ passport_trust_join(const struct passport_trust *base, const struct passport_cer
 }
 
 struct passport_trust *
+passport_trust_some(const struct passport_trust *from, const bool *counts)
+{
+	struct passport_trust *t = calloc(1, sizeof(*t) + from->n * sizeof(t->certs[0]));
+	enum err err = OK;
+
+	if (t == NULL)
+		return NULL;
+	snapshot_init(&t->snap, trust_free);
+	if (from->anchors != NULL)
+		X509_STORE_up_ref(from->anchors);
+	t->anchors = from->anchors;
+	for (size_t i = 0; i < from->n && err == OK; i++)
+		if (counts[i])
+			err = carry(&from->certs[i], &t->certs[t->n++]);
+	if (err == OK)
+		return t;
+	snapshot_drop(&t->snap);
+	return NULL;
+}
+
+size_t
+passport_trust_count(const struct passport_trust *t)
+{
+	return t->n;
+}
+
+STACK_OF(X509) *
+passport_trust_certs(const struct passport_trust *t, size_t i)
+{
+	return t->certs[i].certs;
+}
+
+const char *
+passport_trust_x5u(const struct passport_trust *t, size_t i)
+{
+	return t->certs[i].x5u;
+}
+
+struct passport_trust *
 passport_trust_new(
     const struct passport_certificate *certs, size_t n, X509_STORE *anchors, enum err *why)
 {

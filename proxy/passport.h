@@ -36,6 +36,14 @@ struct passport_trust *passport_trust_join(const struct passport_trust *base,
     const struct passport_certificate *certs, size_t n, X509_STORE *anchors,
     enum err *why) MUST_CHECK;
 
+/* Those of t whose place is true in `counts`, as many as it has certificates: files first, in the
+ * order in which they were given.  NULL: out of memory. */
+struct passport_trust *passport_trust_some(
+    const struct passport_trust *t, const bool *counts) MUST_CHECK;
+size_t passport_trust_count(const struct passport_trust *t);
+STACK_OF(X509) *passport_trust_certs(const struct passport_trust *t, size_t i); /* not counted */
+const char *passport_trust_x5u(const struct passport_trust *t, size_t i);       /* NULL: none */
+
 /* Whether a certificate, with its intermediates behind it, may vouch for tokens at that time: OK,
  * ERR_PASSPORT_USAGE, _VALIDITY, _CHAIN, or ERR_MEMORY. */
 enum err passport_judge(STACK_OF(X509) *certs, X509_STORE *anchors, int64_t now) MUST_CHECK;

@@ -15,6 +15,7 @@
 #include "lib/net/errand.h"
 #include "proxy/regask.h"
 #include "proxy/regcertset.h"
+#include "proxy/regguard.h"
 
 #define CERTIFICATE_MAX 8192 /* one of them in an answer */
 #define ANSWER_ROOM (64 << 10)
@@ -42,7 +43,7 @@ struct regcerts {
 	unsigned looks;                   /* begun so far */
 	struct list asks;
 	/* in force */
-	struct regcertset set; /* trust == NULL: none */
+	struct regguard *guard; /* of the set; NULL: none */
 	int64_t as_of;
 	struct buf text; /* as it was served */
 	char etag[FETCH_HEADER_MAX];
@@ -57,17 +58,18 @@ struct regcerts {
 };
 
 static void look(struct regcerts *c);
+static void answer_all(struct regcerts *c, enum err err);
 
 struct passport_trust *
 regcerts_trust(const struct regcerts *c)
 {
-	return c->set.trust;
+	return c->guard != NULL ? regguard_trust(c->guard) : NULL;
 }
 
 size_t
 regcerts_count(const struct regcerts *c)
 {
-	return c->set.n;
+	return c->guard != NULL ? regguard_count(c->guard) : 0;
 }
 
 /* --- what counts --- */
@@ -94,6 +96,29 @@ keep(struct regcerts *c)
 		    c->cfg.name, c->path, strerror(errno));
 }
 
+static void
+on_guard(void *arg)
+{
+	struct regcerts *c = arg;
+
+	c->cfg.on_change(c->cfg.arg, regcerts_trust(c));
+	if (regguard_pending(c->guard) == 0 && c->call == NULL && c->errand == NULL)
+		answer_all(c, OK);
+}
+
+/* Puts a set in force.  false: out of memory, nothing changes. */
+static bool
+hold(struct regcerts *c, struct regcertset *set)
+{
+	struct regguard *guard = regguard_new(c->cfg.trust, set, c->cfg.name, on_guard, c);
+
+	if (guard == NULL)
+		return false;
+	regguard_free(c->guard);
+	c->guard = guard;
+	return true;
+}
+
 /* The set's time to live begins anew. */
 static void
 confirm(struct regcerts *c, int64_t as_of)
@@ -105,40 +130,45 @@ confirm(struct regcerts *c, int64_t as_of)
 	    now - c->as_of < ttl ? (clock_ms)(ttl - (now - c->as_of)) * 1000 : 0);
 }
 
+static struct regcertset_demands
+demands_of(const struct regcerts *c)
+{
+	return (struct regcertset_demands){ c->cfg.name, c->cfg.anchors, c->cfg.files, c->cfg.max };
+}
+
 static void
 on_expiry(void *arg)
 {
 	struct regcerts *c = arg;
-	const struct regcertset_demands d = {
-		.name = c->cfg.name, .anchors = c->cfg.anchors, .files = c->cfg.files, .max = 1
-	};
+	const struct regcertset_demands d = demands_of(c);
 	struct regcertset none;
 
-	if (regcertset_read(STR("{\"certificates\":[]}"), &d, &none) != OK) {
+	if (regcertset_read(STR("{\"certificates\":[]}"), &d, &none) != OK || !hold(c, &none)) {
+		drop_set(&none);
 		timer_set(c->loop, &c->expiry, REGCERTS_RETRY_MS);
 		return;
 	}
 	log_error("federation %s: the PASSporT certificates of the registration service were not "
 		  "confirmed for passport.ttl and count no more",
 	    c->cfg.name);
-	drop_set(&c->set);
-	c->set = none;
 	c->etag[0] = '\0';
-	c->cfg.on_change(c->cfg.arg, c->set.trust);
+	c->cfg.on_change(c->cfg.arg, regcerts_trust(c));
 }
 
-static void
+static enum err
 adopt(struct regcerts *c, const char *from)
 {
-	drop_set(&c->set);
-	c->set = c->next;
-	c->next = (struct regcertset){ 0 };
+	size_t n = c->next.n, n_refused = c->next.n_refused;
+
+	if (!hold(c, &c->next))
+		return ERR_MEMORY;
 	buf_fini(&c->text);
 	c->text = c->next_text;
 	buf_init(&c->next_text, 0);
 	confirm(c, c->next_as_of);
-	log_info("federation %s: %zu PASSporT certificates from %s, %zu left out", c->cfg.name,
-	    c->set.n, from, c->set.n_refused);
+	log_info("federation %s: %zu PASSporT certificates from %s, %zu left out", c->cfg.name, n,
+	    from, n_refused);
+	return OK;
 }
 
 /* --- questions about one URL --- */
@@ -241,7 +271,9 @@ finish(struct regcerts *c, enum err err, int status)
 	if (err != OK && wait > REGCERTS_RETRY_MS)
 		wait = REGCERTS_RETRY_MS;
 	timer_set(c->loop, &c->timer, c->again ? 0 : wait);
-	answer_all(c, err);
+	/* Who asked about a certificate is told when it was judged. */
+	if (err != OK || c->guard == NULL || regguard_pending(c->guard) == 0)
+		answer_all(c, err);
 }
 
 /* --- judging --- */
@@ -250,10 +282,7 @@ static void
 run(void *arg) /* on a thread of its own */
 {
 	struct regcerts *c = arg;
-	const struct regcertset_demands d = { .name = c->cfg.name,
-		.anchors = c->cfg.anchors,
-		.files = c->cfg.files,
-		.max = c->cfg.max };
+	const struct regcertset_demands d = demands_of(c);
 
 	c->next_err = regcertset_read(buf_str(&c->next_text), &d, &c->next);
 }
@@ -264,11 +293,12 @@ on_judged(void *arg)
 	struct regcerts *c = arg;
 
 	c->errand = NULL;
+	if (c->next_err == OK)
+		c->next_err = adopt(c, "the registration service");
 	if (c->next_err == OK) {
-		adopt(c, "the registration service");
 		memcpy(c->etag, c->next_etag, sizeof(c->etag));
 		keep(c);
-		c->cfg.on_change(c->cfg.arg, c->set.trust);
+		c->cfg.on_change(c->cfg.arg, regcerts_trust(c));
 	}
 	drop_set(&c->next);
 	buf_fini(&c->next_text);
@@ -292,8 +322,8 @@ restore(struct regcerts *c)
 		err = c->next_err;
 	}
 	if (err == OK)
-		adopt(c, c->path);
-	else if (err != ERR_NOT_FOUND)
+		err = adopt(c, c->path);
+	if (err != OK && err != ERR_NOT_FOUND)
 		log_warn("federation %s: the PASSporT certificates kept in %s are not used: %s",
 		    c->cfg.name, c->path, err_text(err));
 	drop_set(&c->next);
@@ -416,7 +446,7 @@ regcerts_free(struct regcerts *c)
 		return;
 	regcerts_pause(c);
 	timer_clear(&c->expiry);
-	drop_set(&c->set);
+	regguard_free(c->guard);
 	buf_fini(&c->text);
 	free(c);
 }

@@ -4,7 +4,8 @@
  * those of files (FD-5.2.1.2-16, FD-5.2.2-20/-22, B-5.4.1).
  *
  * Control thread.  The service is a directory, no trust anchor: each certificate is verified here,
- * on a thread of its own, and one that does not chain to passport.anchors is left out.  What was
+ * on a thread of its own, and one that does not chain to passport.anchors is left out; with
+ * passport.trust its revocation is watched.  What was
  * adopted is kept in the state directory and verified again at the next start or reload.  A set
  * that was not confirmed for the time to live counts no more.
  */
@@ -23,6 +24,7 @@ struct regcerts_config {
 	const char *name;         /* of the federation; this and the next four outlive it */
 	const char *state_dir;    /* NULL: keep nothing */
 	X509_STORE *anchors;
+	struct trust *trust;                /* who judges revocation; NULL: nobody.  Not owned */
 	const struct passport_trust *files; /* what configured files give, or NULL */
 	clock_ms interval, ttl;
 	size_t max; /* certificates */

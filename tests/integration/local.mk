@@ -39,6 +39,7 @@ EXTRA_DIST += \
 	tests/integration/test_regsvc_misses.py \
 	tests/integration/test_regsvc_proxy.py \
 	tests/integration/test_regsvc_vzd.py \
+	tests/integration/test_regsvc_revoked.py \
 	tests/integration/test_reload.py \
 	tests/integration/test_routes.py \
 	tests/integration/test_service.py \
