@@ -18,6 +18,7 @@
 	"{\"access_token\":\"t\",\"expires_in\":3000}"
 #define NO_NEWER "HTTP/1.1 204 No Content\r\n\r\n"
 #define BROKEN "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"
+#define TURNS_MAX 40000 /* of at least half a millisecond */
 #define HOUR UINT64_C(3600000)
 
 static struct httpd server;
@@ -167,6 +168,9 @@ serve(const char *const *replies)
 static void
 turn(void)
 {
+	static size_t turns;
+
+	cr_assert(turns++ < TURNS_MAX, "what is waited for does not come");
 	loop_turn(loop);
 	usleep(500);
 }
