@@ -237,6 +237,7 @@ Test(lists, a_request_makes_one_check_however_many_ask) /* FD-5.2.2-15 */
 	serve((const char *const[]){ TOKEN, list_reply(7), NO_NEWER, list_reply(8), NULL });
 	run_until(LISTS_CURRENT, 7);
 	check(100);
+	cr_assert_eq(metrics_sum(S_LIST_CHECKS), 2);
 	cr_assert(asked(2, "GET /services/list?version=7 "));
 	cr_assert_eq(lists_current(lists).version, 7);
 	check(1);
