@@ -49,6 +49,17 @@ FAULTS: dict[str, tuple[Callable[[dict], None], str]] = {
     "unknown option": (lambda c: c.update(lisseners=[]), "lisseners"),
     "unknown option inside": (service(hoomserver="x"), "hoomserver"),
     "size": (lambda c: c.update(limits={"head_max": "many"}), "head_max"),
+    "client id too short": (lambda c: c["lookups"].update(client_id="ab"), "client_id"),
+    "client id too long": (lambda c: c["lookups"].update(client_id="a" * 21), "client_id"),
+    "client id with _": (lambda c: c["lookups"].update(client_id="a_b"), "client_id"),
+    "trust: base_url": (
+        lambda c: c["federations"][0]["list"].update(trust={"base_url": "ftp://x"}),
+        "base_url",
+    ),
+    "trust: ocsp_max_age above an hour": (
+        lambda c: c["federations"][0]["list"].update(trust={"ocsp_max_age": "61m"}),
+        "ocsp_max_age",
+    ),
     "well-known server": (service(well_known={"server": "https://a"}), "server:"),
     "well-known client": (service(well_known={"client": "http://a"}), "client:"),
     "well-known file": (

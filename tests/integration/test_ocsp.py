@@ -67,6 +67,21 @@ def test_fetches_and_staples(make_world, responder, aia: bool) -> None:
     assert valid_until(w) > time.time() and failures(w) == 0
 
 
+@pytest.mark.parametrize("client_id", ["", "SIM-PROXY-1"])
+def test_says_who_asks(make_world, responder, client_id: str) -> None:
+    """A_27783-1, if there is a client id."""
+    w = fetching(make_world, responder)
+    w.config["lookups"]["client_id"] = client_id
+    responder.answer = ocsp_good(w.certificate, PKI.web)
+    w.start()
+    until("it is stapled", lambda: stapled(w))
+    if client_id:
+        assert responder.agents[0] is not None
+        assert re.fullmatch(client_id + r"/[0-9.-]{5,15}", responder.agents[0])
+    else:
+        assert responder.agents[0] is None
+
+
 def test_a_delegated_responder_counts(make_world, responder) -> None:
     w = fetching(make_world, responder)
     signer = PKI.web.issue("Test OCSP responder", responder=True)

@@ -16,12 +16,14 @@ class Responder:
         self.status = 200
         self.serials: list[int] = []
         self.types: list[str | None] = []
+        self.agents: list[str | None] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 outer.types.append(self.headers["Content-Type"])
+                outer.agents.append(self.headers["TI-User-Agent"])
                 outer.serials.append(ocsp.load_der_ocsp_request(body).serial_number)
                 self.send_response(outer.status)
                 self.send_header("Content-Type", "application/ocsp-response")
