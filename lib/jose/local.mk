@@ -5,5 +5,7 @@ libschleuse_a_SOURCES += lib/jose/jws.c
 libschleuse_a_SOURCES += lib/jose/jws.h
 libschleuse_a_SOURCES += lib/jose/jwsform.c
 libschleuse_a_SOURCES += lib/jose/jwsform.h
+libschleuse_a_SOURCES += lib/jose/jws_sign.c
+libschleuse_a_SOURCES += lib/jose/jws_sign.h
 libschleuse_a_SOURCES += lib/jose/x5c.c
 libschleuse_a_SOURCES += lib/jose/x5c.h
