@@ -14,24 +14,17 @@
 #ifndef SCHLEUSE_REGSVC_ACCESSLOG_H
 #define SCHLEUSE_REGSVC_ACCESSLOG_H
 
-#include "lib/conf/option.h"
 #include "lib/http/exchange.h"
 #include "lib/net/loop.h"
+#include "regsvc/gate_conf.h"
 #include "regsvc/principal.h"
-
-struct accesslog_conf {
-	clock_ms retention;
-	uint64_t buffer_max; /* bytes collected between two writes */
-};
-
-extern const struct conf_option accesslog_rows[];
 
 struct accesslog;
 
 /* The folder is made if need be.  NULL: logged. */
 struct accesslog *accesslog_new(
-    struct loop *loop, const char *state_dir, const struct accesslog_conf *conf) MUST_CHECK;
-void accesslog_adopt(struct accesslog *l, const struct accesslog_conf *conf); /* copied */
+    struct loop *loop, const char *state_dir, const struct access_log_conf *conf) MUST_CHECK;
+void accesslog_adopt(struct accesslog *l, const struct access_log_conf *conf); /* copied */
 void accesslog_free(struct accesslog *l); /* writes what is collected; NULL is allowed */
 
 /* One access.  operation: a name of ours, never of the request; who: NULL if nobody proved to be

@@ -31,6 +31,12 @@ api_free(struct api *a)
 void
 api_request(struct api *a, struct exchange *ex, enum err bad)
 {
-	(void)a;
+	struct str path, query;
+
+	str_cut(ex->req.target, '?', &path, &query);
+	if (bad == OK && ex->req.method == H1_POST && str_eq(path, STR("/token"))) {
+		auth_token(a->parts->auth, ex);
+		return;
+	}
 	problem_answer(ex, bad != OK ? bad : ERR_UNRECOGNIZED, STR_NONE);
 }

@@ -12,17 +12,27 @@
 #ifndef SCHLEUSE_REGSVC_AUTH_H
 #define SCHLEUSE_REGSVC_AUTH_H
 
-#include "lib/http/exchange.h"
-#include "lib/net/loop.h"
-#include "regsvc/principal.h"
+#include "lib/store/store.h"
+#include "regsvc/accesslog.h"
+#include "regsvc/config.h"
 
 struct auth;
 struct auth_call;
 
-/* OK; ERR_AUTH_MISSING, ERR_AUTH_SYNTAX (400), ERR_AUTH_REFUSED, ERR_AUTH_TOKEN: 401;
- * ERR_RATE: 429; ERR_OVERLOAD, ERR_MEMORY, ERR_LOOKUP (the clients are not known yet): 503.
- * who: NULL unless err is OK.  fields: complete header lines that belong into the answer to a
- * refusal (WWW-Authenticate, Retry-After).  Both are valid during the call. */
+/* Settings of `conf` are copied; adopt() puts new ones in force, and another store, after which the
+ * one before may be freed.  access: what answers to token requests are noted in.  NULL: out of
+ * memory, logged. */
+struct auth *auth_new(struct loop *loop, struct store *store, struct accesslog *access,
+    const struct regsvc_conf *conf) MUST_CHECK;
+void auth_adopt(struct auth *a, struct store *store, const struct regsvc_conf *conf);
+void auth_free(struct auth *a); /* after all connections; NULL is allowed */
+
+void auth_missing(const struct auth *a, struct buf *out); /* a line for what is missing */
+void auth_measure(const struct auth *a);                  /* gauges */
+
+/* OK, or one of the rows ERR_AUTH_* (401, 400, 429, 503), ERR_OVERLOAD, ERR_MEMORY.  who: NULL
+ * unless err is OK.  fields: complete header lines that belong into the answer to a refusal
+ * (WWW-Authenticate, Retry-After).  Both are valid during the call. */
 typedef void auth_fn(void *arg, enum err err, const struct principal *who, struct str fields);
 
 /* fn is called later exactly once unless cancelled.  ex and arg must live until then.  NULL: out of
@@ -30,5 +40,13 @@ typedef void auth_fn(void *arg, enum err err, const struct principal *who, struc
 struct auth_call *auth_check(
     struct auth *a, struct exchange *ex, auth_fn *fn, void *arg) MUST_CHECK;
 void auth_cancel(struct auth_call *c); /* NULL is allowed */
+
+/* The header line of a 403 for a scope that is missing (RFC 6750 3.1); STR_NONE: none belongs
+ * there.
+ */
+struct str auth_scope_field(struct arena *a, const struct principal *who, enum scope needed);
+
+/* POST /token (RFC 6749 4.4): reads the body, answers, ends the exchange. */
+void auth_token(struct auth *a, struct exchange *ex);
 
 #endif

@@ -19,6 +19,7 @@
 #include "lib/conf/option.h"
 #include "lib/daemon/lookup_section.h"
 #include "lib/daemon/redis_section.h"
+#include "regsvc/gate_conf.h"
 #include "regsvc/vzd_conf.h"
 #include "regsvc/certs_conf.h"
 
@@ -79,6 +80,10 @@ struct regsvc_conf {
 	struct vzd_conf vzd;
 	struct list_conf list;
 	struct passport_conf passport;
+	struct clients_conf clients;
+	struct token_conf token;
+	struct guard_conf guard;
+	struct access_log_conf access_log;
 };
 
 /* Reads and checks the file.  NULL when anything is wrong: each fault is one line in `errors` with

@@ -59,6 +59,7 @@ config_check(struct load *l, struct regsvc_conf *c)
 	lookup_check(l, &c->lookups);
 	vzd_check(l, &c->vzd, &c->list);
 	passport_check(l, &c->passport);
+	gate_check(l, &c->guard);
 	if (load_ok(l) && c->limits.target_max >= c->limits.head_max)
 		load_fault(l,
 		    load_given(l, &c->limits.target_max) ? &c->limits.target_max
@@ -133,11 +134,13 @@ config_files(struct load *l, struct regsvc_conf *c)
 	setting_ca_file(l, "ca_file", &c->lookups.ca_file);
 	vzd_files(l, c->test_mode, c->lookups.ca_system, &c->vzd, &c->list);
 	passport_files(l, &c->passport);
+	gate_files(l, c->test_mode, &c->token);
 }
 
 void
 config_files_fini(struct regsvc_conf *c)
 {
+	gate_files_fini(&c->token);
 	setting_wipe(c->tls.key_pem);
 	redis_section_fini(&c->redis);
 	X509_STORE_free(c->tls.client_anchors);

@@ -115,6 +115,13 @@ const struct conf_option regsvc_conf_rows[] = {
 	{ "list", CONF_SECTION, REGSVC(list), NULL, 0, 0, CONF_RELOAD, "the federation list", .rows = list_rows },
 	{ "passport", CONF_SECTION, REGSVC(passport), NULL, 0, 0, CONF_RELOAD,
 	  "PASSporT certificates: whose are served", .rows = passport_rows },
+	{ "clients", CONF_SECTION, REGSVC(clients), NULL, 0, 0, CONF_RELOAD, "clients and their secrets",
+	  .rows = clients_rows },
+	{ "token", CONF_SECTION, REGSVC(token), NULL, 0, 0, CONF_RELOAD, "access tokens", .rows = token_rows },
+	{ "guard", CONF_SECTION, REGSVC(guard), NULL, 0, 0, CONF_RELOAD, "what slows down who guesses",
+	  .rows = guard_rows },
+	{ "access_log", CONF_SECTION, REGSVC(access_log), NULL, 0, 0, CONF_RELOAD, "the access log",
+	  .rows = access_log_rows },
 	CONF_END
 };
 /* clang-format on */

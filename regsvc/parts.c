@@ -20,6 +20,20 @@ open_store(struct parts *p, const struct parts *old, struct loop *loop)
 	return p->store != NULL;
 }
 
+/* Who may ask, and what is noted of it. */
+static bool
+open_gate(struct parts *p, struct loop *loop)
+{
+	const char *folder = p->conf->state_dir;
+
+	p->access = accesslog_new(loop, folder, &p->conf->access_log);
+	if (p->access != NULL)
+		p->auth = auth_new(loop, p->store, p->access, p->conf);
+	if (p->auth != NULL)
+		p->manage = manage_new(loop, p->auth, folder);
+	return p->manage != NULL;
+}
+
 static bool
 open_trust(struct parts *p, struct loop *loop)
 {
@@ -41,7 +55,7 @@ open_lasting(struct parts *p, const struct parts *old, struct loop *loop)
 	p->vzd = vzd_new(loop);
 	p->lists = p->vzd != NULL ? lists_new(loop, p->vzd) : NULL;
 	p->certs = p->lists != NULL ? certs_new(loop, p->vzd) : NULL;
-	return p->certs != NULL;
+	return p->certs != NULL && open_gate(p, loop);
 }
 
 bool
@@ -73,18 +87,29 @@ parts_adopt(struct parts *p, struct parts *old)
 		p->vzd = old->vzd;
 		p->lists = old->lists;
 		p->certs = old->certs;
+		p->access = old->access;
+		p->auth = old->auth;
+		p->manage = old->manage;
 		old->vzd = NULL;
 		old->lists = NULL;
 		old->certs = NULL;
+		old->access = NULL;
+		old->auth = NULL;
+		old->manage = NULL;
 	}
 	vzd_adopt(p->vzd, &c->vzd, p->fetcher);
 	lists_adopt(p->lists, &lc);
 	certs_adopt(p->certs, &cc);
+	accesslog_adopt(p->access, &c->access_log);
+	auth_adopt(p->auth, p->store, c);
 }
 
 void
 parts_close(struct parts *p)
 {
+	manage_free(p->manage);
+	auth_free(p->auth);
+	accesslog_free(p->access);
 	certs_free(p->certs);
 	lists_free(p->lists);
 	vzd_free(p->vzd);
@@ -100,6 +125,7 @@ void
 parts_missing(const struct parts *p, struct buf *out)
 {
 	lists_missing(p->lists, out);
+	auth_missing(p->auth, out);
 }
 
 void
@@ -108,4 +134,5 @@ parts_refresh(const struct parts *p)
 	lists_measure(p->lists);
 	certs_measure(p->certs);
 	metrics_set(S_CERTIFICATE_NOT_AFTER, p->conf->tls.not_after);
+	auth_measure(p->auth);
 }

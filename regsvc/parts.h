@@ -12,9 +12,11 @@
 #include "lib/http/fetch.h"
 #include "lib/net/resolver.h"
 #include "lib/store/store.h"
+#include "regsvc/auth.h"
 #include "regsvc/certs.h"
 #include "regsvc/config.h"
 #include "regsvc/lists.h"
+#include "regsvc/manage.h"
 
 struct parts {
 	struct regsvc_conf *conf; /* not owned: the service holds it for as long */
@@ -25,6 +27,9 @@ struct parts {
 	/* these last as long as the process and get new settings by parts_adopt() */
 	struct vzd *vzd;
 	struct lists *lists;
+	struct accesslog *access;
+	struct auth *auth;
+	struct manage *manage;
 	struct certs *certs;
 };
 

@@ -13,6 +13,9 @@
 
 #define CLIENT_ID_MAX 64
 
+/* A client has one of them and is refused with the others (CP-1.2.2-5). */
+enum principal_method { PRINCIPAL_BASIC, PRINCIPAL_OAUTH, PRINCIPAL_MTLS };
+
 enum scope {
 	SCOPE_LIST = 1,
 	SCOPE_CERTIFICATES = 2,
@@ -26,6 +29,7 @@ enum scope {
 struct principal {
 	char client[CLIENT_ID_MAX + 1];
 	char subscription[UUID_TEXT + 1];
+	enum principal_method method;
 	unsigned scopes; /* enum scope, or-ed */
 };
 

@@ -5,6 +5,8 @@
 #define RESPONSES_HELP "Requests answered, by status class"
 #define PASSPORT_HELP "PASSporT certificates that are served, by where they come from"
 #define PASSPORT_REFUSED_HELP "PASSporT certificates that are known but not served, by reason"
+#define ACCEPTED_HELP "Requests of clients that proved who they are, by method"
+#define TOKENS_HELP "Requests for tokens, by outcome"
 #define RESPONSE_ROW(i, name) \
 	[S_RESPONSES + (i)] = { "schleuse_requests_total", "status=\"" name "\"", METRIC_COUNTER, \
 		RESPONSES_HELP }
@@ -138,6 +140,33 @@ static const struct metric_row rows[S_COUNT] = {
 	    "When the PASSporT certificate judged longest ago was judged, Unix time" },
 	[S_PASSPORT_FETCHED] = { "schleuse_passport_fetched_seconds", "", METRIC_GAUGE,
 	    "When this instance got the certificates of the VZD last, Unix time" },
+	[S_CLIENTS] = { "schleuse_clients", "", METRIC_GAUGE, "Registered clients, revoked ones too" },
+	[S_AUTH_BASIC] = { "schleuse_auth_accepted_total", "method=\"basic\"", METRIC_COUNTER,
+	    ACCEPTED_HELP },
+	[S_AUTH_OAUTH] = { "schleuse_auth_accepted_total", "method=\"oauth\"", METRIC_COUNTER,
+	    ACCEPTED_HELP },
+	[S_AUTH_MTLS] = { "schleuse_auth_accepted_total", "method=\"mtls\"", METRIC_COUNTER,
+	    ACCEPTED_HELP },
+	[S_AUTH_FAILED] = { "schleuse_auth_failed_total", "", METRIC_COUNTER,
+	    "Wrong secrets, unknown clients, forged tokens" },
+	[S_AUTH_SLOWED] = { "schleuse_auth_slowed_total", "", METRIC_COUNTER,
+	    "Attempts not looked at because their address has failed too often" },
+	[S_PASSWORDS_VERIFIED] = { "schleuse_passwords_verified_total", "", METRIC_COUNTER,
+	    "Secrets verified with Argon2id" },
+	[S_PASSWORDS_REFUSED] = { "schleuse_passwords_refused_total", "", METRIC_COUNTER,
+	    "Secrets not verified because clients.password_queue were waiting" },
+	[S_PASSWORDS_WAITING] = { "schleuse_passwords_waiting", "", METRIC_GAUGE,
+	    "Secrets that wait to be verified" },
+	[S_TOKENS_ISSUED] = { "schleuse_tokens_total", "outcome=\"issued\"", METRIC_COUNTER,
+	    TOKENS_HELP },
+	[S_TOKENS_REFUSED] = { "schleuse_tokens_total", "outcome=\"refused\"", METRIC_COUNTER,
+	    TOKENS_HELP },
+	[S_ACCESS_LINES] = { "schleuse_access_log_lines_total", "", METRIC_COUNTER,
+	    "Lines of the access log" },
+	[S_ACCESS_LOST] = { "schleuse_access_log_lost_total", "", METRIC_COUNTER,
+	    "Lines of the access log that could not be written" },
+	[S_ACCESS_FAILED] = { "schleuse_access_log_failed", "", METRIC_GAUGE,
+	    "1 while the access log cannot be written" },
 };
 
 bool

@@ -94,6 +94,19 @@
 	X(ERR_UPSTREAM_TOTAL,        "upstream_total",         504, "M_UNKNOWN",       "The homeserver did not finish its answer in time") \
 	X(ERR_UPSTREAM_BUSY,         "upstream_busy",          503, "M_UNKNOWN",       "Too many requests wait for the homeserver; try again later") \
 	X(ERR_LOOKUP,                "lookup",                 503, "M_UNKNOWN",       "A look-up this request needs failed; try again later") \
+	/* who asks the registration service (CP-1.2.2, CP-1.2.3; RFC 7617, RFC 6750, RFC 6749) */ \
+	X(ERR_AUTH_MISSING,          "auth_missing",           401, "M_UNAUTHORIZED",  "Authenticate with the method agreed on for this client") \
+	X(ERR_AUTH_SYNTAX,           "auth_syntax",            401, "M_UNAUTHORIZED",  "Credentials are malformed or of an unknown scheme") \
+	X(ERR_AUTH_SEVERAL,          "auth_several",           400, "M_UNAUTHORIZED",  "More than one Authorization field") \
+	X(ERR_AUTH_URL,              "auth_url",               401, "M_UNAUTHORIZED",  "Credentials do not belong in a URL") \
+	X(ERR_AUTH_REFUSED,          "auth_refused",           401, "M_UNAUTHORIZED",  "Unknown client, wrong credentials, or not the method agreed on") \
+	X(ERR_AUTH_TOKEN,            "auth_token",             401, "M_UNAUTHORIZED",  "Token is not valid here or not valid any more") \
+	X(ERR_AUTH_SLOWED,           "auth_slowed",            429, "M_LIMIT_EXCEEDED", "Too many failed attempts; try again later") \
+	X(ERR_AUTH_CLIENTS,          "auth_clients",           503, "M_UNKNOWN",       "The clients are not known yet; try again later") \
+	X(ERR_TOKEN_REQUEST,         "token_request",          400, "M_UNKNOWN",       "Malformed token request") \
+	X(ERR_TOKEN_GRANT,           "token_grant",            400, "M_UNKNOWN",       "Grant type of a token request is not client_credentials") \
+	X(ERR_TOKEN_SCOPE,           "token_scope",            400, "M_UNKNOWN",       "Token request asks for a scope the client does not have") \
+	X(ERR_TOKEN_KEY,             "token_key",              503, "M_UNKNOWN",       "No key to sign tokens with yet; try again later") \
 	/* ends without an answer */ \
 	X(ERR_CLIENT_GONE,           "client_gone",              0, "",                "Peer closed the connection") \
 	X(ERR_CLIENT_SLOW,           "client_slow",              0, "",                "Peer did not read in time") \
