@@ -86,3 +86,7 @@ tests_fuzz_fuzz_roots_LDADD = $(FUZZ_LIBS)
 FUZZ_TARGETS += tests/fuzz/fuzz_ocsp
 tests_fuzz_fuzz_ocsp_SOURCES = tests/fuzz/fuzz_ocsp.c tests/unit/pki.c tests/unit/pki.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_ocsp_LDADD = $(FUZZ_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_credentials
+tests_fuzz_fuzz_credentials_SOURCES = tests/fuzz/fuzz_credentials.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_credentials_LDADD = libregsvc.a $(FUZZ_LIBS)
