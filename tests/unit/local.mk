@@ -152,6 +152,7 @@ tests_unit_regsvc_SOURCES += tests/unit/lab.h
 tests_unit_regsvc_SOURCES += tests/unit/pki.c
 tests_unit_regsvc_SOURCES += tests/unit/pki.h
 tests_unit_regsvc_SOURCES += tests/unit/test_regsvc_accesstoken.c
+tests_unit_regsvc_SOURCES += tests/unit/test_regsvc_auth.c
 tests_unit_regsvc_SOURCES += tests/unit/test_regsvc_config.c
 tests_unit_regsvc_SOURCES += tests/unit/test_regsvc_credentials.c
 tests_unit_regsvc_SOURCES += tests/unit/test_regsvc_guard.c
