@@ -33,7 +33,8 @@ struct clients {
 	struct table next;
 	char (*keys)[STORE_KEY_MAX + 1]; /* what is to be read */
 	size_t n_keys, at;
-	bool again; /* something changed meanwhile */
+	bool again;    /* something changed meanwhile */
+	bool outdated; /* by ourselves: what is being read would undo it */
 	struct timer retry;
 	struct list puts;
 };
@@ -111,6 +112,7 @@ table_fini(struct table *t)
 static void
 reading_over(struct clients *c)
 {
+	c->outdated = false;
 	free(c->keys);
 	c->keys = NULL;
 	c->n_keys = c->at = 0;
@@ -138,6 +140,11 @@ adopt(struct clients *c)
 {
 	struct table old = c->table;
 
+	if (c->outdated) {
+		c->again = true;
+		reading_over(c);
+		return;
+	}
 	c->table = c->next;
 	c->next = old;
 	if (!c->known || c->told != OK)
@@ -380,6 +387,7 @@ on_stored(void *arg, enum err err)
 	struct clients *c = p->clients;
 
 	p->call = NULL;
+	c->outdated = c->call != NULL;
 	if (err == OK && !table_set(&c->table, &p->record))
 		err = ERR_MEMORY;
 	put_over(p, err);
