@@ -277,6 +277,21 @@ Test(auth, a_changed_secret_is_proven_anew)
 	cr_assert_eq(ask_basic("p", "other"), OK);
 }
 
+/* Reading all of them again, which follows each change, takes a while and may have begun before. */
+Test(auth, a_new_client_is_not_undone_by_what_was_read_before)
+{
+	struct client c = client_of("c0", PRINCIPAL_BASIC, false);
+
+	for (int i = 1; i < 30; i++) {
+		snprintf(c.id, sizeof(c.id), "c%d", i);
+		put(&c);
+		for (int turns = 0; turns < 20; turns++) {
+			cr_assert_not_null(clients_find(auth->login.clients, str_z(c.id)));
+			lab_turn(loop);
+		}
+	}
+}
+
 Test(auth, several_fields_and_urls_are_refused)
 {
 	client_of("p", PRINCIPAL_BASIC, false);
