@@ -73,6 +73,7 @@ libregsvc_a_SOURCES += regsvc/login.c
 libregsvc_a_SOURCES += regsvc/login.h
 libregsvc_a_SOURCES += regsvc/manage.c
 libregsvc_a_SOURCES += regsvc/manage.h
+libregsvc_a_SOURCES += regsvc/manage_certificates.c
 libregsvc_a_SOURCES += regsvc/manage_clients.c
 libregsvc_a_SOURCES += regsvc/manage_int.h
 libregsvc_a_SOURCES += regsvc/parts.c

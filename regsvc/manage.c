@@ -30,6 +30,9 @@ static const struct route {
 	{ H1_GET, "/clients/*", manage_client_show },
 	{ H1_POST, "/clients/*/rotate", manage_client_rotate },
 	{ H1_POST, "/clients/*/revoke", manage_client_revoke },
+	{ H1_GET, "/certificates", manage_certificate_list },
+	{ H1_POST, "/certificates", manage_certificate_add },
+	{ H1_POST, "/certificates/*/remove", manage_certificate_remove },
 };
 
 #define N_ROUTES (sizeof(routes) / sizeof(routes[0]))
@@ -43,6 +46,7 @@ call_free(struct manage_call *c)
 		*c->gone = true;
 	password_cancel(c->job);
 	clients_put_cancel(c->put);
+	certs_cancel(c->certs_call);
 	claims_free(c->in);
 	buf_fini(&c->body);
 	sodium_memzero(c, sizeof(*c));
@@ -266,7 +270,7 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
 }
 
 struct manage *
-manage_new(struct loop *loop, struct auth *auth, const char *state_dir)
+manage_new(struct loop *loop, struct auth *auth, struct certs *certs, const char *state_dir)
 {
 	struct manage *m = calloc(1, sizeof(*m));
 
@@ -274,6 +278,7 @@ manage_new(struct loop *loop, struct auth *auth, const char *state_dir)
 		return NULL;
 	m->loop = loop;
 	m->auth = auth;
+	m->certs = certs;
 	http_server_init(&m->http, loop);
 	m->http.limits = (struct http_limits){
 		.head = { .head_max = 8192, .target_max = 1024, .fields_max = 64 },

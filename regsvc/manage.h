@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * manage - what schleusectl asks: clients added, changed and listed, the state of the service.
+ * manage - what schleusectl asks: clients and PASSporT certificates added, changed and listed, the
+ * state of the service.
  *
  * HTTP on the unix socket state_dir/control.sock (0600), answered to root and to the service's own
  * user only, whatever the file's permissions.  Bodies are JSON.  A secret is in the answer that
@@ -12,13 +13,15 @@
 #define SCHLEUSE_REGSVC_MANAGE_H
 
 #include "regsvc/auth.h"
+#include "regsvc/certs.h"
 
 #define MANAGE_SOCKET "control.sock"
 
 struct manage;
 
 /* NULL: logged. */
-struct manage *manage_new(struct loop *loop, struct auth *auth, const char *state_dir) MUST_CHECK;
-void manage_free(struct manage *m); /* before auth; NULL is allowed */
+struct manage *manage_new(
+    struct loop *loop, struct auth *auth, struct certs *certs, const char *state_dir) MUST_CHECK;
+void manage_free(struct manage *m); /* before auth and certs; NULL is allowed */
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * manage_int - what the files of manage share: manage.c (socket, requests), manage_clients.c.
+ * manage_int - what the files of manage share: manage.c (socket, requests), manage_clients.c,
+ * manage_certificates.c.
  */
 #ifndef SCHLEUSE_REGSVC_MANAGE_INT_H
 #define SCHLEUSE_REGSVC_MANAGE_INT_H
@@ -15,6 +16,7 @@
 struct manage {
 	struct loop *loop;
 	struct auth *auth;
+	struct certs *certs;
 	struct http_server http;
 	struct listener *listener;
 	int fd;
@@ -36,6 +38,7 @@ struct manage_call {
 	int status;                     /* of the answer when it is stored */
 	struct password_job *job;
 	struct clients_put *put;
+	struct certs_call *certs_call;
 };
 
 /* Each answers and ends the call. */
@@ -46,6 +49,9 @@ void manage_fail(struct manage_call *c, enum err why); /* with the row's text */
 /* The text member of the body; STR_NONE: not there, or no text. */
 struct str manage_text(const struct manage_call *c, const char *name);
 
+void manage_certificate_list(struct manage_call *c);
+void manage_certificate_add(struct manage_call *c);
+void manage_certificate_remove(struct manage_call *c);
 void manage_client_list(struct manage_call *c);
 void manage_client_show(struct manage_call *c);
 void manage_client_add(struct manage_call *c);

@@ -30,7 +30,7 @@ open_gate(struct parts *p, struct loop *loop)
 	if (p->access != NULL)
 		p->auth = auth_new(loop, p->store, p->access, p->conf);
 	if (p->auth != NULL)
-		p->manage = manage_new(loop, p->auth, folder);
+		p->manage = manage_new(loop, p->auth, p->certs, folder);
 	return p->manage != NULL;
 }
 

@@ -304,3 +304,22 @@ def test_the_control_socket_is_for_its_owner(service: Service) -> None:
 def test_what_is_wrong_is_said(service: Service, words: list[str], why: str) -> None:
     """FDS-2.6.4.1-4a: a UUID of version 1 is none."""
     assert why in service.ctl(*words, expect=1)
+
+
+def test_passport_certificates_are_registered_and_removed(service: Service) -> None:
+    """B-5.4.6."""
+    (service.folder / "anchors.pem").write_bytes(PKI.passport_root.pem)
+    service.config["passport"] = {
+        "anchors": [str(service.folder / "anchors.pem")], "trust": {"revocation": "off"},
+    }
+    service.reload()
+    until("the new configuration", lambda: "is in force" in service.log_text())
+    certificate, _ = PKI.passport_signer.write(service.folder / "passport")
+    words = ("certificate", "add", str(certificate), "--label", "Klinik")
+    fingerprint = json.loads(service.ctl("--json", *words))["fingerprint"]
+    (listed,) = json.loads(service.ctl("--json", "certificate", "list"))["certificates"]
+    assert (listed["fingerprint"], listed["state"], listed["label"]) == (fingerprint, "served", "Klinik")
+    assert fingerprint in service.ctl("certificate", "list")
+    service.ctl("certificate", "remove", fingerprint)
+    assert json.loads(service.ctl("--json", "certificate", "list"))["certificates"] == []
+    assert "no certificate" in service.ctl("certificate", "remove", fingerprint, expect=1)
