@@ -113,6 +113,7 @@ adopt(struct control *c, struct regsvc_conf *conf)
 	log_threshold = conf->log_level;
 	parts_close(&old);
 	snapshot_drop(&old_conf->snap);
+	api_adopt(c->api);
 	return true;
 }
 
@@ -161,6 +162,7 @@ leave(struct control *c, const char *why)
 	log_info("%s: accepting no more, finishing what is open", why);
 	(void)notify_send("STOPPING=1\nSTATUS=Draining");
 	door_drain(c->door);
+	api_drain(c->api);
 	c->drain_until = loop_now(c->loop) + c->conf->timeouts.drain;
 	timer_set(c->loop, &c->drain, 0);
 }

@@ -187,3 +187,9 @@ series_trust(enum series_trust of, enum trust_event event)
 {
 	metrics_inc(S_TRUST + (unsigned)event * SERIES_TRUSTS + (unsigned)of);
 }
+
+void
+series_api(enum api_endpoint e, int status)
+{
+	metrics_inc(S_API_REQUESTS + (unsigned)e * 6 + (unsigned)(status / 100 % 6));
+}

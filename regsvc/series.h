@@ -78,5 +78,6 @@ enum series {
 bool series_declare(void) MUST_CHECK; /* once, before any thread starts */
 void series_response(int status);
 void series_trust(enum series_trust of, enum trust_event event);
+void series_api(enum api_endpoint e, int status); /* 0: the client has gone */
 
 #endif

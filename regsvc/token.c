@@ -63,6 +63,7 @@ answer(struct token *t, int status, struct str fields, struct str json, enum err
 
 	done(t);
 	series_response(status);
+	series_api(EP_TOKEN, status);
 	access_note(access, ex, "token", who, status, why);
 	exchange_answer(ex, status, "application/json", fields, json);
 }
@@ -95,6 +96,7 @@ fail(struct token *t, enum err why, clock_ms wait)
 
 	done(t);
 	metrics_inc(S_TOKENS_REFUSED);
+	series_api(EP_TOKEN, status);
 	access_note(access, ex, "token", NULL, status, why);
 	if (status == 429 || status == 503)
 		n = snprintf(fields, sizeof(fields), "Retry-After: %llu\r\n",

@@ -9,6 +9,8 @@ EXTRA_DIST += \
 	tests/integration/harness.py \
 	tests/integration/listworld.py \
 	tests/integration/load.py \
+	tests/integration/openapi.py \
+	tests/integration/regsvcworld.py \
 	tests/integration/vzdclient.py \
 	tests/integration/test_certificates.py \
 	tests/integration/test_check_config.py \
@@ -47,6 +49,10 @@ EXTRA_DIST += \
 	tests/integration/test_regsvc_certs.py \
 	tests/integration/test_regsvc_lists.py \
 	tests/integration/test_regsvc_shared.py \
+	tests/integration/test_regsvc_api.py \
+	tests/integration/test_regsvc_changes.py \
+	tests/integration/test_regsvc_lists.py \
+	tests/integration/test_regsvc_openapi.py \
 	tests/integration/test_relay.py \
 	tests/integration/test_routes.py \
 	tests/integration/test_sim_vzd.py \

@@ -138,6 +138,7 @@ tests_unit_regsvc_SOURCES += tests/unit/httpd.h
 tests_unit_regsvc_SOURCES += tests/unit/pki.c
 tests_unit_regsvc_SOURCES += tests/unit/pki.h
 tests_unit_regsvc_SOURCES += tests/unit/test_api_etag.c
+tests_unit_regsvc_SOURCES += tests/unit/test_api_routes.c
 tests_unit_regsvc_SOURCES += tests/unit/test_api_target.c
 tests_unit_regsvc_SOURCES += tests/unit/test_regsvc_certs.c
 tests_unit_regsvc_SOURCES += tests/unit/test_regsvc_certs_set.c
