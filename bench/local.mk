@@ -18,7 +18,7 @@ bench_clients_transfers_LDADD = $(DEPS_LIBS)
 bench_clients_verify_SOURCES = bench/clients/verify.c $(BENCH_CLIENT)
 bench_clients_verify_LDADD = $(DEPS_LIBS)
 
-EXTRA_DIST += bench/run bench/wrk.lua
+EXTRA_DIST += bench/regsvc bench/run bench/wrk.lua
 EXTRA_DIST += bench/daemons.py
 EXTRA_DIST += bench/listing.py
 EXTRA_DIST += bench/loads.py
@@ -41,4 +41,8 @@ EXTRA_DIST += bench/works/transfers.py
 
 bench: schleuse-proxy$(EXEEXT) $(BENCH_TARGETS)
 	$(PYTHON3) $(srcdir)/bench/run --build .
-.PHONY: bench
+
+# How many proxies a registration service serves; judges nothing.
+bench-regsvc: schleuse-regsvc$(EXEEXT) schleusectl$(EXEEXT)
+	$(PYTHON3) $(srcdir)/bench/regsvc --build .
+.PHONY: bench bench-regsvc
