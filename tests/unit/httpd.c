@@ -60,14 +60,16 @@ httpd_open_unix(struct httpd *h, const char *path)
 
 /* Whether all of the request is there: a peer that still sends would lose the reply. */
 static bool
-complete(const char *request)
+complete(const char *request, size_t n)
 {
 	const char *end = strstr(request, "\r\n\r\n");
 	const char *length = strcasestr(request, "\r\nContent-Length:");
 
 	if (end == NULL || length == NULL || length > end)
 		return end != NULL;
-	return strlen(end + 4) >= strtoul(length + strlen("\r\nContent-Length:"), NULL, 10);
+	/* a body may hold NULs */
+	return n - (size_t)(end + 4 - request) >=
+	       strtoul(length + strlen("\r\nContent-Length:"), NULL, 10);
 }
 
 static void
@@ -75,7 +77,7 @@ talk(int fd, SSL *ssl, char *request, size_t size, const char *reply, size_t rep
 {
 	size_t n = 0;
 
-	while (!complete(request) && n < size - 1) {
+	while (!complete(request, n) && n < size - 1) {
 		ssize_t r = ssl != NULL ? SSL_read(ssl, request + n, (int)(size - 1 - n))
 					: read(fd, request + n, size - 1 - n);
 
