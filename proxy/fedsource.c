@@ -73,7 +73,7 @@ note(struct fedsource *s, enum err err, int status)
 		    "federation list refused: federation=%s source=%s reason=%s status=%d: %s; %s",
 		    s->name, s->where, err_name(err), status, err_text(err),
 		    s->kind == &fedsource_by_regsvc && err == ERR_HTTP_ANSWER
-			? regclient_advice(OK, status)
+			? regclient_advice(err, status)
 			: advice(err));
 	else if (err == OK && s->state.error != OK)
 		log_info(

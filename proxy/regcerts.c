@@ -249,10 +249,8 @@ note(struct regcerts *c, enum err err, int status)
 		log_error("federation %s: PASSporT certificates are not to be had from the "
 			  "registration service: reason=%s status=%d: %s; %s",
 		    c->cfg.name, err_name(err), status, err_text(err),
-		    err == ERR_TOO_LARGE
-			? "raise passport.max_certificates if they are genuine"
-			: regclient_advice(
-			      err == ERR_HTTP_ANSWER && status != 200 ? OK : err, status));
+		    err == ERR_TOO_LARGE ? "raise passport.max_certificates if they are genuine"
+					 : regclient_advice(err, status));
 	else if (err == OK && c->error != OK)
 		log_info("federation %s: PASSporT certificates are fine again", c->cfg.name);
 	c->error = err;

@@ -191,22 +191,9 @@ regclient_age(const struct fetch_result *r)
 	return str_to_u64(str_z(r->age), AGE_MAX, &age) ? (int64_t)age : -1;
 }
 
-const char *
-regclient_advice(enum err err, int status)
+static const char *
+advice_by_status(int status)
 {
-	switch (err) {
-	case OK:
-		break;
-	case ERR_TLS:
-		return "check regsvc.ca_file, the name in regsvc.url and, with mtls, "
-		       "regsvc.certificate";
-	case ERR_DNS:
-	case ERR_CONNECT:
-	case ERR_TIMEOUT:
-		return "check that the registration service runs, then name, network and firewall";
-	default:
-		return "see the reason in the table of doc/operations.md";
-	}
 	switch (status) {
 	case 401:
 		return "the registration service does not know these credentials; check "
@@ -218,10 +205,29 @@ regclient_advice(enum err err, int status)
 		return "there is no such thing at the registration service; check regsvc.url and "
 		       "regsvc.subscription";
 	case 429:
-		return "the registration service is asked too often; raise its limits for this "
-		       "client";
+		return "the registration service is asked too often; each proxy needs a client of "
+		       "its own, or its limits must be raised";
 	default:
 		return "see the log of the registration service";
+	}
+}
+
+const char *
+regclient_advice(enum err err, int status)
+{
+	switch (err) {
+	case OK:
+	case ERR_HTTP_ANSWER:
+		return advice_by_status(status);
+	case ERR_TLS:
+		return "check regsvc.ca_file, the name in regsvc.url and, with mtls, "
+		       "regsvc.certificate";
+	case ERR_DNS:
+	case ERR_CONNECT:
+	case ERR_TIMEOUT:
+		return "check that the registration service runs, then name, network and firewall";
+	default:
+		return "see the reason in the table of doc/operations.md";
 	}
 }
 

@@ -52,7 +52,7 @@ fail(struct regwatch *w, enum err err, int status)
 		log_warn("federation %s: the registration service announces no changes: "
 			 "reason=%s status=%d: %s; %s",
 		    w->cfg.name, err_name(err), status, err_text(err),
-		    regclient_advice(err == ERR_HTTP_ANSWER && status != 200 ? OK : err, status));
+		    regclient_advice(err, status));
 	w->up = false;
 	w->tried = true;
 	w->retry = wait * 2 < REGWATCH_RETRY_MAX_MS ? wait * 2 : REGWATCH_RETRY_MAX_MS;
