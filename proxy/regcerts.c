@@ -274,8 +274,6 @@ finish(struct regcerts *c, enum err err, int status)
 		answer_all(c, err);
 }
 
-/* --- judging --- */
-
 static void
 run(void *arg) /* on a thread of its own */
 {
