@@ -282,6 +282,7 @@ def test_everything_goes_on_while_the_service_is_down(make_world) -> None:
     w.daemon.stop()
     w.daemon.start()
     assert status(w) == 200, "from what was kept"
+    until("its line", lambda: logs(w).count("announces no changes") == 2)
     r.restart()
     r.change(names=[w.NAME])
     until("the new list", lambda: status(w) == 403)
