@@ -90,3 +90,7 @@ tests_fuzz_fuzz_ocsp_LDADD = $(FUZZ_LIBS)
 FUZZ_TARGETS += tests/fuzz/fuzz_credentials
 tests_fuzz_fuzz_credentials_SOURCES = tests/fuzz/fuzz_credentials.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_credentials_LDADD = libregsvc.a $(FUZZ_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_vzd
+tests_fuzz_fuzz_vzd_SOURCES = tests/fuzz/fuzz_vzd.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_vzd_LDADD = libregsvc.a $(FUZZ_LIBS)
