@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The demonstration federation that ./quickstart shows.
 
-Two messenger services, each behind its own schleuse-proxy, a signed federation list, a PKI made on
-the spot and a third server that is not on the list; all on loopback.  Sends a tour of requests and
+Two messenger services, each behind its own schleuse-proxy, a simulated directory that signs the
+federation list, schleuse-regsvc between it and the proxies, a PKI made on the spot and a third server
+that is not on the list; all on loopback.  Sends a tour of requests and
 prints what becomes of each, then leaves everything running.
 """
 from __future__ import annotations
@@ -24,6 +25,7 @@ try:
     from processes import Failed, Processes
     from sim import wire
     from realtour import RealTour
+    from registration import ADDRESS, HOST, Registration
     from tour import Screen, Tour
     from world import DemoWorld, Party
 except ModuleNotFoundError as missing:
@@ -38,6 +40,7 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--build", type=Path, help="folder with the built schleuse-proxy")
     p.add_argument("--state", type=Path, required=True, help="folder for everything the demo makes")
     p.add_argument("--synapse", action="store_true", help="real Synapse servers, not stand-ins")
+    p.add_argument("--redis", action="store_true", help="the registration service keeps its data in Redis")
     p.add_argument("--foreground", action="store_true", help="stay until Ctrl-C")
     p.add_argument("--stop", action="store_true", help="end a demonstration that was left running")
     return p.parse_args()
@@ -63,8 +66,8 @@ def is_ready(p: Party) -> bool:
         return False
 
 
-def start(world: DemoWorld, processes: Processes, build: Path) -> None:
-    """The background servers, then a proxy for each member."""
+def start(world: DemoWorld, processes: Processes, build: Path, redis: bool) -> Registration:
+    """The background servers and the registration service, then a proxy for each member."""
     proxy = build / "schleuse-proxy"
     if not proxy.exists():
         raise Failed(f"{proxy} is not there; build first (make in {build})")
@@ -77,20 +80,34 @@ def start(world: DemoWorld, processes: Processes, build: Path) -> None:
     told = json.loads(ready.read_text())
     world.dns_port = told["dns"]
     world.praxis, world.klinik, world.fremd = (Party(**p) for p in told["parties"])
-    for p in world.members:
-        config = world.configuration(p, f"127.0.0.1:{p.backend}")
+    registration = Registration(world, processes, build, redis)
+    registration.start()
+    for p, method in zip(world.members, ("basic", "oauth")):
+        config = world.configuration(
+            p,
+            f"127.0.0.1:{p.backend}",
+            registration.federation(p.label, method),
+            {HOST: ADDRESS, "localhost": ADDRESS},
+            registration.ca_file,
+        )
         log = processes.start(f"proxy-{p.label}", [str(proxy), "-c", str(config)])
         processes.wait_for(f"the proxy of {p.label}", log, lambda p=p: is_ready(p))
+    return registration
 
 
-def show_map(world: DemoWorld) -> None:
+def show_map(world: DemoWorld, registration: Registration) -> None:
+    print("The directory (simulated) signs the federation list; schleuse-regsvc fetches it, verifies it,")
+    kept = "in Redis" if registration.redis else "in its state directory"
+    print(f"keeps it {kept} and gives it to the proxies, which verify it again.")
+    print(f"  directory  {registration.about['url']}")
+    print(f"  regsvc     https://{HOST}:{registration.port} (at {ADDRESS})")
     print("Two messenger services, each behind its Messenger-Proxy, and a stranger:")
     for p in world.parties:
         listed = "on the federation list" if p in world.members else "not on the list"
         print(f"  {p.label:<7} {p.server_name:<18} at {p.address}:{p.port}, {listed}", flush=True)
 
 
-def show_how_to_go_on(world: DemoWorld, tour: Tour) -> None:
+def show_how_to_go_on(world: DemoWorld, tour: Tour, registration: Registration) -> None:
     """Commands that work when pasted."""
     p = world.praxis
     curl = f"curl --cacert {shlex.quote(str(world.ca))} --resolve {p.public_host}:{p.port}:{p.address}"
@@ -102,11 +119,15 @@ def show_how_to_go_on(world: DemoWorld, tour: Tour) -> None:
         ("refused: no signature", f"{curl} {base}/_matrix/federation/v1/publicRooms"),
         ("refused: Anna's own display name", f"{curl} -X PUT {auth} -d '{{\"displayname\":\"x\"}}' {name}"),
         ("what the proxy counts", f"curl http://127.0.0.1:{p.admin}/metrics"),
+        ("how the registration service is", registration.shell("status")),
+        ("who may ask it", registration.shell("client", "list")),
+        ("klinik leaves the federation", registration.directory_shell("remove-domain", world.klinik.server_name)),
+        ("and joins it again", registration.directory_shell("add-domain", world.klinik.server_name)),
     )
     tour.screen.title("All of it is running. Try:")
     for what, command in rows:
         print(f"  # {what}\n  {command}")
-    print(f"\nConfigurations and the federation list: {world.state}")
+    print(f"\nConfigurations, certificates and what is kept: {world.state}")
     print(f"Logs: {world.state / 'logs'}")
 
 
@@ -119,16 +140,16 @@ def demonstrate(options: argparse.Namespace) -> int:
     processes, screen = Processes(options.state), Screen()
     world.write()
     try:
-        start(world, processes, options.build)
-        show_map(world)
+        registration = start(world, processes, options.build, options.redis)
+        show_map(world, registration)
         tour = Tour(world, screen)
         tour.clients()
         tour.members()
         real = RealTour(tour) if options.synapse else None
         (real or tour).invites()
         tour.smuggling()
-        tour.expulsion(lambda: processes.signal("proxy-praxis", signal.SIGHUP))
-        show_how_to_go_on(world, tour)
+        tour.expulsion(registration.directory)
+        show_how_to_go_on(world, tour, registration)
         if real:
             real.how_to_log_in()
     except BaseException:

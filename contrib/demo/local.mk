@@ -4,6 +4,7 @@ EXTRA_DIST += \
 	contrib/demo/demo.py \
 	contrib/demo/processes.py \
 	contrib/demo/realtour.py \
+	contrib/demo/registration.py \
 	contrib/demo/servers.py \
 	contrib/demo/tour.py \
 	contrib/demo/world.py

@@ -50,13 +50,13 @@ class Processes:
         except (FileNotFoundError, ValueError):
             return []
 
-    def start(self, name: str, command: list[str]) -> Path:
+    def start(self, name: str, command: list[str], cwd: Path | None = None) -> Path:
         """Starts a command in a session of its own; returns its log."""
         self.logs.mkdir(parents=True, exist_ok=True)
         log = self.logs / f"{name}.log"
         with log.open("ab") as out:
             child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, cwd=cwd
             )
         self._children[child.pid] = child
         entry = {"name": name, "pid": child.pid, "start": _start_time(child.pid)}

@@ -11,8 +11,7 @@ from typing import Any
 
 import yaml
 
-from sim import fedlist
-from sim.pki import PASSPORT_X5U, ROLE_DIRECTORY, Issued, Pki
+from sim.pki import Issued, Pki
 from sim.xmatrix import SigningKey
 
 FEDERATION_PORT = 8448
@@ -45,7 +44,7 @@ class Party:
         return SigningKey(self.key_version, self.key_seed)
 
 
-def _free(address: str, *wanted: int) -> int:
+def free_port(address: str, *wanted: int) -> int:
     """A port that is free now at the address: the first of the wanted ones if possible."""
     for port in (*wanted, 0):
         try:
@@ -64,8 +63,8 @@ def new_party(label: str, host: str, address: str, has_proxy: bool, well_known: 
     Its name needs no port when 8448 is free there; with `well_known`, which real homeservers ask for,
     443 must be free as well.
     """
-    port = _free(address, FEDERATION_PORT)
-    more = [443] if well_known and _free(address, 443) == 443 else []
+    port = free_port(address, FEDERATION_PORT)
+    more = [443] if well_known and free_port(address, 443) == 443 else []
     bare = port == FEDERATION_PORT and (more or not well_known)
     return Party(
         label=label,
@@ -74,8 +73,8 @@ def new_party(label: str, host: str, address: str, has_proxy: bool, well_known: 
         address=address,
         port=port,
         more_ports=more,
-        backend=_free("127.0.0.1") if has_proxy else 0,
-        admin=_free("127.0.0.1") if has_proxy else 0,
+        backend=free_port("127.0.0.1") if has_proxy else 0,
+        admin=free_port("127.0.0.1") if has_proxy else 0,
         key_version="a_" + label,
         key_seed=SigningKey().seed,
     )
@@ -92,7 +91,6 @@ class DemoWorld:
         self.klinik = new_party("klinik", "klinik.test", f"{net}.2", True, synapse)
         self.fremd = new_party("fremd", "fremd.test", f"{net}.3", False, False)
         self.dns_port = 0
-        self.version = 0
 
     @property
     def parties(self) -> list[Party]:
@@ -109,26 +107,18 @@ class DemoWorld:
     def write(self) -> None:
         """Certificates, list, and what the background servers read."""
         self.ca.write_bytes(self.pki.web_root.pem)
-        (self.state / "list-anchors.pem").write_bytes(self.pki.list_root.pem)
         (self.state / "passport-anchors.pem").write_bytes(self.pki.passport_root.pem)
         self.pki.passport_signer.write(self.state / "passport")
         for p in self.parties:
             certificate: Issued = self.pki.web.server(p.public_host, p.host)
             certificate.write(self.state / p.label)
             (self.state / f"state-{p.label}").mkdir(exist_ok=True)
-        self.publish(self.members)
         world = {"parties": [asdict(p) for p in self.parties], "synapse": self.synapse}
         (self.state / "world.json").write_text(json.dumps(world, indent=1))
 
-    def publish(self, members: list[Party]) -> None:
-        """Signs the next federation list and puts it where the proxies look."""
-        self.version += 1
-        payload = fedlist.plain(self.version, [p.server_name for p in members])
-        fedlist.write(
-            self.state / "federation-list.jws", fedlist.sign(payload, self.pki.list_signer)
-        )
-
-    def configuration(self, p: Party, homeserver: str) -> Path:
+    def configuration(
+        self, p: Party, homeserver: str, federation: dict[str, Any], more_hosts: dict[str, str], ca_file: Path
+    ) -> Path:
         """The configuration file of a member's proxy."""
         at = self.state
         config: dict[str, Any] = {
@@ -139,21 +129,7 @@ class DemoWorld:
             "admin": f"127.0.0.1:{p.admin}",
             "workers": 1,
             "state_dir": str(at / f"state-{p.label}"),
-            "federations": [
-                {
-                    "name": "demo",
-                    "list": {
-                        "file": str(at / "federation-list.jws"),
-                        "interval": "500ms",
-                        "anchors": [str(at / "list-anchors.pem")],
-                        "signer_role": ROLE_DIRECTORY,
-                    },
-                    "passport": {
-                        "anchors": [str(at / "passport-anchors.pem")],
-                        "certificates": [{"file": str(at / "passport.pem"), "x5u": PASSPORT_X5U}],
-                    },
-                }
-            ],
+            "federations": [federation],
             "services": [
                 {
                     "server_name": p.server_name,
@@ -167,11 +143,12 @@ class DemoWorld:
                 }
             ],
             "lookups": {
-                "hosts": {q.host: q.address for q in self.parties},
+                "hosts": {**{q.host: q.address for q in self.parties}, **more_hosts},
                 "nameservers": [f"127.0.0.1:{self.dns_port}"],
-                "ca_file": str(self.ca),
+                "ca_file": str(ca_file),
                 "ca_system": False,
                 "private_addresses": True,
+                "client_id": "SCHLEUSE-DEMO",
             },
         }
         path = at / f"proxy-{p.label}.yaml"
