@@ -157,6 +157,16 @@ route(struct call *c)
 	return err;
 }
 
+/* It has errors of its own (RFC 6749 5.2), those of its target included. */
+static bool
+is_token(const struct h1_head *req)
+{
+	struct str path, query;
+
+	str_cut(req->target, '?', &path, &query);
+	return req->method == H1_POST && str_eq(path, STR("/token"));
+}
+
 static struct call *
 begin(struct api *a, struct exchange *ex)
 {
@@ -183,12 +193,12 @@ api_request(struct api *a, struct exchange *ex, enum err bad)
 		problem_answer(ex, ERR_MEMORY, STR_NONE);
 		return;
 	}
-	if (bad == OK)
-		bad = route(c);
-	if (bad == OK && c->route->endpoint == EP_TOKEN) {
+	if (bad == OK && is_token(&ex->req)) {
 		auth_token(a->parts->auth, ex);
 		return;
 	}
+	if (bad == OK)
+		bad = route(c);
 	if (bad == OK) {
 		c->auth = auth_check(a->parts->auth, ex, on_auth, c);
 		bad = c->auth != NULL ? OK : ERR_MEMORY;
