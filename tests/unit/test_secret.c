@@ -8,6 +8,7 @@
 #include "regsvc/secret.h"
 
 static struct buf out;
+static char file[64]; /* tests run beside each other */
 
 static void
 write_file(const char *name, const char *text)
@@ -23,13 +24,14 @@ static void
 setup(void)
 {
 	buf_init(&out, SECRET_MAX);
+	snprintf(file, sizeof(file), "test_secret.%d", (int)getpid());
 }
 
 static void
 teardown(void)
 {
 	secret_wipe(&out);
-	unlink("test_secret");
+	unlink(file);
 	buf_drop_cache();
 }
 
@@ -43,25 +45,25 @@ read_from(struct secret_source from)
 
 Test(secret, a_file_without_its_line_break)
 {
-	write_file("test_secret", " s e\n\r\n");
-	cr_assert_eq(read_from((struct secret_source){ .file = "test_secret" }), OK);
+	write_file(file, " s e\n\r\n");
+	cr_assert_eq(read_from((struct secret_source){ .file = file }), OK);
 	cr_assert(str_eq(buf_str(&out), STR(" s e")));
 }
 
 Test(secret, nothing_is_no_secret)
 {
-	write_file("test_secret", "\n");
-	cr_assert_eq(read_from((struct secret_source){ .file = "test_secret" }), ERR_SECRET);
+	write_file(file, "\n");
+	cr_assert_eq(read_from((struct secret_source){ .file = file }), ERR_SECRET);
 	cr_assert_eq(read_from((struct secret_source){ .file = "none" }), ERR_SECRET);
 }
 
 Test(secret, a_systemd_credential)
 {
 	unsetenv("CREDENTIALS_DIRECTORY");
-	write_file("test_secret", "s");
-	cr_assert_eq(read_from((struct secret_source){ .credential = "test_secret" }), ERR_SECRET);
+	write_file(file, "s");
+	cr_assert_eq(read_from((struct secret_source){ .credential = file }), ERR_SECRET);
 	setenv("CREDENTIALS_DIRECTORY", ".", 1);
-	cr_assert_eq(read_from((struct secret_source){ .credential = "test_secret" }), OK);
+	cr_assert_eq(read_from((struct secret_source){ .credential = file }), OK);
 	cr_assert(str_eq(buf_str(&out), STR("s")));
 }
 
