@@ -203,6 +203,14 @@ client_revoke(const struct options *o, const char *id)
 
 /* --- PASSporT certificates --- */
 
+static const char *
+name_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
 static int
 certificate_add(const struct options *o, const char *path)
 {
@@ -215,7 +223,7 @@ certificate_add(const struct options *o, const char *path)
 	json_object_set_new(body, "pem", json_stringn(buf_str(&pem).p, buf_str(&pem).n));
 	buf_fini(&pem);
 	put(body, "x5u", o->x5u);
-	put(body, "label", o->label);
+	put(body, "label", o->label != NULL ? o->label : name_of(path));
 	return finish(o, "POST", "/certificates", body, show_certificate);
 }
 

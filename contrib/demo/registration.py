@@ -63,7 +63,11 @@ class Registration:
         return {
             "anchors": [about["root_file"]],
             "signer_role": ROLE_DIRECTORY,
-            "trust": {"base_url": about["download_url"], "ocsp_url": about["ocsp_url"]},
+            "trust": {
+                "revocation": "required",
+                "base_url": about["download_url"],
+                "ocsp_url": about["ocsp_url"],
+            },
         }
 
     @property
@@ -168,15 +172,16 @@ class Registration:
 
     def _credentials(self, label: str, method: str) -> dict[str, Any]:
         """New ones for a proxy."""
-        made = self.control("client", "add", f"proxy-{label}", "--tenant", label, "--method", method)
+        made = self.control("client", "add", f"proxy-{label}", "--tenant", label, "--method", method,
+                            "--scope", "list,certificates,changes")
         secret = self.world.state / f"regsvc-{label}.secret"
         secret.touch(mode=0o600)
         secret.write_text(made["secret"] + "\n")
         return {
             "url": f"https://{HOST}:{self.port}",
-            "subscription": made["subscription_id"],
+            "subscription": made["client"]["subscription_id"],
             "auth": method,
-            "client_id": made["client_id"],
+            "client_id": made["client"]["id"],
             "password_file": os.fspath(secret),
             "ca_file": str(self.world.ca),
         }
