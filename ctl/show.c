@@ -25,6 +25,15 @@ line(const json_t *o, const char *label, const char *name)
 		printf("%-22s %s\n", label, text(o, name));
 }
 
+static void
+number(const json_t *o, const char *label, const char *name)
+{
+	const json_t *n = json_object_get(o, name);
+
+	if (json_is_integer(n))
+		printf("%-22s %lld\n", label, (long long)json_integer_value(n));
+}
+
 bool
 show_client(struct str json)
 {
@@ -95,12 +104,21 @@ show_status(struct str json)
 {
 	json_t *root = parse(json);
 	const char *missing = text(root, "missing");
+	const json_t *list = json_object_get(root, "list");
+	const json_t *certificates = json_object_get(root, "certificates");
 	bool good = json_is_integer(json_object_get(root, "clients"));
 
 	line(root, "version:", "version");
+	line(list, "federation list:", "status");
+	number(list, "  version:", "version");
+	number(list, "  entries:", "entries");
+	line(list, "  confirmed:", "as_of");
+	line(root, "VZD:", "vzd");
+	number(certificates, "certificates served:", "served");
+	number(certificates, "  refused:", "refused");
+	line(root, "store:", "store");
 	line(root, "issuer of tokens:", "issuer");
-	printf("%-22s %lld\n",
-	    "clients:", (long long)json_integer_value(json_object_get(root, "clients")));
+	number(root, "clients:", "clients");
 	if (missing[0] != '\0')
 		printf("missing:\n%s", missing);
 	json_decref(root);

@@ -83,6 +83,7 @@ libregsvc_a_SOURCES += regsvc/manage.h
 libregsvc_a_SOURCES += regsvc/manage_certificates.c
 libregsvc_a_SOURCES += regsvc/manage_clients.c
 libregsvc_a_SOURCES += regsvc/manage_int.h
+libregsvc_a_SOURCES += regsvc/manage_status.c
 libregsvc_a_SOURCES += regsvc/parts.c
 libregsvc_a_SOURCES += regsvc/parts.h
 libregsvc_a_SOURCES += regsvc/password.c

@@ -16,15 +16,13 @@
 #define BODY_MAX 65536
 #define REFUSAL_MAX 1024
 
-static void status_show(struct manage_call *c);
-
 /* A segment "*" is a name. */
 static const struct route {
 	enum h1_method method;
 	const char *path;
 	void (*run)(struct manage_call *c);
 } routes[] = {
-	{ H1_GET, "/status", status_show },
+	{ H1_GET, "/status", manage_status },
 	{ H1_GET, "/clients", manage_client_list },
 	{ H1_POST, "/clients", manage_client_add },
 	{ H1_GET, "/clients/*", manage_client_show },
@@ -90,26 +88,6 @@ manage_text(const struct manage_call *c, const char *name)
 	struct str text;
 
 	return c->in != NULL && claims_text(claims_get(c->in, name), &text) ? text : STR_NONE;
-}
-
-static void
-status_show(struct manage_call *c)
-{
-	const struct auth *a = c->manage->auth;
-	struct buf missing, json;
-
-	buf_init(&missing, 4096);
-	buf_init(&json, 8192);
-	auth_missing(a, &missing);
-	if (buf_printf(&json, "{\"version\":\"%s\",\"clients\":%zu,", PACKAGE_VERSION,
-		clients_count(a->login.clients)) &&
-	    jsonput_text(&json, "issuer", str_z(a->issuer)) &&
-	    jsonput_text(&json, "missing", buf_str(&missing)) && jsonput_end(&json))
-		manage_answer(c, 200, buf_str(&json));
-	else
-		manage_fail(c, ERR_MEMORY);
-	buf_fini(&missing);
-	buf_fini(&json);
 }
 
 /* --- requests --- */

@@ -14,6 +14,7 @@
 
 #include "regsvc/auth.h"
 #include "regsvc/certs.h"
+#include "regsvc/lists.h"
 
 #define MANAGE_SOCKET "control.sock"
 
@@ -22,6 +23,13 @@ struct manage;
 /* NULL: logged. */
 struct manage *manage_new(
     struct loop *loop, struct auth *auth, struct certs *certs, const char *state_dir) MUST_CHECK;
+/* What the state is told from besides; valid until the next call.  Before the first request. */
+struct manage_sources {
+	const struct lists *lists;
+	const struct store *store;
+	bool redis; /* the store is shared */
+};
+void manage_adopt(struct manage *m, const struct manage_sources *of);
 void manage_free(struct manage *m); /* before auth and certs; NULL is allowed */
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * manage_int - what the files of manage share: manage.c (socket, requests), manage_clients.c,
- * manage_certificates.c.
+ * manage_certificates.c, manage_status.c.
  */
 #ifndef SCHLEUSE_REGSVC_MANAGE_INT_H
 #define SCHLEUSE_REGSVC_MANAGE_INT_H
@@ -17,6 +17,7 @@ struct manage {
 	struct loop *loop;
 	struct auth *auth;
 	struct certs *certs;
+	struct manage_sources of;
 	struct http_server http;
 	struct listener *listener;
 	int fd;
@@ -49,6 +50,7 @@ void manage_fail(struct manage_call *c, enum err why); /* with the row's text */
 /* The text member of the body; STR_NONE: not there, or no text. */
 struct str manage_text(const struct manage_call *c, const char *name);
 
+void manage_status(struct manage_call *c);
 void manage_certificate_list(struct manage_call *c);
 void manage_certificate_add(struct manage_call *c);
 void manage_certificate_remove(struct manage_call *c);

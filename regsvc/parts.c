@@ -82,6 +82,7 @@ parts_adopt(struct parts *p, struct parts *old)
 	const struct certs_config cc = {
 		.conf = &c->passport, .trust = p->passport_trust, .store = p->store
 	};
+	struct manage_sources mc = { .store = p->store, .redis = redis_section_on(&c->redis) };
 
 	if (old->vzd != NULL) {
 		p->vzd = old->vzd;
@@ -102,6 +103,8 @@ parts_adopt(struct parts *p, struct parts *old)
 	certs_adopt(p->certs, &cc);
 	accesslog_adopt(p->access, &c->access_log);
 	auth_adopt(p->auth, p->store, c);
+	mc.lists = p->lists;
+	manage_adopt(p->manage, &mc);
 }
 
 void

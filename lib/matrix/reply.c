@@ -17,6 +17,7 @@ reply_retry_after(enum err why)
 		return 1;
 	case ERR_CHANGES_FULL:
 	case ERR_AUTH_CLIENTS:
+	case ERR_TOKEN_KEY:
 	case ERR_LOOKUP:
 	case ERR_UPSTREAM_DOWN:
 	case ERR_UPSTREAM_SLOW:
