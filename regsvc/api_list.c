@@ -58,6 +58,12 @@ list_fields(const struct lists_view *v, const char *form, char out[FIELDS_MAX], 
 	return str_of(out, (size_t)n);
 }
 
+static bool
+is_compact(const struct lists_view *v)
+{
+	return v->text->jws.p[0] != '{';
+}
+
 static void
 answer_jws(struct call *c, const struct lists_view *v)
 {
@@ -71,7 +77,8 @@ answer_jws(struct call *c, const struct lists_view *v)
 		call_answer(c, 204, "", fields, STR_NONE);
 	} else {
 		text.held = snapshot_hold(&v->text->snap);
-		call_stream(c, "application/jose", fields, &text);
+		call_stream(
+		    c, is_compact(v) ? "application/jose" : "application/jose+json", fields, &text);
 	}
 }
 
@@ -92,16 +99,14 @@ api_list_jws(struct call *c)
 static void
 answer_json(struct call *c, const struct lists_view *v)
 {
-	struct call_text text = { .base64url = true };
+	struct call_text text = { .base64url = true, .bytes = v->text->payload };
 	char room[FIELDS_MAX];
-	struct str etag, fields = list_fields(v, ".json", room, &etag), rest;
+	struct str etag, fields = list_fields(v, ".json", room, &etag);
 
 	if (etag_matches(&c->ex->req, etag)) {
 		call_answer(c, 304, "", fields, STR_NONE);
 		return;
 	}
-	str_cut(v->text->jws, '.', &text.bytes, &rest);
-	str_cut(rest, '.', &text.bytes, &rest);
 	text.size = text.bytes.n / 4 * 3 + (text.bytes.n % 4 > 0 ? text.bytes.n % 4 - 1 : 0);
 	text.held = snapshot_hold(&v->text->snap);
 	call_stream(c, "application/json", fields, &text);

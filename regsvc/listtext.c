@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/jose/jwsform.h"
+
 #define TAIL 512 /* bytes in which the signature ends */
 #define TAG 8    /* bytes of the hash */
 
@@ -45,7 +47,10 @@ listtext_name(struct lists_text *t, int64_t version)
 	struct str tail = t->jws.n > TAIL ? str_from(t->jws, t->jws.n - TAIL) : t->jws;
 	unsigned char hash[crypto_generichash_BYTES];
 	char hex[2 * TAG + 1];
+	struct jwsform form;
 
+	if (jwsform_split(t->jws, &form) == OK)
+		t->payload = form.v[0].body;
 	crypto_generichash(hash, sizeof(hash), (const unsigned char *)tail.p, tail.n, NULL, 0);
 	sodium_bin2hex(hex, sizeof(hex), hash, TAG);
 	t->version = version;

@@ -17,14 +17,15 @@
 
 struct lists_text { /* immutable; to be held by snapshot_hold(&t->snap) past the call */
 	struct snapshot snap;
-	struct str jws; /* as it was signed */
+	struct str jws;     /* as it was signed, in compact or JSON serialisation */
+	struct str payload; /* of it, in base64url */
 	int64_t version;
 	char etag[LISTS_ETAG_MAX]; /* without quotes */
 };
 
 /* A copy of the text without blanks around it, version -1.  NULL: out of memory. */
 struct lists_text *listtext_new(struct str text) MUST_CHECK;
-/* By its maker, before others see it. */
+/* By its maker, before others see it; the text is a JWS. */
 void listtext_name(struct lists_text *t, int64_t version);
 
 #endif

@@ -91,6 +91,8 @@ class RegsvcWorld:
 
     def start(self, ready: str = "/ready") -> "RegsvcWorld":
         self.daemon.start(ready)
+        # What is in the store is read a moment later; until then nobody can be added.
+        until("clients and keys", lambda: not {"clients:", "token:"} & set(self.ctl("status")["missing"].split()))
         return self
 
     def stop(self) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 import uuid
+from dataclasses import replace
 from typing import Iterator
 
 import pytest
@@ -180,6 +182,22 @@ def test_the_list_is_that_of_the_vzd(world, client) -> None:
     payload = answer.body.split(b".")[1]
     assert plain.body == base64.urlsafe_b64decode(payload + b"=" * (-len(payload) % 4))
     assert plain.get("ETag") != answer.get("ETag")
+
+
+def test_a_list_in_json_serialisation_is_served_as_it_came(world, client) -> None:
+    """B-5.8.5: several signatures are possible; the payload is read from either form."""
+    world.vzd.listing.form = replace(world.vzd.listing.form, general="protected")
+    version = world.vzd.add("general.test")
+    try:
+        answer = world.ask(client, LIST)
+        assert answer.get("Content-Type") == "application/jose+json"
+        assert len(answer.json()["signatures"]) == 1
+        plain = world.ask(client, "federation-list.json").json()
+        assert plain["version"] == version and "general.test" in json.dumps(plain)
+    finally:
+        world.vzd.listing.form = replace(world.vzd.listing.form, general="")
+        world.vzd.add("compact.test")
+    assert world.ask(client, LIST).get("Content-Type") == "application/jose"
 
 
 def test_every_request_asks_the_vzd(world, client) -> None:
