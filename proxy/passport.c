@@ -21,6 +21,7 @@ struct trusted {
 	STACK_OF(X509) *certs; /* the first signs */
 	EVP_PKEY *key;         /* its public key, the certificate's; NULL: of no known kind */
 	char *x5u;             /* NULL: found by its key */
+	X509_STORE *issuers;   /* whom it leads to, where these are not the anchors */
 	bool may_sign;         /* keyUsage and curve are those of an ES256 signer */
 	struct x5c_span valid; /* of the chain found at load; from > to: none */
 };
@@ -40,6 +41,7 @@ trust_free(struct snapshot *s)
 	for (size_t i = 0; i < t->n; i++) {
 		sk_X509_pop_free(t->certs[i].certs, X509_free);
 		free(t->certs[i].x5u);
+		X509_STORE_free(t->certs[i].issuers);
 	}
 	X509_STORE_free(t->anchors);
 	free(t);
@@ -66,18 +68,19 @@ judge(const struct passport_trust *t, const struct trusted *c, int64_t now)
 		return ERR_PASSPORT_USAGE;
 	if (now >= c->valid.from && now <= c->valid.to)
 		return OK;
-	return as_passport(x5c_chain(c->certs, t->anchors, now, NULL));
+	return as_passport(
+	    x5c_chain(c->certs, c->issuers != NULL ? c->issuers : t->anchors, now, NULL));
 }
 
 /* What is known of a certificate once it is here. */
 static void
-examine(const struct passport_trust *t, struct trusted *c)
+examine(const struct passport_trust *t, struct trusted *c, bool chain_later)
 {
 	X509 *signer = sk_X509_value(c->certs, 0);
 
 	c->key = X509_get0_pubkey(signer);
 	c->may_sign = c->key != NULL && jws_key_fits(JWS_ES256, c->key) && x5c_may_sign(signer);
-	if (x5c_chain(c->certs, t->anchors, clock_wall_s(), &c->valid) != OK)
+	if (chain_later || x5c_chain(c->certs, t->anchors, clock_wall_s(), &c->valid) != OK)
 		c->valid = (struct x5c_span){ INT64_MAX, INT64_MIN };
 }
 
@@ -93,8 +96,8 @@ load(const struct passport_trust *t, const struct passport_certificate *from, st
 	    from->file != NULL ? x5c_read_pem(from->file, &err) : X509_chain_up_ref(from->certs);
 	if (c->certs == NULL)
 		return err != OK ? err : ERR_MEMORY;
-	examine(t, c);
-	err = judge(t, c, clock_wall_s());
+	examine(t, c, from->chain_later);
+	err = from->chain_later ? OK : judge(t, c, clock_wall_s());
 	if (err != OK)
 		log_warn("passport certificate=%s is of no use now: %s",
 		    from->file != NULL  ? from->file
@@ -143,8 +146,21 @@ passport_trust_join(const struct passport_trust *base, const struct passport_cer
 	return NULL;
 }
 
+static enum err
+pick(const struct trusted *from, const struct passport_pick *how, struct trusted *c)
+{
+	enum err err = carry(from, c);
+
+	if (err == OK && how->issuers != NULL) {
+		X509_STORE_up_ref(how->issuers);
+		c->issuers = how->issuers;
+		c->valid = how->valid;
+	}
+	return err;
+}
+
 struct passport_trust *
-passport_trust_some(const struct passport_trust *from, const bool *counts)
+passport_trust_some(const struct passport_trust *from, const struct passport_pick *picks)
 {
 	struct passport_trust *t = calloc(1, sizeof(*t) + from->n * sizeof(t->certs[0]));
 	enum err err = OK;
@@ -156,8 +172,8 @@ passport_trust_some(const struct passport_trust *from, const bool *counts)
 		X509_STORE_up_ref(from->anchors);
 	t->anchors = from->anchors;
 	for (size_t i = 0; i < from->n && err == OK; i++)
-		if (counts[i])
-			err = carry(&from->certs[i], &t->certs[t->n++]);
+		if (picks[i].counts)
+			err = pick(&from->certs[i], &picks[i], &t->certs[t->n++]);
 	if (err == OK)
 		return t;
 	snapshot_drop(&t->snap);

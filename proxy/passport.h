@@ -16,6 +16,7 @@
 #include "lib/base/err.h"
 #include "lib/base/snapshot.h"
 #include "lib/base/str.h"
+#include "lib/jose/x5c.h"
 
 struct passport_trust; /* starts with a struct snapshot */
 
@@ -23,6 +24,7 @@ struct passport_certificate {
 	const char *file;      /* PEM; the first certificate signs, others are intermediates */
 	const char *x5u;       /* the URL tokens name it by, or NULL: found by its key */
 	STACK_OF(X509) *certs; /* the same instead of a file; not taken over */
+	bool chain_later;      /* whom it leads to is known with passport_trust_some() */
 };
 
 /* Reads the certificates.  Certificates that do not chain, are expired or lack digitalSignature are
@@ -36,10 +38,17 @@ struct passport_trust *passport_trust_join(const struct passport_trust *base,
     const struct passport_certificate *certs, size_t n, X509_STORE *anchors,
     enum err *why) MUST_CHECK;
 
-/* Those of t whose place is true in `counts`, as many as it has certificates: files first, in the
- * order in which they were given.  NULL: out of memory. */
+struct passport_pick {
+	bool counts;
+	X509_STORE
+	*issuers; /* whom the certificate leads to, or NULL: the anchors given at first */
+	struct x5c_span valid; /* its chain to them */
+};
+
+/* Those of t that count; there is a pick for each certificate: files first, in the order in which
+ * they were given.  NULL: out of memory. */
 struct passport_trust *passport_trust_some(
-    const struct passport_trust *t, const bool *counts) MUST_CHECK;
+    const struct passport_trust *t, const struct passport_pick *picks) MUST_CHECK;
 size_t passport_trust_count(const struct passport_trust *t);
 STACK_OF(X509) *passport_trust_certs(const struct passport_trust *t, size_t i); /* not counted */
 const char *passport_trust_x5u(const struct passport_trust *t, size_t i);       /* NULL: none */

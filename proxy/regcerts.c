@@ -133,7 +133,8 @@ confirm(struct regcerts *c, int64_t as_of)
 static struct regcertset_demands
 demands_of(const struct regcerts *c)
 {
-	return (struct regcertset_demands){ c->cfg.name, c->cfg.anchors, c->cfg.files, c->cfg.max };
+	return (struct regcertset_demands){ c->cfg.name, c->cfg.anchors, c->cfg.files, c->cfg.max,
+		.chain_later = c->cfg.trust != NULL };
 }
 
 static void

@@ -35,6 +35,8 @@ read_entry(
 
 	if (certs != NULL)
 		err = passport_judge(certs, d->anchors, clock_wall_s());
+	if (err == ERR_PASSPORT_CHAIN && d->chain_later)
+		err = OK;
 	/* One that is not valid yet will be, and one that has expired has its own reason. */
 	if (err == OK || err == ERR_PASSPORT_VALIDITY)
 		return certs;
@@ -67,6 +69,7 @@ add(struct reading *r, struct str entry)
 	c->certs = read_entry(r->d, x5u, pem, r->out);
 	if (c->certs == NULL)
 		return OK;
+	c->chain_later = r->d->chain_later;
 	c->x5u = x5u.n > 0 ? arena_z(&r->arena, x5u) : NULL;
 	r->out->n++;
 	return x5u.n > 0 && c->x5u == NULL ? ERR_MEMORY : OK;

@@ -16,6 +16,7 @@ struct regcertset_demands {
 	X509_STORE *anchors;
 	const struct passport_trust *files; /* also in the result; may be NULL */
 	size_t max;
+	bool chain_later; /* others find out whom a certificate leads to */
 };
 
 struct regcertset {

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 
 struct guarded {
@@ -20,7 +21,7 @@ struct regguard {
 	void (*on_change)(void *arg);
 	void *arg;
 	size_t n, n_pending;
-	bool *counts;
+	struct passport_pick *picks; /* of all */
 	struct guarded guarded[];
 };
 
@@ -46,13 +47,29 @@ regguard_pending(const struct regguard *g)
 static bool
 sift(struct regguard *g)
 {
-	struct passport_trust *some = passport_trust_some(g->set, g->counts);
+	struct passport_trust *some = passport_trust_some(g->set, g->picks);
 
 	if (some == NULL)
 		return false;
 	snapshot_drop((struct snapshot *)g->counting);
 	g->counting = some;
 	return true;
+}
+
+/* Whom a certificate leads to, and for how long; true: that is news. */
+static bool
+lead(struct guarded *one, struct trust_verdict *v)
+{
+	struct passport_pick *p = &one->g->picks[one->place];
+	struct x5c_span before = p->valid;
+
+	X509_STORE_up_ref(v->store);
+	X509_STORE_free(p->issuers);
+	p->issuers = v->store;
+	if (x5c_chain(passport_trust_certs(one->g->set, one->place), v->store, clock_wall_s(),
+		&p->valid) != OK)
+		p->valid = (struct x5c_span){ INT64_MAX, INT64_MIN };
+	return p->valid.from != before.from || p->valid.to != before.to;
 }
 
 static void
@@ -74,17 +91,19 @@ on_verdict(void *arg, enum err err, struct trust_verdict *v)
 {
 	struct guarded *one = arg;
 	struct regguard *g = one->g;
+	struct passport_pick *p = &g->picks[one->place];
 	bool first = !one->judged, changed;
 
-	(void)v;
 	if (err == ERR_MEMORY)
 		return; /* which says nothing about the certificate; it is judged again */
 	one->judged = true;
 	g->n_pending -= first;
-	changed = g->counts[one->place] != (err == OK);
-	g->counts[one->place] = err == OK;
+	changed = p->counts != (err == OK);
+	p->counts = err == OK;
 	if (changed || (first && err != OK))
 		note(one, err);
+	if (err == OK && lead(one, v))
+		changed = true;
 	if (changed && !sift(g))
 		log_error("federation %s: out of memory; the former PASSporT certificates count on",
 		    g->name);
@@ -97,10 +116,14 @@ watch(struct regguard *g, struct trust *trust, size_t place, struct guarded *one
 {
 	static const struct trust_demands none = { 0 };
 	STACK_OF(X509) *certs = passport_trust_certs(g->set, place);
+	struct trust_verdict *v = NULL;
 
 	*one = (struct guarded){ .g = g, .place = place };
-	one->judged = trust_known(trust, certs, &none, NULL) == OK;
-	g->counts[place] = one->judged;
+	one->judged = trust_known(trust, certs, &none, &v) == OK;
+	g->picks[place].counts = one->judged;
+	if (one->judged)
+		lead(one, v);
+	snapshot_drop((struct snapshot *)v);
 	g->n_pending += !one->judged;
 	one->watch = trust_watch(trust, certs, &none, on_verdict, one);
 	return one->watch != NULL;
@@ -110,7 +133,7 @@ static bool
 begin(struct regguard *g, struct trust *trust, size_t all)
 {
 	for (size_t i = 0; i < all; i++)
-		g->counts[i] = true;
+		g->picks[i].counts = true;
 	for (size_t i = g->first; trust != NULL && i < all; i++)
 		if (!watch(g, trust, i, &g->guarded[g->n++]))
 			return false;
@@ -131,8 +154,8 @@ regguard_new(struct trust *trust, struct regcertset *set, const char *name,
 	g->name = name;
 	g->on_change = on_change;
 	g->arg = arg;
-	g->counts = calloc(all + 1, sizeof(*g->counts));
-	if (g->counts == NULL || !begin(g, trust, all)) {
+	g->picks = calloc(all + 1, sizeof(*g->picks));
+	if (g->picks == NULL || !begin(g, trust, all)) {
 		regguard_free(g);
 		return NULL;
 	}
@@ -148,8 +171,10 @@ regguard_free(struct regguard *g)
 		return;
 	for (size_t i = 0; i < g->n; i++)
 		trust_unwatch(g->guarded[i].watch);
+	for (size_t i = 0; i < g->n; i++)
+		X509_STORE_free(g->picks[g->guarded[i].place].issuers);
 	snapshot_drop((struct snapshot *)g->counting);
 	snapshot_drop((struct snapshot *)g->set);
-	free(g->counts);
+	free(g->picks);
 	free(g);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * regguard - which certificates of a set are trusted at the time: their revocation is watched as
- * long as they are in use (B-5.4-0, B-5.4.3).
+ * regguard - which certificates of a set are trusted at the time: whether they lead to the anchors,
+ * by way of new roots and sub-CAs too, and their revocation are watched as long as they are in use
+ * (B-5.4-0, B-5.4.3).
  *
  * Control thread.  One that was judged before counts at once, another one when there is good word
  * of it; a revoked one never, even if the registration service still gives it.

@@ -248,7 +248,7 @@ class Daemon:
 
 
 class World:
-    """A proxy for the service alpha.test and what surrounds it.
+    """A proxy for the service alpha.test, or another one by its name, and what surrounds it.
 
     beta is a listed remote server, gamma an unlisted one; both have ports of their own in their
     names, so that key look-ups reach them.  Change `config` before start().
@@ -256,7 +256,8 @@ class World:
 
     NAME = "alpha.test"
 
-    def __init__(self, folder: Path, *, unix: bool = False) -> None:
+    def __init__(self, folder: Path, *, unix: bool = False, name: str = NAME) -> None:
+        self.NAME = name
         self.folder = folder
         self.version = 1
         (folder / "state").mkdir()

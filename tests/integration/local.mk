@@ -6,6 +6,7 @@ AM_TESTS_ENVIRONMENT = SCHLEUSE_BUILD='$(abs_builddir)'; PYTHON3='$(PYTHON3)'; \
 EXTRA_DIST += \
 	tests/integration/run \
 	tests/integration/conftest.py \
+	tests/integration/chain.py \
 	tests/integration/harness.py \
 	tests/integration/listworld.py \
 	tests/integration/load.py \
@@ -13,6 +14,7 @@ EXTRA_DIST += \
 	tests/integration/regsvcworld.py \
 	tests/integration/vzdclient.py \
 	tests/integration/test_certificates.py \
+	tests/integration/test_chain.py \
 	tests/integration/test_check_config.py \
 	tests/integration/test_connections.py \
 	tests/integration/test_conformance.py \

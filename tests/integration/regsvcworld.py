@@ -42,11 +42,14 @@ class Client:
 
 
 class RegsvcWorld:
-    """Change `config` before start()."""
+    """Change `config` before start().  `vzd`: one that others use, too; it is not closed here."""
 
-    def __init__(self, folder: Path, domains: list[str] | None = None, **how: Any) -> None:
+    def __init__(
+        self, folder: Path, domains: list[str] | None = None, vzd: Vzd | None = None, **how: Any
+    ) -> None:
         self.folder = folder
-        self.vzd = Vzd(domains=["alpha.test"] if domains is None else domains, **how)
+        self._own_vzd = vzd is None
+        self.vzd = vzd or Vzd(domains=["alpha.test"] if domains is None else domains, **how)
         self.vzd.ocsp.extended = True
         trust = self.vzd.write_trust(folder)
         (folder / "state").mkdir()
@@ -99,7 +102,8 @@ class RegsvcWorld:
         try:
             self.daemon.stop()
         finally:
-            self.vzd.close()
+            if self._own_vzd:
+                self.vzd.close()
 
     # Clients
 

@@ -147,11 +147,12 @@ def test_nobody_is_asked_where_the_list_is_a_file(make_world) -> None:
 
 
 def invite(w: World, signer: Issued, x5u: str | None, *, who: KeyServer | None = None):
-    bob, anna = f"@bob:{w.beta.name}", "@anna:alpha.test"
+    who = who or w.beta
+    bob, anna = f"@bob:{who.name}", f"@anna:{w.NAME}"
     header = {"x5u": x5u if x5u is not None else passport.OMIT}
     token = passport.issue(signer, bob, anna, header=header)
     uri = "/_matrix/federation/v2/invite" + path(ROOM, "$e")
-    return w.peer(who or w.beta).ask("PUT", uri, invite_v2(bob, anna, token))
+    return w.peer(who).ask("PUT", uri, invite_v2(bob, anna, token))
 
 
 def served(w: World, **how: Any) -> Regsvc:

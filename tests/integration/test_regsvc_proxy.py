@@ -44,7 +44,7 @@ def use(w: World, *, auth: str = "basic", passports: bool = False, **how: Any) -
 
 
 def status(w: World, who: Any = None) -> int:
-    return w.peer(who or w.beta).ask("GET", URI).status
+    return w.peer(who or w.beta).ask("GET", URI.replace("alpha.test", w.NAME)).status
 
 
 def logs(w: World) -> str:

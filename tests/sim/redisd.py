@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Sequence
 
+from . import wire
 from .pki import Issued
 
 
@@ -67,14 +68,18 @@ class Redis:
             self.process.wait()
         self.process = None
 
+    def _connect(self) -> socket.socket:
+        s = socket.create_connection(("127.0.0.1", self.port), 10)
+        return wire.tls_context().wrap_socket(s) if self.tls else s
+
     def ask(self, *words: str | bytes) -> bytes:
-        """One command in plain; the raw reply, as much as comes at once."""
+        """One command; the raw reply, as much as comes at once."""
         return self.ask_all(words)
 
     def ask_all(self, *commands: Sequence[str | bytes]) -> bytes:
         """The same for commands one after the other on one connection."""
         replies = b""
-        with socket.create_connection(("127.0.0.1", self.port), 10) as s:
+        with self._connect() as s:
             for words in commands:
                 raw = b"".join(
                     b"$%d\r\n%s\r\n" % (len(w), w)
