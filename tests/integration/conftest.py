@@ -2,6 +2,7 @@
 """Fixtures: `make_world` for tests that configure their own, `world` for those that share one."""
 from __future__ import annotations
 
+import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +14,34 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from harness import World, open_world, open_worlds  # noqa: E402
+
+LIMIT_S = 300  # far above what any phase of a test takes on a busy machine with sanitizers
+
+
+def _limited(item: pytest.Item, phase: str) -> Iterator[None]:
+    def expire(*_: Any) -> None:
+        raise TimeoutError(f"{phase} of {item.name} does not end: {LIMIT_S} s are over")
+
+    before = signal.signal(signal.SIGALRM, expire)
+    signal.alarm(LIMIT_S)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    yield from _limited(item, "setup")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    yield from _limited(item, "call")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    yield from _limited(item, "teardown")
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -14,6 +14,7 @@
 #include "lib/jose/x5c.h"
 #include "lib/net/loop.h"
 #include "lib/trust/trust.h"
+#include "tests/unit/lab.h"
 #include "tests/unit/pki.h"
 
 #define MINUTE INT64_C(60000)
@@ -186,8 +187,7 @@ Test(trust, what_is_new_has_no_grace)
 	cr_assert_eq(with_signer("unreachable", -2 * HOUR, -HOUR), OK, "what is in use");
 	t = trust_new(loop, &cfg); /* there is nobody to ask */
 	cr_assert_not_null(trust_judge(t, certs, &demands, on_judged, &err));
-	while (err == ERR_COUNT)
-		loop_turn(loop);
+	UNTIL(loop, err != ERR_COUNT);
 	cr_assert_eq(err, ERR_REVOCATION);
 	trust_free(t);
 }
