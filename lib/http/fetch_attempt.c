@@ -131,6 +131,10 @@ set_place(struct fetch *x)
 
 #define SET(opt, value) (curl_easy_setopt(x->easy, CURLOPT_##opt, value) == CURLE_OK)
 
+/*
+ * CA_CACHE_TIMEOUT: libcurl would otherwise put the anchors of an earlier handle in the place of
+ * those of on_ssl_ctx, which some versions ask before they look into that cache.
+ */
 static bool
 set_options(struct fetch *x)
 {
@@ -142,8 +146,9 @@ set_options(struct fetch *x)
 		  SET(USERAGENT, "schleuse/" PACKAGE_VERSION) &&
 		  SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) && SET(SSL_VERIFYPEER, 1L) &&
 		  SET(SSL_VERIFYHOST, 2L) && SET(CAINFO, NULL) && SET(CAPATH, NULL) &&
-		  SET(NETRC, (long)CURL_NETRC_IGNORED) && SET(WRITEFUNCTION, on_body) &&
-		  SET(WRITEDATA, x) && SET(HEADERFUNCTION, on_header) && SET(HEADERDATA, x) &&
+		  SET(CA_CACHE_TIMEOUT, 0L) && SET(NETRC, (long)CURL_NETRC_IGNORED) &&
+		  SET(WRITEFUNCTION, on_body) && SET(WRITEDATA, x) &&
+		  SET(HEADERFUNCTION, on_header) && SET(HEADERDATA, x) &&
 		  SET(OPENSOCKETFUNCTION, on_open_socket) && SET(OPENSOCKETDATA, x) &&
 		  SET(CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS) && SET(HTTPHEADER, x->fields);
 

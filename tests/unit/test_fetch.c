@@ -142,6 +142,23 @@ Test(fetch, refuses_an_unknown_issuer)
 	cr_assert_eq(got.err, ERR_TLS);
 }
 
+static void
+on_first(void *arg, const struct fetch_result *r)
+{
+	cr_assert_eq(r->err, OK);
+	req.anchors = NULL;
+	cr_assert_not_null(fetch_start(fetcher, &req, on_result, NULL));
+}
+
+/* libcurl keeps the anchors of a handle for those that come later, unless it is told not to. */
+Test(fetch, believes_no_issuer_because_an_earlier_fetch_did)
+{
+	start(OK_REPLY, OK_REPLY);
+	cr_assert_not_null(fetch_start(fetcher, &req, on_first, NULL));
+	loop_run(loop);
+	cr_assert_eq(got.err, ERR_TLS);
+}
+
 Test(fetch, does_not_connect_to_private_addresses)
 {
 	open_fetcher(false);
