@@ -119,7 +119,7 @@ read_value(struct token *t, CK_OBJECT_HANDLE object)
 static const char *
 use_session(struct token *t)
 {
-	CK_OBJECT_HANDLE object;
+	CK_OBJECT_HANDLE object = 0; /* find_object() sets it or says why not */
 	const char *fault;
 
 	if (t->module->C_OpenSession(t->slot, CKF_SERIAL_SESSION, NULL, NULL, &t->session) !=
