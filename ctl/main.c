@@ -8,7 +8,8 @@
 
 #include "ctl/command.h"
 
-#define DEFAULT_SOCKET SCHLEUSE_STATEDIR "/control.sock"
+/* Where the unit and the samples of the service have its state directory. */
+#define DEFAULT_SOCKET SCHLEUSE_STATEDIR "-regsvc/control.sock"
 
 static const char usage[] =
     "usage: schleusectl [options] client add ID --tenant NAME --method basic|oauth|mtls\n"

@@ -4,7 +4,6 @@ dist_doc_DATA = README.md NEWS LICENSE SECURITY.md CONTRIBUTING.md \
 	doc/architecture.md doc/conformance.md doc/dependencies.md doc/deviations.md \
 	doc/http.md doc/operations.md doc/performance.md doc/security.md \
 	doc/regsvc-openapi.yaml
-examplesdir = $(docdir)/examples
-dist_examples_DATA = etc/proxy.yaml etc/proxy-minimal.yaml etc/synapse-homeserver.yaml
+dist_examples_DATA += etc/proxy.yaml etc/proxy-minimal.yaml etc/synapse-homeserver.yaml
 dist_examples_DATA += etc/regsvc.yaml etc/regsvc-minimal.yaml etc/redis-acl.conf
 EXTRA_DIST += doc/reasons.py

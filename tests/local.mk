@@ -3,8 +3,6 @@ include tests/unit/local.mk
 include tests/fuzz/local.mk
 include tests/integration/local.mk
 EXTRA_DIST += tests/tally.py tests/lsan.supp
-EXTRA_DIST += tests/integration/test_docs.py tests/integration/test_tally.py tests/integration/test_scripts.py \
-	tests/integration/test_bench.py
 include tests/conformance/local.mk
 include tests/interop/local.mk
 include tests/soak/local.mk

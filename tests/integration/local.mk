@@ -13,23 +13,25 @@ EXTRA_DIST += \
 	tests/integration/openapi.py \
 	tests/integration/regsvcworld.py \
 	tests/integration/vzdclient.py \
+	tests/integration/test_bench.py \
 	tests/integration/test_certificates.py \
 	tests/integration/test_chain.py \
 	tests/integration/test_check_config.py \
-	tests/integration/test_connections.py \
 	tests/integration/test_conformance.py \
+	tests/integration/test_connections.py \
 	tests/integration/test_control.py \
 	tests/integration/test_discovery.py \
 	tests/integration/test_displaynames.py \
+	tests/integration/test_docs.py \
 	tests/integration/test_errors.py \
 	tests/integration/test_fedlist.py \
 	tests/integration/test_fedlist_url.py \
-	tests/integration/test_handover.py \
+	tests/integration/test_h1_differ.py \
 	tests/integration/test_h2.py \
 	tests/integration/test_h2_floods.py \
 	tests/integration/test_h2_flow.py \
 	tests/integration/test_h2_refused.py \
-	tests/integration/test_h1_differ.py \
+	tests/integration/test_handover.py \
 	tests/integration/test_http_answers.py \
 	tests/integration/test_http_forwarded.py \
 	tests/integration/test_http_refused.py \
@@ -37,37 +39,41 @@ EXTRA_DIST += \
 	tests/integration/test_invites_elsewhere.py \
 	tests/integration/test_keys.py \
 	tests/integration/test_membership.py \
+	tests/integration/test_ocsp.py \
+	tests/integration/test_privacy.py \
 	tests/integration/test_proxyproto.py \
 	tests/integration/test_rates.py \
-	tests/integration/test_privacy.py \
-	tests/integration/test_regsvc_misses.py \
-	tests/integration/test_regsvc_proxy.py \
-	tests/integration/test_regsvc_vzd.py \
-	tests/integration/test_regsvc_revoked.py \
-	tests/integration/test_reload.py \
-	tests/integration/test_routes.py \
-	tests/integration/test_service.py \
-	tests/integration/test_ocsp.py \
-	tests/integration/test_regsvc_certs.py \
-	tests/integration/test_regsvc_lists.py \
-	tests/integration/test_regsvc_shared.py \
+	tests/integration/test_regsvc.py \
 	tests/integration/test_regsvc_api.py \
+	tests/integration/test_regsvc_auth.py \
+	tests/integration/test_regsvc_certs.py \
 	tests/integration/test_regsvc_changes.py \
 	tests/integration/test_regsvc_lists.py \
+	tests/integration/test_regsvc_misses.py \
 	tests/integration/test_regsvc_openapi.py \
+	tests/integration/test_regsvc_proxy.py \
+	tests/integration/test_regsvc_revoked.py \
+	tests/integration/test_regsvc_shared.py \
+	tests/integration/test_regsvc_vzd.py \
 	tests/integration/test_relay.py \
+	tests/integration/test_reload.py \
 	tests/integration/test_routes.py \
+	tests/integration/test_samples.py \
+	tests/integration/test_scripts.py \
+	tests/integration/test_service.py \
 	tests/integration/test_sim_vzd.py \
 	tests/integration/test_sim_vzd_operations.py \
 	tests/integration/test_sim_vzd_trust.py \
 	tests/integration/test_slow.py \
 	tests/integration/test_stress.py \
+	tests/integration/test_tally.py \
 	tests/integration/test_tenants.py \
 	tests/integration/test_tickets.py \
 	tests/integration/test_tls.py \
+	tests/integration/test_trust.py \
 	tests/integration/test_unauthenticated.py \
-	tests/integration/test_wellknown.py \
 	tests/integration/test_upstreams.py \
+	tests/integration/test_wellknown.py \
 	tests/integration/test_xmatrix.py \
 	tests/sim/__init__.py \
 	tests/sim/b64.py \
@@ -82,6 +88,7 @@ EXTRA_DIST += \
 	tests/sim/pki.py \
 	tests/sim/rawserver.py \
 	tests/sim/redisd.py \
+	tests/sim/regsvc.py \
 	tests/sim/wire.py \
 	tests/sim/xmatrix.py \
 	tests/sim/vzd/__init__.py \
