@@ -55,6 +55,7 @@ EXTRA_DIST += \
 	tests/integration/test_regsvc_revoked.py \
 	tests/integration/test_regsvc_shared.py \
 	tests/integration/test_regsvc_vzd.py \
+	tests/integration/test_regsvc_status.py \
 	tests/integration/test_relay.py \
 	tests/integration/test_reload.py \
 	tests/integration/test_routes.py \

@@ -32,7 +32,7 @@ def test_every_file_is_in_the_release_archive():
     words = {w for m in makes for w in m.read_text().replace("\\\n", " ").split()}
     words |= {".gitignore", ".gitattributes"}  # not for an archive
     words |= {"Makefile.am", "configure.ac", "check"}  # by automake itself, by dist-hook
-    folders = {w for w in words if (SOURCE / w).is_dir()}
+    folders = words & {"tests/conformance/cases", "tests/fuzz/corpus", "tests/unit/cases"}
     missing = [n for n in listed.stdout.split()
                if n not in words and not folders & set(map(str, Path(n).parents))]
     assert missing == []
