@@ -56,13 +56,12 @@ on_news(void *arg, const struct regnews *news)
 
 /* What is held already, or else kept on disk.  Whether it is known to be outdated. */
 static bool
-restore_list(struct fedlink *l, const struct fedlink *old, size_t n, const struct proxy_conf *conf)
+restore_list(struct fedlink *l, const struct fedlink *former, const struct proxy_conf *conf)
 {
 	enum err err;
 
-	for (size_t i = 0; i < n; i++)
-		if (fedstore_inherit(l->store, old[i].store))
-			return fedsource_state(old[i].source).outdated;
+	if (former != NULL && fedstore_inherit(l->store, former->store))
+		return fedsource_state(former->source).outdated;
 	err = fedstore_restore(l->store);
 	if (err != OK && err != ERR_NOT_FOUND)
 		log_warn("federation %s: the list kept in %s is not used: %s",
@@ -79,11 +78,12 @@ on_trust(void *arg, enum trust_event event)
 
 static struct trust *
 new_trust(struct loop *loop, struct fetcher *fetcher, const struct proxy_conf *conf,
-    const char *name, const struct trust_conf *tc, X509_STORE *anchors)
+    const char *name, const struct trust_conf *tc, X509_STORE *anchors, const struct trust *from)
 {
 	struct trust_config cfg = trust_settings(tc);
 
 	cfg.name = name;
+	cfg.from = from;
 	cfg.client_id = conf->lookups.client_id;
 	cfg.state_dir = conf->state_dir;
 	cfg.anchors = anchors;
@@ -95,26 +95,36 @@ new_trust(struct loop *loop, struct fetcher *fetcher, const struct proxy_conf *c
 
 /* Whom the list's signer must lead to, and who judges that: *issuers is a reference or NULL. */
 static bool
-open_trust(struct fedlink *l, struct loop *loop, struct fetcher *fetcher,
-    const struct proxy_conf *conf, X509_STORE **issuers)
+open_trust(struct fedlink *l, const struct fedlink *former, struct loop *loop,
+    struct fetcher *fetcher, const struct proxy_conf *conf, X509_STORE **issuers)
 {
 	const struct federation_conf *fc = &conf->federations[l->federation];
 
 	*issuers = NULL;
 	if (!trust_wanted(&fc->list_trust))
 		return true;
-	l->trust = new_trust(loop, fetcher, conf, fc->name, &fc->list_trust, fc->anchors);
+	l->trust = new_trust(loop, fetcher, conf, fc->name, &fc->list_trust, fc->anchors,
+	    former != NULL ? former->trust : NULL);
 	if (l->trust != NULL)
 		*issuers = trust_store(l->trust);
 	return *issuers != NULL;
 }
 
+/* The link of the same federation that was in force until now; NULL: there is none. */
+static const struct fedlink *
+former_of(const struct fedlink *old, size_t n, const char *stem)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(fedstore_config(old[i].store)->name, stem) == 0)
+			return &old[i];
+	return NULL;
+}
+
 static bool
-open_store(
-    struct fedlink *l, struct loop *loop, struct fetcher *fetcher, const struct proxy_conf *conf)
+open_store(struct fedlink *l, const struct fedlink *former, const char *stem, struct loop *loop,
+    struct fetcher *fetcher, const struct proxy_conf *conf)
 {
 	const struct federation_conf *fc = &conf->federations[l->federation];
-	char stem[128];
 	struct fedstore_config sc = {
 		.state_dir = conf->state_dir,
 		.name = stem,
@@ -125,8 +135,7 @@ open_store(
 		.max_entries = fc->list_max_entries,
 	};
 
-	snprintf(stem, sizeof(stem), "federation-%s", fc->name);
-	if (!open_trust(l, loop, fetcher, conf, &sc.issuers))
+	if (!open_trust(l, former, loop, fetcher, conf, &sc.issuers))
 		return false;
 	l->store = fedstore_new(&sc);
 	X509_STORE_free(sc.issuers);
@@ -181,8 +190,8 @@ open_client(
 
 /* Who judges the revocation of the certificates. */
 static bool
-open_certs_trust(
-    struct fedlink *l, struct loop *loop, struct fetcher *fetcher, const struct proxy_conf *conf)
+open_certs_trust(struct fedlink *l, const struct fedlink *former, struct loop *loop,
+    struct fetcher *fetcher, const struct proxy_conf *conf)
 {
 	const struct federation_conf *fc = &conf->federations[l->federation];
 	char name[128];
@@ -191,14 +200,14 @@ open_certs_trust(
 		return true;
 	/* No federation's name has a dot. */
 	snprintf(name, sizeof(name), "%s.passport", fc->name);
-	l->certs_trust =
-	    new_trust(loop, fetcher, conf, name, &fc->passport_trust, fc->passport_anchor_store);
+	l->certs_trust = new_trust(loop, fetcher, conf, name, &fc->passport_trust,
+	    fc->passport_anchor_store, former != NULL ? former->certs_trust : NULL);
 	return l->certs_trust != NULL;
 }
 
 static bool
-open_certs(
-    struct fedlink *l, struct loop *loop, struct fetcher *fetcher, const struct proxy_conf *conf)
+open_certs(struct fedlink *l, const struct fedlink *former, struct loop *loop,
+    struct fetcher *fetcher, const struct proxy_conf *conf)
 {
 	const struct federation_conf *fc = &conf->federations[l->federation];
 	struct regcerts_config cc = { .client = l->client,
@@ -215,7 +224,7 @@ open_certs(
 
 	if (fc->passport_source != PASSPORT_REGSVC)
 		return true;
-	if (!open_certs_trust(l, loop, fetcher, conf))
+	if (!open_certs_trust(l, former, loop, fetcher, conf))
 		return false;
 	cc.trust = l->certs_trust;
 	l->certs = regcerts_new(loop, &cc);
@@ -242,13 +251,17 @@ fedlink_open(struct fedlink *l, const struct fedlink *old, size_t n, struct loop
     struct fetcher *fetcher, const struct proxy_conf *conf)
 {
 	const struct federation_conf *fc = &conf->federations[l->federation];
+	const struct fedlink *former;
+	char stem[128];
 	bool outdated;
 
-	if (!open_store(l, loop, fetcher, conf))
+	snprintf(stem, sizeof(stem), "federation-%s", fc->name);
+	former = former_of(old, n, stem);
+	if (!open_store(l, former, stem, loop, fetcher, conf))
 		return false;
-	outdated = restore_list(l, old, n, conf);
+	outdated = restore_list(l, former, conf);
 	return open_client(l, loop, fetcher, fc) && open_source(l, loop, fetcher, conf, outdated) &&
-	       open_certs(l, loop, fetcher, conf) && open_watch(l, loop, fc);
+	       open_certs(l, former, loop, fetcher, conf) && open_watch(l, loop, fc);
 }
 
 void
@@ -280,11 +293,19 @@ fedlink_pause(const struct fedlink *l)
 	if (l->certs != NULL)
 		regcerts_pause(l->certs);
 	fedsource_pause(l->source);
+	if (l->trust != NULL)
+		trust_pause(l->trust);
+	if (l->certs_trust != NULL)
+		trust_pause(l->certs_trust);
 }
 
 void
 fedlink_resume(const struct fedlink *l)
 {
+	if (l->trust != NULL)
+		trust_resume(l->trust);
+	if (l->certs_trust != NULL)
+		trust_resume(l->certs_trust);
 	fedsource_resume(l->source);
 	if (l->certs != NULL)
 		regcerts_resume(l->certs);

@@ -148,7 +148,8 @@ check_chain(struct trust *t, struct judgement *j, STACK_OF(X509) *chain)
 		if (t->cfg.revocation != TRUST_OFF)
 			word = revocation_of(t->revocation, sk_X509_value(chain, i),
 			    sk_X509_value(chain, i + 1), j->asks);
-		if (word.coming && word.state != REVOCATION_REVOKED)
+		/* What somebody else waits for says nothing yet. */
+		if (j->asks && word.coming && word.state != REVOCATION_REVOKED)
 			j->coming = true;
 		else if (t->cfg.revocation != TRUST_OFF)
 			err = weigh(t, j, &word);

@@ -4,7 +4,8 @@
  *
  *	<SHA-256 in hex> good|revoked|unknown|unreachable <good_at> <until>
  *
- * Times are wall-clock milliseconds.  Damaged lines are skipped: what they said is asked again.
+ * Times are wall-clock milliseconds; with `revoked`, <until> is thisUpdate of that answer.  Damaged
+ *lines are skipped: what they said is asked again.
  */
 #ifndef SCHLEUSE_TRUST_REVFILE_H
 #define SCHLEUSE_TRUST_REVFILE_H

@@ -32,6 +32,7 @@ struct revocation {
 	struct list ages;
 	struct backoff *backoff;
 	struct timer save;
+	bool paused; /* nothing is written */
 };
 
 /* --- what is remembered --- */
@@ -127,6 +128,8 @@ save(void *arg)
 	bool ok = true;
 
 	timer_clear(&r->save);
+	if (r->paused)
+		return;
 	buf_init(&text, (r->table.count + 1) * REVFILE_LINE_MAX);
 	LIST_FOR(node, &r->ages) {
 		const struct status *st = LIST_ENTRY(node, struct status, age);
@@ -149,6 +152,13 @@ good_until(const struct revocation *r, int64_t now, const struct ocsp_span *span
 	return span->to * 1000 < until ? span->to * 1000 : until;
 }
 
+/* Word from before the revocation, told again. */
+static bool
+is_outdated(const struct status *st, const struct ocsp_span *span)
+{
+	return st->row.state == REVOCATION_REVOKED && span->from * 1000 < st->row.until;
+}
+
 static void
 note(struct status *st, enum err err, const struct ocsp_span *span)
 {
@@ -160,6 +170,8 @@ note(struct status *st, enum err err, const struct ocsp_span *span)
 		st->row.good_at = now;
 		st->row.until = good_until(r, now, span);
 	} else if (err == ERR_OCSP_REVOKED) {
+		if (st->row.state != REVOCATION_REVOKED || st->row.until < span->from * 1000)
+			st->row.until = span->from * 1000;
 		st->row.state = REVOCATION_REVOKED;
 		ask_count(r->ask, TRUST_REVOKED);
 	} else if (st->row.state != REVOCATION_REVOKED) {
@@ -199,6 +211,8 @@ on_answer(void *arg, const struct fetch_result *res)
 	st->fetch = NULL;
 	if (err == OK)
 		err = ocsp_judge(res->body, st->cert, st->issuer, clock_wall_s(), &demands, &span);
+	if (err == OK && is_outdated(st, &span))
+		err = ERR_OCSP_DATES;
 	note(st, err, &span);
 	if (err == OK) {
 		backoff_forget(r->backoff, key_of(st));
@@ -331,8 +345,27 @@ revocation_new(const struct trust_ask *ask, const struct revocation_config *cfg)
 		revocation_free(r);
 		return NULL;
 	}
+	if (cfg->from != NULL) /* what it knows is newer than the file */
+		LIST_FOR(node, &cfg->from->ages)
+			on_row(r, &LIST_ENTRY(node, struct status, age)->row);
+	r->cfg.from = NULL;
 	revfile_read(cfg->state_dir, ask->name, cfg->max, on_row, r);
 	return r;
+}
+
+void
+revocation_pause(struct revocation *r)
+{
+	if (r->save.due != 0)
+		save(r);
+	r->paused = true;
+}
+
+void
+revocation_resume(struct revocation *r)
+{
+	r->paused = false;
+	timer_set(r->ask->loop, &r->save, SAVE_AFTER_MS);
 }
 
 void

@@ -327,6 +327,7 @@ open_parts(struct trust *t)
 	const struct revocation_config vc = { .ocsp_url = c->ocsp_url,
 		.ca_ocsp_url = c->ca_ocsp_url,
 		.state_dir = c->state_dir,
+		.from = c->from != NULL ? c->from->revocation : NULL,
 		.max_age = c->ocsp_max_age,
 		.max = c->max_certificates,
 		.changed = on_news,
@@ -335,6 +336,7 @@ open_parts(struct trust *t)
 	t->roots = rootstore_new(&t->ask, &rc);
 	t->issuers = t->roots != NULL ? issuers_new(&t->ask, &ic, rootstore_get(t->roots)) : NULL;
 	t->revocation = t->issuers != NULL ? revocation_new(&t->ask, &vc) : NULL;
+	t->cfg.from = NULL;
 	return t->revocation != NULL;
 }
 
@@ -393,4 +395,16 @@ trust_free(struct trust *t)
 	free(t->ocsp_url);
 	free(t->ca_ocsp_url);
 	free(t);
+}
+
+void
+trust_pause(struct trust *t)
+{
+	revocation_pause(t->revocation);
+}
+
+void
+trust_resume(struct trust *t)
+{
+	revocation_resume(t->revocation);
 }

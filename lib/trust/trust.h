@@ -25,6 +25,7 @@ struct trust_config {
 	const char *name;                   /* for the log and the files' names */
 	const char *client_id;              /* of TI-User-Agent, or NULL */
 	const char *state_dir;              /* NULL: keep nothing */
+	const struct trust *from;           /* what it knows about revocation goes on; or NULL */
 	X509_STORE *anchors;                /* pinned; only read */
 	struct fetcher *fetcher;            /* not owned */
 	const char *base_url;               /* of roots and sub-CAs; NULL: no downloads */
@@ -43,6 +44,11 @@ struct trust;
 /* Copies the strings; what is kept is loaded at once.  NULL: out of memory. */
 struct trust *trust_new(struct loop *loop, const struct trust_config *cfg) MUST_CHECK;
 void trust_free(struct trust *t); /* questions and watches end without a call; NULL is allowed */
+
+/* Another process works with the state directory from now on: what is known about revocation is
+ * written once more, and not again until it is resumed. */
+void trust_pause(struct trust *t);
+void trust_resume(struct trust *t);
 
 struct trust_demands {
 	const char *role;        /* as in struct x5c_demands; */

@@ -118,17 +118,23 @@ reply(struct str body)
 }
 
 static void
-reply_status(X509 *about, X509 *issuer, EVP_PKEY *issuer_key, int status)
+reply_since(X509 *about, X509 *issuer, EVP_PKEY *issuer_key, int status, long from_s)
 {
 	struct str der = pki_ocsp(&(struct pki_ocsp){ .cert = about,
 	    .issuer = issuer,
 	    .signer_key = issuer_key,
 	    .status = status,
-	    .from_s = -60,
+	    .from_s = from_s,
 	    .to_s = 7 * 24 * HOUR });
 
 	reply(der);
 	OPENSSL_free((void *)(uintptr_t)der.p);
+}
+
+static void
+reply_status(X509 *about, X509 *issuer, EVP_PKEY *issuer_key, int status)
+{
+	reply_since(about, issuer, issuer_key, status, -60);
 }
 
 static void
@@ -198,6 +204,55 @@ Test(trust_net, revoked_is_told_and_counted)
 	cr_assert_eq(counts[TRUST_REVOKED], 1);
 	cr_assert_eq(judge(), ERR_OCSP_REVOKED, "and remembered, without asking at once again");
 	cr_assert_eq(counts[TRUST_OCSP_ASKED], 1);
+}
+
+/* What a responder has said before it revoked is good for a week, and anybody can send it again. */
+Test(trust_net, a_good_word_from_before_the_revocation_is_none) /* RFC 6960, 4.2.2.1 */
+{
+	cfg.retry_min = cfg.retry_max = 1;
+	reply_since(signer, root, root_key, V_OCSP_CERTSTATUS_REVOKED, -60);
+	reply_since(signer, root, root_key, V_OCSP_CERTSTATUS_GOOD, -120);
+	reply_since(signer, root, root_key, V_OCSP_CERTSTATUS_GOOD, -30);
+	begin();
+	cr_assert_eq(judge(), ERR_OCSP_REVOKED);
+	while (counts[TRUST_OCSP_ASKED] < 3) {
+		cr_assert_eq(judge(), ERR_OCSP_REVOKED);
+		loop_turn(loop);
+	}
+	while (judge() != OK)
+		loop_turn(loop);
+}
+
+/* Somebody else's question is no answer. */
+Test(trust_net, what_is_being_asked_is_not_known)
+{
+	const struct trust_demands d = { 0 }, other = { .common_name = "somebody else" };
+	struct trust_question *q;
+
+	reply_status(signer, root, root_key, V_OCSP_CERTSTATUS_GOOD);
+	begin();
+	q = trust_judge(trust, certs, &d, on_judged, NULL);
+	while (counts[TRUST_OCSP_ASKED] == 0)
+		loop_turn(loop);
+	cr_assert_eq(trust_known(trust, certs, &d, NULL), ERR_REVOCATION);
+	cr_assert_neq(trust_known(trust, certs, &other, NULL), OK);
+	trust_cancel(q);
+}
+
+/* As after a reload: nothing was written yet, or cannot be. */
+Test(trust_net, what_was_known_goes_on_without_a_file)
+{
+	const struct trust_demands d = { 0 };
+	struct trust *old;
+
+	reply_status(signer, root, root_key, V_OCSP_CERTSTATUS_GOOD);
+	begin();
+	cr_assert_eq(judge(), OK);
+	old = trust;
+	cfg.from = old;
+	trust = trust_new(loop, &cfg);
+	trust_free(old);
+	cr_assert_eq(trust_known(trust, certs, &d, NULL), OK);
 }
 
 Test(trust_net, an_answer_about_another_is_none)
