@@ -32,18 +32,19 @@ set_outdated(struct fedsource *s, bool outdated)
 	s->outdated = outdated;
 }
 
+/* `before`: as it was; that stands where there is no word. */
 static bool
-is_outdated(const struct fetch_result *r)
+is_outdated(const struct fetch_result *r, bool before)
 {
 	struct claims *answer;
 	struct str status;
-	bool outdated;
+	bool outdated = before;
 
 	if (r->err != OK || r->status != 200)
-		return false;
+		return before;
 	answer = claims_read_object(r->body);
-	outdated =
-	    claims_text(claims_get(answer, "status"), &status) && str_eq(status, STR("veraltet"));
+	if (claims_text(claims_get(answer, "status"), &status))
+		outdated = str_eq(status, STR("veraltet"));
 	claims_free(answer);
 	return outdated;
 }
@@ -54,7 +55,7 @@ on_status(void *arg, const struct fetch_result *r)
 	struct fedsource *s = arg;
 
 	s->call = NULL;
-	set_outdated(s, is_outdated(r));
+	set_outdated(s, is_outdated(r, s->outdated));
 	fedsource_settle(s, ERR_HTTP_ANSWER, 0, 503);
 }
 

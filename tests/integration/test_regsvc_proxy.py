@@ -12,7 +12,7 @@ import pytest
 from harness import PKI, World, until
 from sim import fedlist, regsvc
 from sim.rawserver import Close, Hang, RawRequest, Reply
-from sim.regsvc import CHANGES, CLIENT, LIST, SECRET, Regsvc, http, problem
+from sim.regsvc import CHANGES, CLIENT, LIST, SECRET, STATUS, Regsvc, http, problem
 
 URI = "/_matrix/federation/v1/query/profile?user_id=%40anna%3Aalpha.test"
 
@@ -267,6 +267,25 @@ def test_an_outdated_list_there_closes_the_federation_here(make_world) -> None:
     r.change(status="aktuell", names=r.names)
     until("the federation", lambda: status(w) == 200)
     assert "has a current list again" in logs(w)
+
+
+def test_an_outdated_list_stays_so_until_there_is_other_word(make_world) -> None:
+    """A service that then answers nothing of use has not said that its list is current."""
+    w = make_world()
+    r = use(w, outdated_wait="1s")
+    w.federation["list"]["interval"] = "100ms"
+    w.start()
+    assert status(w) == 200
+    r.status = "veraltet"
+    until("the end", lambda: status(w) == 503)
+    r.fault[STATUS] = lambda q: problem(500)
+    asked = len(r.asked(STATUS))
+    until("questions about the status", lambda: len(r.asked(STATUS)) > asked + 1)
+    assert status(w) == 503
+    assert w.daemon.metric("schleuse_regsvc_outdated") == 1
+    del r.fault[STATUS]
+    r.change(status="aktuell", names=r.names)
+    until("the federation", lambda: status(w) == 200)
 
 
 # Outages
