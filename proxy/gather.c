@@ -200,7 +200,7 @@ gather_membership(struct gather *g)
 {
 	struct judged *j = g->j;
 
-	worker_list(g->w, j->service->federation_index, j->now_ms / 1000, &j->list, &j->list_stale);
+	worker_list(g->w, j->federation, j->now_ms / 1000, &j->list, &j->list_stale);
 	return judge_membership(j);
 }
 
@@ -219,7 +219,7 @@ gather_member(struct gather *g, enum err *err)
 static enum err
 judge_passports(struct gather *g)
 {
-	g->j->passports = worker_passports(g->w, g->j->service->federation_index);
+	g->j->passports = worker_passports(g->w, g->j->federation);
 	return judge_invites(g->j);
 }
 

@@ -356,25 +356,46 @@ worker_post_drain(struct worker *w, bool alone)
 	return post(w, alone ? apply_drain_alone : apply_drain, NULL);
 }
 
-void
-worker_list(const struct worker *w, size_t federation, int64_t now_s, const struct fedlist **list,
-    bool *stale)
-{
-	const struct federation_view *v = &w->federations[federation];
-	int64_t ttl = (int64_t)(w->conf->federations[federation].list_ttl / 1000), end;
+/* -- what is in force -- */
 
-	*list = v->list;
+/* The place of a federation in the configuration of this worker, which may be a newer one than the
+ * request's that numbers them another way; n_federations: it has none of that name. */
+static size_t
+place_of(const struct worker *w, const struct federation_conf *f)
+{
+	const struct proxy_conf *conf = w->conf;
+	size_t i = 0;
+
+	while (i < conf->n_federations && &conf->federations[i] != f &&
+	       strcmp(conf->federations[i].name, f->name) != 0)
+		i++;
+	return i;
+}
+
+void
+worker_list(const struct worker *w, const struct federation_conf *f, int64_t now_s,
+    const struct fedlist **list, bool *stale)
+{
+	size_t i = place_of(w, f);
+	const struct federation_view *v = &w->federations[i];
+	int64_t ttl, end;
+
+	*list = i < w->conf->n_federations ? v->list : NULL;
 	*stale = false;
-	if (v->list == NULL)
+	if (*list == NULL)
 		return;
+	ttl = (int64_t)(w->conf->federations[i].list_ttl / 1000);
 	end = fedlist_not_after(v->list);
 	*stale = now_s - v->as_of > ttl || (end != 0 && now_s > end);
 }
 
 const struct passport_trust *
-worker_passports(const struct worker *w, size_t federation)
+worker_passports(const struct worker *w, const struct federation_conf *f)
 {
-	const struct passport_trust *told = w->federations[federation].passports;
+	size_t i = place_of(w, f);
 
-	return told != NULL ? told : w->conf->federations[federation].passports;
+	if (i == w->conf->n_federations)
+		return NULL;
+	return w->federations[i].passports != NULL ? w->federations[i].passports
+						   : w->conf->federations[i].passports;
 }

@@ -101,10 +101,12 @@ bool worker_post_drain(struct worker *w, bool alone);
 /* Ends the thread if it drains and nothing is left; whenever something has ended. */
 void worker_look_drained(struct worker *w);
 
-/* Whether federation traffic may pass now; fills what rules look at. */
-void worker_list(const struct worker *w, size_t federation, int64_t now_s,
+/* Whether federation traffic may pass now; fills what rules look at.  The federation is found by
+ * its name, for a request may be older than the worker's configuration. */
+void worker_list(const struct worker *w, const struct federation_conf *f, int64_t now_s,
     const struct fedlist **list, bool *stale);
 /* Whose PASSporTs count now; NULL: nobody's.  Valid until control returns to the loop. */
-const struct passport_trust *worker_passports(const struct worker *w, size_t federation);
+const struct passport_trust *worker_passports(
+    const struct worker *w, const struct federation_conf *f);
 
 #endif

@@ -152,14 +152,14 @@ lookups_cancel_invites(struct invite_question *q)
 }
 
 void
-worker_list(const struct worker *w, size_t federation, int64_t now_s, const struct fedlist **list, bool *stale)
+worker_list(const struct worker *w, const struct federation_conf *f, int64_t now_s, const struct fedlist **list, bool *stale)
 {
 	*list = around.list;
 	*stale = around.list_stale;
 }
 
 const struct passport_trust *
-worker_passports(const struct worker *w, size_t federation)
+worker_passports(const struct worker *w, const struct federation_conf *f)
 {
 	return around.passports;
 }
