@@ -15,11 +15,16 @@ import sys
 import threading
 import time
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any, Callable
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from sim import h2wire, wire, xmatrix  # noqa: E402
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "integration")]
+from harness import invite_v2  # noqa: E402
+from sim import h2wire, passport, wire, xmatrix  # noqa: E402
 from soak.backend import SMALL, pattern  # noqa: E402
 
 HOST = ("Host", "matrix.alpha.test")
@@ -36,6 +41,7 @@ class Client:
         self.tls = wire.tls_context(pathlib.Path(how["ca"]))
         self.tls_h2 = wire.tls_context(pathlib.Path(how["ca"]))
         key = xmatrix.SigningKey("a_test", how["key"])
+        self.signer = SimpleNamespace(key=ec.generate_private_key(ec.SECP256R1()))
         self.peer = xmatrix.FederationClient(how["origin"], key, "alpha.test", self.address, self.tls)
 
     def connect_h2(self) -> h2wire.H2:
@@ -101,6 +107,23 @@ def federation(c: Client) -> None:
     check(answer, json.dumps(SMALL).encode())
 
 
+def stranger(c: Client) -> None:
+    """Invented names cost questions at the registration service, never keys, and get the same answer."""
+    key = xmatrix.SigningKey()
+    peer = xmatrix.FederationClient(f"s{c.random.randrange(10000)}.test", key, "alpha.test", c.address, c.tls)
+    answer = peer.ask("GET", PROFILE)
+    assert answer.status == 403, f"status {answer.status}: {answer.body[:200]!r}"
+
+
+def unknown_x5u(c: Client) -> None:
+    """An invite whose PASSporT names a certificate that nobody has."""
+    sender, invited = f"@b:{c.peer.name}", "@anna:alpha.test"
+    token = passport.issue(c.signer, sender, invited, header={"x5u": f"https://x.test/{c.random.randrange(10000)}"})
+    uri = "/_matrix/federation/v2/invite" + xmatrix.path("!room:beta.test", "$e")
+    answer = c.peer.ask("PUT", uri, invite_v2(sender, invited, token))
+    assert answer.status == 403, f"status {answer.status}: {answer.body[:200]!r}"
+
+
 def pipelining(c: Client) -> None:
     with c.connect() as conn:
         conn.send(wire.request("GET", "/_matrix/client/versions", [HOST]) * 6)
@@ -159,7 +182,7 @@ def leaving_streams(c: Client) -> None:
 
 BEHAVIOURS: list[Callable[[Client], None]] = [
     keep_alive, upload, download, slow_download, long_poll, federation, pipelining, leaving,
-    streams, leaving_streams,
+    streams, leaving_streams, stranger, unknown_x5u,
 ]
 
 
