@@ -19,9 +19,9 @@
 #include "lib/conf/option.h"
 #include "lib/daemon/lookup_section.h"
 #include "lib/daemon/redis_section.h"
+#include "regsvc/certs_conf.h"
 #include "regsvc/gate_conf.h"
 #include "regsvc/vzd_conf.h"
-#include "regsvc/certs_conf.h"
 
 struct listener_conf {
 	struct conf_address address; /* port 0: any */

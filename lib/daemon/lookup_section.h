@@ -21,9 +21,9 @@ struct lookup_conf {
 	struct conf_list nameservers; /* "ip" or "ip:port"; empty: the system's */
 	struct lookup_host *hosts;    /* fixed addresses, before DNS */
 	size_t n_hosts;
-	char *ca_file;  /* CAs for other servers' certificates besides the system store, or NULL */
-	bool ca_system; /* use the system store */
-	char *client_id;        /* assigned by gematik, sent as TI-User-Agent (A_27783), or NULL */
+	char *ca_file;   /* CAs for other servers' certificates besides the system store, or NULL */
+	bool ca_system;  /* use the system store */
+	char *client_id; /* assigned by gematik, sent as TI-User-Agent (A_27783), or NULL */
 	bool private_addresses; /* allow look-ups to reach addresses that are not public */
 	clock_ms timeout;       /* of one */
 };

@@ -2,8 +2,8 @@
 /*
  * digests - a set of SHA-256 digests, each with one flag: filled, then sorted, then asked.
  *
- * 33 bytes an entry and, once sorted, an index of two to four bytes an entry.  Made for millions: it
- * sorts in place and finds a digest with two looks at memory.  It trusts nothing about the
+ * 33 bytes an entry and, once sorted, an index of two to four bytes an entry.  Made for millions:
+ * it sorts in place and finds a digest with two looks at memory.  It trusts nothing about the
  * digests: many with the same beginning make it slower, never wrong.  Filled by one thread; asked
  * by any once it is sorted.
  */

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 
 #include "lib/base/base64.h"
-#include "lib/federation/digests.h"
 #include "lib/base/jread.h"
+#include "lib/federation/digests.h"
 #include "lib/matrix/name.h"
 
 #define TEXT_MAX 512 /* of an unescaped member name or domain; no server name is longer */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/federation/fedsigned.h"
 
-#define HEADER_ROOM (FEDSIGNED_ROOM / JWSFORM_MAX) /* the header, its certificates, their copies \
-						    */
+/* The header, its certificates, their copies. */
+#define HEADER_ROOM (FEDSIGNED_ROOM / JWSFORM_MAX)
 
 struct str
 fedsigned_trim(struct str s)

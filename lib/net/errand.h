@@ -18,8 +18,8 @@ struct errand;
 struct errand *errand_start(struct loop *loop, const char *name, void (*work)(void *arg),
     void (*done)(void *arg), void *arg) MUST_CHECK;
 
-/* Waits until the work is over; done is not called.  NULL is allowed.  At the latest before the loop
- * is freed, unless done was called: then the errand is no more. */
+/* Waits until the work is over; done is not called.  NULL is allowed.  At the latest before the
+ * loop is freed, unless done was called: then the errand is no more. */
 void errand_cancel(struct errand *e);
 
 #endif

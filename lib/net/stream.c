@@ -21,8 +21,8 @@
 
 #include "lib/base/buf.h"
 
-#define RECORDS_MAX (STREAM_WRITE_MAX + 16 * 1024) /* 64 KiB of plaintext as records, and alerts \
-						    */
+/* 64 KiB of plaintext as records, and alerts. */
+#define RECORDS_MAX (STREAM_WRITE_MAX + 16 * 1024)
 #define UNSENT_MAX (4 * RECORDS_MAX)
 #define BULK_READ (4 * SSL3_RT_MAX_PACKET_SIZE)
 

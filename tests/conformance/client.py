@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 DEADLINE = 15.0
 RST = b"\x01\0\0\0\0\0\0\0"  # struct linger: on, no time

@@ -109,7 +109,8 @@ decode(const struct h1_head *h, struct str in, size_t first, size_t step, struct
 			if (err != OK)
 				return err;
 			CHECK(used <= end - at && data.n <= used);
-			CHECK(data.n == 0 || (data.p >= in.p + at && data.p + data.n <= in.p + at + used));
+			CHECK(data.n == 0 ||
+			      (data.p >= in.p + at && data.p + data.n <= in.p + at + used));
 			put(out, data);
 			at += used;
 		} while (used > 0);

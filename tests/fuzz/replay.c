@@ -2,9 +2,9 @@
 /*
  * replay - stands in for the fuzzer: runs a target once over every file of its corpus.
  *
- * Folders are given as arguments; without any, fuzz_<x> takes $srcdir/tests/fuzz/corpus/<x>, which is
- * how `make check` calls it.  A missing or empty folder is a failure, so that no target can silently
- * stop being tested.
+ * Folders are given as arguments; without any, fuzz_<x> takes $srcdir/tests/fuzz/corpus/<x>, which
+ * is how `make check` calls it.  A missing or empty folder is a failure, so that no target can
+ * silently stop being tested.
  */
 #include <dirent.h>
 #include <stdio.h>

@@ -62,6 +62,25 @@ EXTRA_DIST += \
 	tests/integration/test_samples.py \
 	tests/integration/test_scripts.py \
 	tests/integration/test_service.py \
+	tests/integration/test_privacy.py \
+	tests/integration/test_regsvc_misses.py \
+	tests/integration/test_regsvc_proxy.py \
+	tests/integration/test_regsvc_vzd.py \
+	tests/integration/test_regsvc_revoked.py \
+	tests/integration/test_reload.py \
+	tests/integration/test_routes.py \
+	tests/integration/test_service.py \
+	tests/integration/test_ocsp.py \
+	tests/integration/test_regsvc_certs.py \
+	tests/integration/test_regsvc_lists.py \
+	tests/integration/test_regsvc_shared.py \
+	tests/integration/test_regsvc.py \
+	tests/integration/test_regsvc_api.py \
+	tests/integration/test_regsvc_auth.py \
+	tests/integration/test_regsvc_changes.py \
+	tests/integration/test_regsvc_openapi.py \
+	tests/integration/test_regsvc_status.py \
+	tests/integration/test_relay.py \
 	tests/integration/test_sim_vzd.py \
 	tests/integration/test_sim_vzd_operations.py \
 	tests/integration/test_sim_vzd_trust.py \

@@ -7,7 +7,7 @@ import pytest
 
 from harness import World, open_world, until
 from sim import wire
-from sim.h2wire import CANCEL, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, PROTOCOL_ERROR, H2, fields_of
+from sim.h2wire import ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, PROTOCOL_ERROR, H2, fields_of
 from sim.rawserver import Hang, RawServer
 
 VERSIONS = "/_matrix/client/versions"

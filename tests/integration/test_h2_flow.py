@@ -7,7 +7,7 @@ from typing import Iterator
 
 import pytest
 
-from harness import World, open_world, until
+from harness import World, until
 from sim import wire
 from sim.h2wire import H2
 

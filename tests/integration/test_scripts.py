@@ -47,3 +47,9 @@ def test_two_clones_do_not_share_a_build_folder(tmp_path):
     done = sh("build_folder build /a\nbuild_folder build /b", tmp_path)
     first, second = done.stdout.split()
     assert first != second and first.startswith(str(tmp_path))
+
+
+def test_every_python_file_of_the_tests_is_in_the_archive():
+    listed = {word for mk in (SOURCE / "tests").rglob("local.mk") for word in mk.read_text().split()}
+    there = {str(p.relative_to(SOURCE)) for p in (SOURCE / "tests").rglob("*.py")}
+    assert not there - listed
