@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from chain import Chain  # noqa: E402
 from harness import World, open_world, open_worlds  # noqa: E402
 
 LIMIT_S = 300  # far above what any phase of a test takes on a busy machine with sanitizers
@@ -75,3 +76,19 @@ def world(module_world: World) -> World:
     module_world.daemon.check_alive()
     module_world.homeserver.forget()
     return module_world
+
+
+@pytest.fixture(scope="module")
+def module_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+    c = Chain(tmp_path_factory.mktemp("chain"))
+    try:
+        yield c.start()
+    finally:
+        c.stop()
+
+
+@pytest.fixture
+def chain(module_chain: Chain) -> Chain:
+    """The module's chain, with all of its parts in order."""
+    module_chain.heal()
+    return module_chain

@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	tests/integration/test_bench.py \
 	tests/integration/test_certificates.py \
 	tests/integration/test_chain.py \
+	tests/integration/test_chain_outages.py \
 	tests/integration/test_check_config.py \
 	tests/integration/test_conformance.py \
 	tests/integration/test_connections.py \

@@ -6,9 +6,6 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
-from typing import Iterator
-
-import pytest
 
 from chain import Chain, reload, timed
 from harness import until
@@ -17,21 +14,6 @@ from sim import wire
 from test_regsvc_proxy import status
 
 X5U = "https://reg.example.org/provider.pem"
-
-
-@pytest.fixture(scope="module")
-def module_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
-    c = Chain(tmp_path_factory.mktemp("chain"))
-    try:
-        yield c.start()
-    finally:
-        c.stop()
-
-
-@pytest.fixture
-def chain(module_chain: Chain) -> Chain:
-    module_chain.heal()
-    return module_chain
 
 
 # The list
