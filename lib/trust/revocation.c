@@ -224,8 +224,8 @@ on_answer(void *arg, const struct fetch_result *res)
 	}
 	stop_asking(st);
 	if (err == ERR_OCSP_REVOKED)
-		save(r); /* whoever starts beside us must know */
-	else
+		save(r);           /* whoever starts beside us must know */
+	else if (r->save.due == 0) /* else a stream of answers would put it off for ever */
 		timer_set(r->ask->loop, &r->save, SAVE_AFTER_MS);
 	r->cfg.changed(r->cfg.arg);
 }
