@@ -12,9 +12,9 @@
 
 #include "proxy/regclient.h"
 
-#define REGWATCH_PACE_MS 1000  /* two questions are at least that far apart */
-#define REGWATCH_RETRY_MS 1000 /* after a first failure */
-#define REGWATCH_RETRY_MAX_MS 60000
+#define REGWATCH_PACE_MS 1000       /* two questions are at least that far apart */
+#define REGWATCH_RETRY_MS 1000      /* after a first failure */
+#define REGWATCH_RETRY_MAX_MS 15000 /* so long a change can go unheard once it is back */
 
 struct regwatch;
 
