@@ -46,7 +46,8 @@ on_news(void *arg, const struct regnews *news)
 	const struct fedlink *l = arg;
 	struct fedsource_state st = fedsource_state(l->source);
 
-	if (news->back || st.outdated || st.error != OK || news->version != st.version)
+	if (news->back || st.outdated || news->outdated || st.error != OK ||
+	    news->version != st.version)
 		fedsource_announced(l->source, news->version);
 	if (l->certs != NULL)
 		regcerts_announced(l->certs, news->certificates);

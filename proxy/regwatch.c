@@ -15,6 +15,7 @@
 #include "proxy/series.h"
 
 #define ANSWER_MAX (16 << 10)
+#define STATUS_MAX 16
 #define VERSION_MAX 9007199254740991.0 /* what a JSON number holds exactly */
 
 struct regwatch {
@@ -23,7 +24,8 @@ struct regwatch {
 	struct timer timer;
 	struct regcall *call;
 	clock_ms asked, retry;
-	int64_t version; /* as announced last; -1: nothing yet */
+	int64_t version;         /* as announced last; -1: nothing yet */
+	char status[STATUS_MAX]; /* likewise */
 	char etag[FETCH_HEADER_MAX];
 	bool heard, up, tried;
 };
@@ -63,7 +65,7 @@ static bool
 read_news(struct regwatch *w, const struct claims *answer, struct regnews *news)
 {
 	const struct claims *list = claims_get(answer, "federation_list"), *version;
-	struct str etag = STR_NONE;
+	struct str etag = STR_NONE, status = STR_NONE;
 	double n = -1;
 
 	version = claims_get(list, "version");
@@ -72,7 +74,11 @@ read_news(struct regwatch *w, const struct claims *answer, struct regnews *news)
 	if (claims_text(claims_get(claims_get(answer, "passport_certificates"), "etag"), &etag) &&
 	    etag.n >= sizeof(w->etag))
 		return false;
+	if (claims_text(claims_get(list, "status"), &status) && status.n >= sizeof(w->status))
+		return false;
 	w->version = news->version = (int64_t)n;
+	*str_put(w->status, status) = '\0';
+	news->outdated = str_eq(status, STR("veraltet"));
 	*str_put(w->etag, etag) = '\0';
 	news->certificates = w->etag;
 	return true;
@@ -97,7 +103,9 @@ static void
 on_answer(void *arg, const struct fetch_result *r)
 {
 	struct regwatch *w = arg;
-	struct regnews news = { .back = !w->up && w->tried, .version = w->version };
+	struct regnews news = { .back = !w->up && w->tried,
+		.version = w->version,
+		.outdated = strcmp(w->status, "veraltet") == 0 };
 	struct claims *answer;
 	bool good;
 
@@ -135,6 +143,8 @@ put_path(const struct regwatch *w, struct buf *b)
 		ok = ok &&
 		     buf_printf(b, "&list=%lld", w->version < 0 ? 0LL : (long long)w->version) &&
 		     buf_put(b, STR("&certificates=")) && regurl_put(b, str_z(w->etag));
+	if (w->heard && w->status[0] != '\0')
+		ok = ok && buf_put(b, STR("&status=")) && regurl_put(b, str_z(w->status));
 	return ok && buf_put(b, str_of("", 1));
 }
 

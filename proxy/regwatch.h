@@ -21,6 +21,7 @@ struct regwatch;
 struct regnews {
 	bool back;                /* the first answer after a failure */
 	int64_t version;          /* of the federation list there; -1: there is none */
+	bool outdated;            /* that list is */
 	const char *certificates; /* ETag of the PASSporT certificates, "" if not told */
 };
 

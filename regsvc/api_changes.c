@@ -30,9 +30,10 @@ is_new(const struct call *c)
 	const struct waiter *w = &c->waiter;
 	const struct api *a = c->api;
 
-	if (!w->lists && !w->certificates)
+	if (!w->lists && !w->certificates && w->status == NULL)
 		return true; /* it has nothing yet */
-	return (w->lists && w->version != api_list_version(a)) ||
+	return (w->status != NULL && strcmp(w->status, api_list_state(a)) != 0) ||
+	       (w->lists && w->version != api_list_version(a)) ||
 	       (w->certificates && !str_eq(w->etag, str_z(certs_current(a->parts->certs)->etag)));
 }
 
@@ -138,6 +139,16 @@ start_waiting(struct call *c, clock_ms wait)
 
 /* --- the request --- */
 
+/* One of the words we say ourselves. */
+static enum err
+read_status(struct str value, const char **out)
+{
+	for (int i = LISTS_MISSING; i <= LISTS_OUTDATED; i++)
+		if (str_eq(value, str_z(lists_status_names[i])))
+			*out = lists_status_names[i];
+	return *out != NULL ? OK : ERR_QUERY;
+}
+
 static enum err
 read_params(struct call *c, clock_ms *wait)
 {
@@ -151,6 +162,8 @@ read_params(struct call *c, clock_ms *wait)
 	w->certificates = target_param(&c->target, STR("certificates"), &value);
 	if (w->certificates)
 		w->etag = etag_opaque(value);
+	if (target_param(&c->target, STR("status"), &value) && read_status(value, &w->status) != OK)
+		return ERR_QUERY;
 	if (!target_param(&c->target, STR("wait"), &value))
 		return OK;
 	if (!str_to_u64(value, INT32_MAX, &seconds))

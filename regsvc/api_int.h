@@ -46,6 +46,7 @@ struct waiter {
 	uint64_t seen;            /* api->news when it was looked at last */
 	bool lists, certificates; /* what it waits for */
 	uint64_t version;         /* of the list it has; 0: none */
+	const char *status;       /* of the list as it was told last, or NULL */
 	struct str etag;          /* of the certificates it has, without quotes */
 };
 
@@ -131,7 +132,8 @@ void api_changes(struct call *c);
 struct lists_view api_list_view(const struct api *a);
 /* Has the VZD asked, then goes on with a list that is not outdated, or refuses the call. */
 void api_list_check(struct call *c, void (*then)(struct call *c, const struct lists_view *v));
-uint64_t api_list_version(const struct api *a); /* 0: there is none */
+const char *api_list_state(const struct api *a); /* of lists_status_names */
+uint64_t api_list_version(const struct api *a);  /* 0: there is none */
 /* {"version":…,"status":…}; returns out. */
 char *api_list_news(const struct api *a, char *out, size_t cap);
 

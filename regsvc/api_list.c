@@ -164,6 +164,12 @@ api_list_version(const struct api *a)
 	return v.text != NULL ? (uint64_t)v.version : 0;
 }
 
+const char *
+api_list_state(const struct api *a)
+{
+	return lists_status_names[api_list_view(a).status];
+}
+
 char *
 api_list_news(const struct api *a, char *out, size_t cap)
 {

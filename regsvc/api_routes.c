@@ -16,7 +16,7 @@ const struct api_route api_routes[] = {
 	{ EP_WHERE_IS,     H1_POST, V1 "where-is",                         SCOPE_DIRECTORY,          "",        api_where_is },
 	{ EP_CERTIFICATES, H1_GET,  V1 "passport-certificates",            SCOPE_CERTIFICATES,       "x5u",     api_certificates },
 	{ EP_CERTIFICATE,  H1_GET,  V1 "passport-certificates/{fingerprint}", SCOPE_CERTIFICATES,    "",        api_certificate },
-	{ EP_CHANGES,      H1_GET,  V1 "changes",                          SCOPE_CHANGES,            "list,certificates,wait", api_changes },
+	{ EP_CHANGES,      H1_GET,  V1 "changes",                          SCOPE_CHANGES,            "list,status,certificates,wait", api_changes },
 	{ EP_TOKEN,        H1_POST, "/token",                              0,                        "",        NULL },
 };
 /* clang-format on */

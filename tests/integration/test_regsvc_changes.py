@@ -49,7 +49,9 @@ def test_nothing_new_is_204(world: RegsvcWorld) -> None:
         DOCUMENT.judge("GET", PATH, answer)
     assert world.ask(client, "changes?list=0").status == 200
     assert world.ask(client, "changes?certificates=x").status == 200
-    for query in ("list=x", "list=-1", "wait=x", "wait=-1", "list="):
+    assert world.ask(client, f"changes?list={version}&status=aktuell&wait=0").status == 204
+    assert world.ask(client, f"changes?list={version}&status=veraltet").status == 200
+    for query in ("list=x", "list=-1", "wait=x", "wait=-1", "list=", "status=", "status=x"):
         assert world.ask(client, f"changes?{query}").status == 400, query
 
 
@@ -66,6 +68,22 @@ def test_all_are_told_of_a_new_list(world: RegsvcWorld) -> None:
         assert answer.json()["federation_list"]["version"] == new
         c.close()
     assert waiters(world) == 0
+
+
+def test_the_same_list_becomes_outdated_and_is_current_again(tmp_path) -> None:
+    """FD-5.2.2-16: else a proxy would not hear of it for a long time."""
+    w = RegsvcWorld(tmp_path)
+    w.config["list"].update(ttl="1s", interval="200ms", retry_interval="200ms")
+    try:
+        client = w.start().add()
+        for before, after, act in (("aktuell", "veraltet", w.vzd.down), ("veraltet", "aktuell", w.vzd.up)):
+            c = w.wait(client, f"list={w.vzd.directory.version}&status={before}&wait=300")
+            act()
+            news = c.read().json()["federation_list"]
+            assert news == {"version": w.vzd.directory.version, "status": after}
+            c.close()
+    finally:
+        w.stop()
 
 
 def test_who_waits_for_certificates_only_does_not_hear_of_lists(world: RegsvcWorld) -> None:

@@ -210,7 +210,7 @@ class Regsvc:
 
     def _changes(self, r: RawRequest, query: dict[str, str]) -> Reply:
         def news() -> bool:
-            return (query.get("list") != str(self.version)
+            return (query.get("list") != str(self.version) or query.get("status") != self.status
                     or query.get("certificates") != self.certificates_etag or self._stopped)
 
         with self._moved:
