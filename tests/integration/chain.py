@@ -28,6 +28,7 @@ from test_regsvc_proxy import status
 
 PORT = 8443
 USER, PASSWORD = "schleuse-regsvc", "s3cret"
+METHODS = ("basic", "mtls", "oauth")
 LOOKS = {"ocsp_max_age": "300ms", "retry": "100ms"}
 
 
@@ -151,8 +152,9 @@ class Chain:
         w.config["lookups"]["hosts"].update({HOST: where, "localhost": "127.0.0.1"})
         return w
 
-    def _introduce(self, w: World, method: str) -> Client:
-        """A client for this proxy, made by schleusectl, and its settings."""
+    def introduce(self, n: int) -> None:
+        """A new client for this proxy, made by schleusectl, and its settings."""
+        w, method = self.proxies[n], METHODS[n]
         client = self.regsvcs[0].add(method, scopes="list,certificates,changes")
         section: dict[str, Any] = {
             "url": f"https://{HOST}:{PORT}",
@@ -170,7 +172,7 @@ class Chain:
             secret = self._secret(w.folder / "regsvc.secret", client.secret)
             section.update(client_id=client.name, password_file=str(secret))
         w.federation["regsvc"] = section
-        return client
+        self.clients[n : n + 1] = [client]
 
     # Life
 
@@ -183,8 +185,8 @@ class Chain:
         self.redis.start()
         for r in self.regsvcs:
             r.start()
-        for w, method in zip(self.proxies, ("basic", "mtls", "oauth")):
-            self.clients.append(self._introduce(w, method))
+        for n, w in enumerate(self.proxies):
+            self.introduce(n)
             w.start()
         self._configs = copy.deepcopy([d.config for d in self.daemons])
         self.settle()

@@ -17,6 +17,8 @@ EXTRA_DIST += \
 	tests/integration/test_certificates.py \
 	tests/integration/test_chain.py \
 	tests/integration/test_chain_outages.py \
+	tests/integration/test_chain_refusals.py \
+	tests/integration/test_chain_redis.py \
 	tests/integration/test_check_config.py \
 	tests/integration/test_conformance.py \
 	tests/integration/test_connections.py \
