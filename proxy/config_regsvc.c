@@ -44,11 +44,23 @@ check_source(struct load *l, struct federation_conf *f)
 		load_fault(l, &f->list_source, "source: url, but no url is set; set list.url");
 }
 
+/* Allowed, for a list that somebody else has verified, but never by accident. */
+static void
+warn_unchecked(const struct load *l, const struct federation_conf *f, const struct trust_conf *t,
+    const char *what)
+{
+	if (t->revocation == TRUST_OFF)
+		log_warn("%s: federation %s: %s.trust.revocation is off: nobody asks whether the "
+			 "certificates were revoked; set it to required",
+		    l->faults.path, f->name != NULL ? f->name : "", what);
+}
+
 static void
 check_list(struct load *l, struct federation_conf *f)
 {
 	check_source(l, f);
 	trust_check(l, &f->list_trust);
+	warn_unchecked(l, f, &f->list_trust, "list");
 	if (f->list_url != NULL && !setting_is_https(f->list_url))
 		load_fault(
 		    l, &f->list_url, "url: must be https://host/path without user and password");
@@ -145,6 +157,8 @@ config_regsvc(struct load *l, struct federation_conf *f)
 
 	check_list(l, f);
 	trust_check(l, &f->passport_trust);
+	if (f->passport_source == PASSPORT_REGSVC)
+		warn_unchecked(l, f, &f->passport_trust, "passport");
 	if (f->regsvc.url != NULL)
 		check_regsvc(l, &f->regsvc);
 	else if (list || passports)

@@ -32,6 +32,14 @@ def test_ok(make_world) -> None:
     assert code == 0 and "configuration ok" in text
 
 
+def test_a_federation_without_revocation_check_is_warned_about(make_world) -> None:
+    """A_25632, A_25635."""
+    w = make_world()
+    assert "list.trust.revocation is off" in check(w)[1]
+    w.federation["list"]["trust"] = {"revocation": "required"}
+    assert "trust.revocation" not in check(w)[1]
+
+
 def service(**change: Any) -> Callable[[dict], None]:
     return lambda c: c["services"][0].update(change)
 
