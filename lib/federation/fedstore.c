@@ -424,7 +424,9 @@ fedstore_inherit(struct fedstore *s, const struct fedstore *from)
 	if (from->list == NULL || !same_text(a->name, b->name) ||
 	    !same_text(a->state_dir, b->state_dir) || !same_text(a->signer_role, b->signer_role) ||
 	    !same_text(a->signer_cn, b->signer_cn) || a->max_bytes != b->max_bytes ||
-	    a->max_entries != b->max_entries || !same_anchors(a->anchors, b->anchors))
+	    a->max_entries != b->max_entries || !same_anchors(a->anchors, b->anchors) ||
+	    (a->issuers == NULL &&
+		b->issuers != NULL)) /* whom the anchors alone may not vouch for */
 		return false;
 	snapshot_drop((struct snapshot *)s->list);
 	s->list = snapshot_hold((struct snapshot *)from->list);

@@ -455,6 +455,23 @@ Test(fedstore, adopts_even_if_it_cannot_write)
 	cr_assert(lists("a.org"));
 }
 
+/* Trust that downloads roots is taken away again: the list may lead to one of those only. */
+Test(fedstore, a_list_that_other_issuers_vouched_for_is_not_inherited_by_anchors)
+{
+	struct fedstore_config cfg;
+	struct fedstore *before;
+
+	cr_assert_eq(offer(4, "a.example.org", 1700000000), OK);
+	cfg = *fedstore_config(store);
+	cfg.issuers = anchors;
+	before = fedstore_new(&cfg);
+	cr_assert(fedstore_inherit(before, store), "judged more strictly");
+	fedstore_free(store);
+	store = open_store();
+	cr_assert_not(fedstore_inherit(store, before));
+	fedstore_free(before);
+}
+
 Test(fedstore, goes_on_with_a_list_judged_under_the_same_demands)
 {
 	X509_STORE *same = pki_store(ca), *other = pki_store(bp), *mine = anchors;
