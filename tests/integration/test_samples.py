@@ -109,10 +109,8 @@ def of_a_proxy(world, added):
     regsvc.update(
         url=f"https://{host}:{world.daemon.address()[1]}", password_file=str(secret),
         subscription=added["client"]["subscription_id"], ca_file=str(world.folder / "regsvc-ca.pem"))
-    issuers = world.folder / "state" / "trust-passport-issuers.pem"
     for section in ("list", "passport"):
         federation[section].update(anchors=world.config[section]["anchors"], trust=world.config[section]["trust"])
-    federation["passport"]["anchors"] = [*federation["passport"]["anchors"], str(issuers)]
     service = conf["services"][0]
     certificate, key = PKI.web.server(service["server_name"], *service["hosts"]).write(world.folder / "praxis")
     service.update(certificate=str(certificate), key=str(key))
