@@ -38,6 +38,25 @@ def test_every_file_is_in_the_release_archive():
     assert missing == []
 
 
+def packages(name):
+    steps = (SOURCE / "contrib/steps.sh").read_text()
+    return set(re.search(rf'\b{name}="([^"]*)"', steps).group(1).split()) - {"$packages_synapse"}
+
+
+def test_packages_are_named_everywhere_alike():
+    build = packages("packages_build") | {"libcriterion-dev"}
+    readme = re.search(r"^apt-get install ((?:.*\\\n)*.*)$", README, re.M).group(1)
+    assert set(readme.replace("\\", " ").split()) == build
+    reasons = (SOURCE / "doc/dependencies.md").read_text()
+    tests = packages("packages_check") | packages("packages_demo") | packages("packages_interop")
+    plain = {"python3", "openssl", "ca-certificates", "libcriterion-dev", "debian-archive-keyring"}
+    assert sorted(n for n in tests - plain if not re.search(rf"(?<![\w-]){n}(?![\w-])", reasons)) == []
+    configure = (SOURCE / "configure.ac").read_text()
+    libraries = re.findall(r"^\| [^|]+ \| ([\d.]+) \|", reasons, re.M)
+    demanded = re.findall(r">= ([\d.]+)", configure.partition("PKG_CHECK_MODULES([DEPS]")[2])
+    assert sorted(demanded) == sorted(libraries)
+
+
 def test_alerts_name_metrics_that_exist():
     rules = yaml.safe_load((SOURCE / "contrib/prometheus/schleuse.rules.yaml").read_text())
     alerts = [r for g in rules["groups"] for r in g["rules"]]
