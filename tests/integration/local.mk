@@ -5,8 +5,8 @@ AM_TESTS_ENVIRONMENT = SCHLEUSE_BUILD='$(abs_builddir)'; PYTHON3='$(PYTHON3)'; \
 	export SCHLEUSE_BUILD PYTHON3;
 EXTRA_DIST += \
 	tests/integration/run \
-	tests/integration/conftest.py \
 	tests/integration/chain.py \
+	tests/integration/conftest.py \
 	tests/integration/harness.py \
 	tests/integration/listworld.py \
 	tests/integration/load.py \
@@ -17,8 +17,8 @@ EXTRA_DIST += \
 	tests/integration/test_certificates.py \
 	tests/integration/test_chain.py \
 	tests/integration/test_chain_outages.py \
-	tests/integration/test_chain_refusals.py \
 	tests/integration/test_chain_redis.py \
+	tests/integration/test_chain_refusals.py \
 	tests/integration/test_check_config.py \
 	tests/integration/test_conformance.py \
 	tests/integration/test_connections.py \
@@ -57,33 +57,14 @@ EXTRA_DIST += \
 	tests/integration/test_regsvc_proxy.py \
 	tests/integration/test_regsvc_revoked.py \
 	tests/integration/test_regsvc_shared.py \
-	tests/integration/test_regsvc_vzd.py \
 	tests/integration/test_regsvc_status.py \
+	tests/integration/test_regsvc_vzd.py \
 	tests/integration/test_relay.py \
 	tests/integration/test_reload.py \
 	tests/integration/test_routes.py \
 	tests/integration/test_samples.py \
 	tests/integration/test_scripts.py \
 	tests/integration/test_service.py \
-	tests/integration/test_privacy.py \
-	tests/integration/test_regsvc_misses.py \
-	tests/integration/test_regsvc_proxy.py \
-	tests/integration/test_regsvc_vzd.py \
-	tests/integration/test_regsvc_revoked.py \
-	tests/integration/test_reload.py \
-	tests/integration/test_routes.py \
-	tests/integration/test_service.py \
-	tests/integration/test_ocsp.py \
-	tests/integration/test_regsvc_certs.py \
-	tests/integration/test_regsvc_lists.py \
-	tests/integration/test_regsvc_shared.py \
-	tests/integration/test_regsvc.py \
-	tests/integration/test_regsvc_api.py \
-	tests/integration/test_regsvc_auth.py \
-	tests/integration/test_regsvc_changes.py \
-	tests/integration/test_regsvc_openapi.py \
-	tests/integration/test_regsvc_status.py \
-	tests/integration/test_relay.py \
 	tests/integration/test_sim_vzd.py \
 	tests/integration/test_sim_vzd_operations.py \
 	tests/integration/test_sim_vzd_trust.py \
