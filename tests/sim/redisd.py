@@ -2,6 +2,7 @@
 """A real redis-server on loopback, with or without TLS and password, in a folder of the test."""
 from __future__ import annotations
 
+import random
 import socket
 import subprocess
 from pathlib import Path
@@ -11,10 +12,18 @@ from . import wire
 from .pki import Issued
 
 
+PORTS = range(10000, 32768)  # below those the kernel hands out: nobody is given it while its server is down
+
+
 def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 class Redis:

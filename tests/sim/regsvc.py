@@ -20,6 +20,7 @@ from typing import Any, Callable
 from . import fedlist
 from .pki import Issued, Pki
 from .rawserver import RawRequest, RawServer, Reply, server_context
+from .redisd import free_port
 
 SUBSCRIPTION = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 CLIENT, SECRET = "proxy-1", "s3cret/+&=with:odd%signs"
@@ -66,8 +67,8 @@ class Regsvc:
         self._ca = folder / "regsvc-clients.pem"
         self._ca.write_bytes(pki.web_root.pem)
         self.host = host
-        self.server = self._listen(("127.0.0.1", 0))
-        self.port = self.server.port
+        self.port = free_port()
+        self.server = self._listen(("127.0.0.1", self.port))
 
     # Life
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/redisd.h"
 
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +16,25 @@
 #include "tests/unit/lab.h"
 
 #define WORDS 64
+#define PORT_MIN 10000
+#define PORT_END 32768
+
+unsigned short
+redisd_port(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	for (;;) {
+		unsigned short port = PORT_MIN + randombytes_uniform(PORT_END - PORT_MIN);
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), bound;
+
+		a.sin_port = htons(port);
+		bound = bind(fd, (struct sockaddr *)&a, sizeof(a));
+		close(fd);
+		if (bound == 0)
+			return port;
+	}
+}
 
 void
 redisd_init(struct redisd *d, const char *name, bool tcp)
@@ -27,7 +49,7 @@ redisd_init(struct redisd *d, const char *name, bool tcp)
 	cr_assert_not_null(mkdtemp(d->dir));
 	snprintf(d->path, sizeof(d->path), "%.4100s/s", d->dir);
 	if (tcp)
-		close(lab_listen(&d->port));
+		d->port = redisd_port();
 }
 
 static void

@@ -15,6 +15,8 @@ struct redisd {
 	char dir[4200];
 };
 
+/* A port below those the kernel hands out: nobody else is given it while the server is down. */
+unsigned short redisd_port(void);
 /* Skips the test where there is no redis-server.  `name` tells several apart. */
 void redisd_init(struct redisd *d, const char *name, bool tcp);
 /* `args`: further words of its command line, NULL at the end; those of a sentinel begin with

@@ -545,8 +545,7 @@ start_tls(const char *name)
 	tlscert_write(server.dir, "ca", strstr(chain_pem + 1, "-----BEGIN"), 0600);
 	free(chain_pem);
 	free(key_pem);
-	close(lab_listen(&server.port));
-	snprintf(port, sizeof(port), "%u", server.port);
+	snprintf(port, sizeof(port), "%u", redisd_port());
 	args[1] = port;
 	server.port = 0; /* nothing in plain */
 	redisd_start(&server, args);
