@@ -25,6 +25,7 @@ struct clients {
 	struct store *store;
 	size_t max;
 	bool known;
+	bool moved;    /* what is held is that of another store */
 	enum err told; /* why reading failed, as logged last */
 	struct table table;
 	/* reading */
@@ -124,15 +125,33 @@ reading_over(struct clients *c)
 }
 
 static void
+read_again(struct clients *c, enum err why)
+{
+	c->told = why;
+	c->again = false;
+	reading_over(c);
+	timer_set(c->loop, &c->retry, RETRY_MS);
+}
+
+static void
 failed(struct clients *c, enum err why)
 {
 	if (c->told != why)
 		log_error("clients: cannot be read from the store: %s; %s", err_text(why),
 		    c->known ? "the ones held stay in force" : "nobody can log in");
-	c->told = why;
-	c->again = false;
-	reading_over(c);
-	timer_set(c->loop, &c->retry, RETRY_MS);
+	read_again(c, why);
+}
+
+/* No record is ever deleted, so a store without any has lost them. */
+static void
+lost(struct clients *c)
+{
+	if (c->told != ERR_NOT_FOUND)
+		log_error("clients: the store has lost all %zu records; the ones held stay in "
+			  "force until one is added or this process ends; bring back the data "
+			  "of Redis and let it keep them (appendonly yes)",
+		    c->table.n);
+	read_again(c, ERR_NOT_FOUND);
 }
 
 static void
@@ -150,6 +169,7 @@ adopt(struct clients *c)
 	if (!c->known || c->told != OK)
 		log_info("clients: %zu records", c->table.n);
 	c->known = true;
+	c->moved = false;
 	c->told = OK;
 	reading_over(c);
 }
@@ -213,6 +233,10 @@ on_keys(void *arg, enum err err, const struct str *keys, size_t n)
 	c->call = NULL;
 	if (err != OK) {
 		failed(c, err);
+		return;
+	}
+	if (n == 0 && c->table.n > 0 && !c->moved) {
+		lost(c);
 		return;
 	}
 	if (n > c->max)
@@ -290,6 +314,7 @@ clients_move(struct clients *c, struct store *store)
 		task_defer(c->loop, &p->refusal);
 	}
 	c->store = store;
+	c->moved = true;
 	timer_set(c->loop, &c->retry, 0);
 }
 

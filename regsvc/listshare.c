@@ -29,6 +29,8 @@ struct listshare {
 	struct pointer sent; /* being written */
 };
 
+static const struct pointer nothing = { .version = -1 };
+
 /* --- reading --- */
 
 static bool
@@ -65,9 +67,11 @@ on_text(void *arg, enum err err, struct str value)
 {
 	struct listshare *s = arg;
 
-	/* Not found: replaced since the pointer was read, which is announced. */
+	/* Not found: replaced since the pointer was read, which is announced; or it was lost. */
 	if (err == OK)
 		s->cfg.found(s->cfg.arg, value, s->seen.as_of);
+	else if (err == ERR_NOT_FOUND)
+		s->held = nothing;
 	else if (err != ERR_NOT_FOUND)
 		log_warn("federation list: it cannot be read from the store: reason=%s: %s",
 		    err_name(err), err_text(err));
@@ -80,6 +84,8 @@ on_pointer(void *arg, enum err err, struct str value)
 	struct listshare *s = arg;
 
 	if (err != OK || !parse_pointer(value, &s->seen)) {
+		if (err == OK || err == ERR_NOT_FOUND) /* a store that was emptied, too */
+			s->held = nothing;
 		if (err == OK)
 			log_warn("federation list: what the store has at list:current is none of "
 				 "ours; it is replaced with the next list");
@@ -199,7 +205,7 @@ listshare_new(const struct listshare_config *cfg)
 	if (s == NULL)
 		return NULL;
 	s->cfg = *cfg;
-	s->held.version = -1;
+	s->held = nothing;
 	s->watch = store_watch(cfg->store, CHANNEL, on_news, s);
 	s->claim = store_claim(cfg->store, CLAIM, cfg->claim, on_claim, s);
 	if (s->watch != NULL && s->claim != NULL)

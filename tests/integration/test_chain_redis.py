@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The chain and its Redis, over TLS as the user of the sample ACL: killed, full, slow; and who
+"""The chain and its Redis, over TLS as the user of the sample ACL: killed, full, slow, empty; and who
 of the registration services asks the directory (CP-2.2-1, CP-3-6, FD-5.2.2-14)."""
 from __future__ import annotations
 
+import shutil
 import signal
 import threading
 
 import pytest
 
-from chain import Chain, missing, timed
+from chain import Chain, missing, reload, timed, version_of
 from harness import until
+
+PREFIX = "schleuse:regsvc:"
 
 
 def check_change(chain: Chain) -> None:
@@ -88,3 +91,31 @@ def test_another_one_asks_when_the_first_is_gone(chain: Chain, how: signal.Signa
     w = chain.proxies[2]  # behind the load balancer
     version = chain.vzd.remove(chain.beta.name)
     until("it has changed over", lambda: w.daemon.metric("schleuse_federation_list_version") == version)
+
+
+def test_back_without_its_data(chain: Chain) -> None:
+    """The list is shared anew; clients stay who they are until one is registered."""
+    chain.redis.stop()
+    store_is(chain, 0)
+    shutil.rmtree(chain.redis.folder / "appendonlydir", ignore_errors=True)
+    (chain.redis.folder / "appendonly.aof").unlink(missing_ok=True)
+    chain.redis.start()
+    store_is(chain, 1)
+    until("the list", lambda: b"list:text" in chain.admin(["KEYS", f"{PREFIX}list:text:*"]))
+    check_change(chain)
+    signer = chain.vzd.certificates.held[-1]
+    until("the certificate", lambda: chain.invites(signer, None) == [200, 200, 200])
+    for r in chain.regsvcs:
+        assert "has lost all 3 records" in r.daemon.log_text()
+    second = chain.regsvcs[1].daemon
+    second.stop()
+    chain.vzd.faults.on("list:503")
+    for file in (second.folder / "state").glob("federation-list*"):
+        file.unlink()
+    second.start("/health")
+    until("the list of the other one", lambda: version_of(second) == chain.vzd.directory.version)
+    chain.vzd.faults.clear()
+    for n, w in enumerate(chain.proxies):
+        chain.introduce(n)
+        reload(w.daemon)
+    check_change(chain)
