@@ -2,7 +2,8 @@
 /*
  * api_changes - requests that wait until the federation list or the certificates are others than
  * the client has (FD-5.2.1.2-13; FDS-2.6.4.2-4 to -7, FDS-2.6.5.2-5: each client waits under its
- * own subscription, and can do nothing else here).
+ * own subscription, and can do nothing else here).  A client that is revoked meanwhile hears no
+ * more (FDS-2.6.4.2-3).
  *
  * News are told in the order in which the waiters came, TELL_AT_ONCE in a turn of the loop, so that
  * thousands of them do not hold up everything else.
@@ -209,7 +210,9 @@ tell(void *arg)
 		w->seen = a->news;
 		list_remove(&w->node);
 		list_append(&a->waiters, &w->node);
-		if (is_new(call_of(w)))
+		if (!auth_counts(a->parts->auth, &call_of(w)->who))
+			call_refuse(call_of(w), ERR_AUTH_REFUSED, auth_challenges());
+		else if (is_new(call_of(w)))
 			answer_news(call_of(w));
 	}
 	if (!list_empty(&a->waiters))
@@ -241,12 +244,14 @@ changes_init(struct api *a)
 	task_init(&a->tell, tell, a);
 	a->certs_watch = certs_watch(a->parts->certs, on_news, a);
 	a->lists_watch = lists_watch(a->parts->lists, on_news, a);
+	auth_watch(a->parts->auth, on_news, a);
 	return a->certs_watch != NULL && a->lists_watch != NULL;
 }
 
 void
 changes_fini(struct api *a)
 {
+	auth_watch(a->parts->auth, NULL, NULL);
 	certs_unwatch(a->certs_watch);
 	lists_unwatch(a->lists_watch);
 	task_cancel(&a->tell);

@@ -19,7 +19,6 @@ struct auth_call {
 	struct credentials sent;
 	struct task task;
 	struct login_call *login;
-	struct timer slow; /* a forged token is answered late, too */
 	enum err err;
 	clock_ms wait;
 	struct principal who;
@@ -63,16 +62,11 @@ tell(void *arg)
 }
 
 static void
-conclude(struct auth_call *c, enum err err, clock_ms wait, clock_ms delay)
+conclude(struct auth_call *c, enum err err, clock_ms wait)
 {
-	struct loop *loop = c->auth->loop;
-
 	c->err = err;
 	c->wait = wait > 0 ? wait : 1000;
-	if (delay == 0)
-		task_defer(loop, &c->task);
-	else
-		timer_set(loop, &c->slow, delay);
+	task_defer(c->auth->loop, &c->task);
 }
 
 static void
@@ -80,7 +74,28 @@ admit(struct auth_call *c, const struct client *r, enum series counted)
 {
 	client_principal(r, &c->who);
 	metrics_inc(counted);
-	conclude(c, OK, 0, 0);
+	conclude(c, OK, 0);
+}
+
+bool
+auth_counts(const struct auth *a, const struct principal *who)
+{
+	const struct client *r = clients_find(a->login.clients, str_z(who->client));
+
+	return r != NULL && !r->revoked && r->method == who->method &&
+	       strcmp(r->subscription, who->subscription) == 0 && (who->scopes & ~r->scopes) == 0;
+}
+
+void
+auth_watch(struct auth *a, void (*fn)(void *arg), void *arg)
+{
+	clients_watch(a->login.clients, fn, arg);
+}
+
+struct str
+auth_challenges(void)
+{
+	return STR(BASIC BEARER "\r\n");
 }
 
 /* --- the methods --- */
@@ -94,7 +109,7 @@ on_login(void *arg, enum err err, const struct client *r, clock_ms wait)
 	if (err == OK)
 		admit(c, r, S_AUTH_BASIC);
 	else
-		conclude(c, err, wait, 0);
+		conclude(c, err, wait);
 }
 
 static void
@@ -103,24 +118,19 @@ check_basic(struct auth_call *c)
 	c->login = login_secret(
 	    &c->auth->login, c->ex->peer, c->sent.id, c->sent.secret, PRINCIPAL_BASIC, on_login, c);
 	if (c->login == NULL)
-		conclude(c, ERR_MEMORY, 0, 0);
+		conclude(c, ERR_MEMORY, 0);
 }
 
 static void
 refuse_token(struct auth_call *c, bool forged)
 {
 	struct guard *g = c->auth->login.guard;
-	clock_ms now = loop_now(c->auth->loop), wait;
+	clock_ms now = loop_now(c->auth->loop);
+	clock_ms wait = forged ? guard_enter(g, c->ex->peer, now) : 0;
 
-	if (!forged) {
-		conclude(c, ERR_AUTH_TOKEN, 0, 0);
-		return;
-	}
-	wait = guard_wait(g, c->ex->peer, now);
-	if (wait > 0)
-		conclude(c, ERR_AUTH_SLOWED, wait, 0);
-	else
-		conclude(c, ERR_AUTH_TOKEN, 0, guard_failed(g, c->ex->peer, STR_NONE, now));
+	if (forged && wait == 0)
+		guard_failed(g, c->ex->peer, STR_NONE, now); /* of no client: no delay */
+	conclude(c, wait > 0 ? ERR_AUTH_SLOWED : ERR_AUTH_TOKEN, wait);
 }
 
 /* The token speaks of a client as it was; what it is now counts. */
@@ -135,7 +145,7 @@ check_bearer(struct auth_call *c)
 	    &c->ex->arena, &g->rules, g->keys, c->sent.token, clock_wall_s(), &t, &forged);
 
 	if (err == ERR_MEMORY) {
-		conclude(c, err, 0, 0);
+		conclude(c, err, 0);
 		return;
 	}
 	if (err != OK) {
@@ -161,7 +171,7 @@ check_certificate(struct auth_call *c)
 	if (r != NULL)
 		admit(c, r, S_AUTH_MTLS);
 	else
-		conclude(c, ERR_AUTH_REFUSED, 0, 0);
+		conclude(c, ERR_AUTH_REFUSED, 0);
 }
 
 /* --- a call --- */
@@ -172,9 +182,9 @@ check(struct auth_call *c)
 	enum err err = credentials_read(&c->ex->arena, &c->ex->req, &c->sent);
 
 	if (err != OK)
-		conclude(c, err, 0, 0);
+		conclude(c, err, 0);
 	else if (!clients_known(c->auth->login.clients))
-		conclude(c, ERR_AUTH_CLIENTS, 0, 0);
+		conclude(c, ERR_AUTH_CLIENTS, 0);
 	else if (c->sent.kind == CREDENTIALS_BASIC)
 		check_basic(c);
 	else if (c->sent.kind == CREDENTIALS_BEARER)
@@ -182,7 +192,7 @@ check(struct auth_call *c)
 	else if (c->ex->certificate != NULL)
 		check_certificate(c);
 	else
-		conclude(c, ERR_AUTH_MISSING, 0, 0);
+		conclude(c, ERR_AUTH_MISSING, 0);
 }
 
 struct auth_call *
@@ -194,7 +204,6 @@ auth_check(struct auth *g, struct exchange *ex, auth_fn *fn, void *arg)
 		return NULL;
 	*c = (struct auth_call){ .auth = g, .ex = ex, .fn = fn, .arg = arg };
 	task_init(&c->task, tell, c);
-	timer_init(&c->slow, tell, c);
 	check(c);
 	return c;
 }
@@ -206,7 +215,6 @@ auth_cancel(struct auth_call *c)
 		return;
 	login_cancel(c->login);
 	task_cancel(&c->task);
-	timer_clear(&c->slow);
 	free(c);
 }
 

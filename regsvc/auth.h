@@ -41,6 +41,13 @@ struct auth_call *auth_check(
     struct auth *a, struct exchange *ex, auth_fn *fn, void *arg) MUST_CHECK;
 void auth_cancel(struct auth_call *c); /* NULL is allowed */
 
+/* Whether the principal of a request that has been let in would still be: for those that last. */
+bool auth_counts(const struct auth *a, const struct principal *who);
+/* fn is called whenever that may have changed; NULL: no more.  There is one. */
+void auth_watch(struct auth *a, void (*fn)(void *arg), void *arg);
+/* The header lines of its 401. */
+struct str auth_challenges(void);
+
 /* The header line of a 403 for a scope that is missing (RFC 6750 3.1); STR_NONE: none belongs
  * there.
  */

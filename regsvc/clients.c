@@ -38,6 +38,8 @@ struct clients {
 	bool outdated; /* by ourselves: what is being read would undo it */
 	struct timer retry;
 	struct list puts;
+	void (*changed)(void *arg); /* NULL: nobody wants to know */
+	void *changed_arg;
 };
 
 struct clients_put {
@@ -108,6 +110,20 @@ table_fini(struct table *t)
 	*t = (struct table){ 0 };
 }
 
+static void
+tell_change(struct clients *c)
+{
+	if (c->changed != NULL)
+		c->changed(c->changed_arg);
+}
+
+void
+clients_watch(struct clients *c, void (*fn)(void *arg), void *arg)
+{
+	c->changed = fn;
+	c->changed_arg = arg;
+}
+
 /* --- reading --- */
 
 static void
@@ -172,6 +188,7 @@ adopt(struct clients *c)
 	c->moved = false;
 	c->told = OK;
 	reading_over(c);
+	tell_change(c);
 }
 
 static bool
@@ -415,6 +432,7 @@ on_stored(void *arg, enum err err)
 	c->outdated = c->call != NULL;
 	if (err == OK && !table_set(&c->table, &p->record))
 		err = ERR_MEMORY;
+	tell_change(c);
 	put_over(p, err);
 }
 

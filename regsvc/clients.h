@@ -26,6 +26,10 @@ void clients_limit(struct clients *c, size_t max);
 void clients_move(struct clients *c, struct store *store);
 void clients_free(struct clients *c); /* before the store; NULL is allowed */
 
+/* fn is called whenever a record has changed or all were read again; NULL: no more.  There is one.
+ */
+void clients_watch(struct clients *c, void (*fn)(void *arg), void *arg);
+
 bool clients_known(const struct clients *c); /* they were read at least once */
 size_t clients_count(const struct clients *c);
 

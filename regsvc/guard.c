@@ -10,12 +10,14 @@
 
 #define WAYS 8
 #define COUNT_MAX 1000000
+#define OPEN_WAIT_MS 1000                        /* until what is being looked at is over */
 #define CLIENT_SALT UINT64_C(0x9e3779b97f4a7c15) /* an address is not a client of that name */
 
 /* The failures that still count are (clear_at - now) / forget, rounded up. */
 struct place {
 	uint64_t name;
 	clock_ms clear_at; /* in the past: as if it were not here */
+	uint64_t open;     /* attempts being looked at */
 };
 
 struct guard {
@@ -72,6 +74,15 @@ find(const struct guard *g, uint64_t name)
 	return NULL;
 }
 
+/* Whether a is missed less than b. */
+static bool
+gives_way(const struct place *a, const struct place *b)
+{
+	if ((a->open > 0) != (b->open > 0))
+		return a->open == 0;
+	return a->clear_at < b->clear_at;
+}
+
 static struct place *
 claim(struct guard *g, uint64_t name)
 {
@@ -81,13 +92,22 @@ claim(struct guard *g, uint64_t name)
 	if (found != NULL)
 		return found;
 	for (size_t i = 1; i < WAYS; i++)
-		if (set[i].clear_at < least->clear_at)
+		if (gives_way(&set[i], least))
 			least = &set[i];
 	*least = (struct place){ .name = name };
 	return least;
 }
 
-/* Failures that still count, with this one. */
+/* Failures that still count. */
+static uint64_t
+failures(const struct guard *g, const struct place *p, clock_ms now)
+{
+	clock_ms forget = g->conf.forget;
+
+	return p->clear_at <= now ? 0 : (p->clear_at - now + forget - 1) / forget;
+}
+
+/* The same with one more. */
 static uint64_t
 count(struct guard *g, uint64_t name, clock_ms now)
 {
@@ -99,28 +119,58 @@ count(struct guard *g, uint64_t name, clock_ms now)
 	p->clear_at += g->conf.forget;
 	if (p->clear_at - now > most)
 		p->clear_at = now + most;
-	return (p->clear_at - now + g->conf.forget - 1) / g->conf.forget;
+	return failures(g, p, now);
+}
+
+/* How long an attempt of that address has to wait. */
+static clock_ms
+wait_of(const struct guard *g, const struct place *p, clock_ms now)
+{
+	clock_ms full = (g->conf.failures - 1) * g->conf.forget;
+
+	if (p->clear_at > now + full)
+		return p->clear_at - now - full;
+	return failures(g, p, now) + p->open >= g->conf.failures ? OPEN_WAIT_MS : 0;
 }
 
 clock_ms
-guard_wait(const struct guard *g, const char *peer, clock_ms now)
+guard_enter(struct guard *g, const char *peer, clock_ms now)
 {
-	const struct place *p = find(g, name_of_peer(peer));
-	clock_ms full = (g->conf.failures - 1) * g->conf.forget;
+	struct place *p = claim(g, name_of_peer(peer));
+	clock_ms wait = wait_of(g, p, now);
 
-	if (p == NULL || p->clear_at <= now + full)
-		return 0;
-	metrics_inc(S_AUTH_SLOWED);
-	return p->clear_at - now - full;
+	if (wait == 0)
+		p->open++;
+	else
+		metrics_inc(S_AUTH_SLOWED);
+	return wait;
+}
+
+void
+guard_leave(struct guard *g, const char *peer)
+{
+	struct place *p = find(g, name_of_peer(peer));
+
+	if (p != NULL && p->open > 0)
+		p->open--;
+}
+
+void
+guard_abandoned(struct guard *g, const char *peer, clock_ms now)
+{
+	guard_leave(g, peer);
+	(void)count(g, name_of_peer(peer), now);
 }
 
 clock_ms
 guard_failed(struct guard *g, const char *peer, struct str id, clock_ms now)
 {
-	uint64_t of_peer = count(g, name_of_peer(peer), now), of_client;
+	uint64_t of_peer, of_client;
 	char shown[17];
 	clock_ms delay;
 
+	guard_leave(g, peer);
+	of_peer = count(g, name_of_peer(peer), now);
 	metrics_inc(S_AUTH_FAILED);
 	if (of_peer == g->conf.failures)
 		log_warn("auth: an address has failed %llu times and has to wait now",

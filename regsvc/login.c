@@ -8,10 +8,10 @@ struct login_call {
 	const char *peer;
 	struct str id, secret;
 	enum principal_method method;
-	uint64_t mark; /* of the record that is being verified */
-	struct password_job *job;
-	struct task task;   /* the answer, at once */
-	struct timer timer; /* or delayed */
+	uint64_t mark;            /* of the record that is being verified */
+	struct password_job *job; /* as long as it is, the guard knows of this attempt */
+	struct task task;         /* the answer, at once */
+	struct timer timer;       /* or delayed */
 	enum err err;
 	clock_ms wait;
 	login_fn *fn;
@@ -76,6 +76,7 @@ on_verified(void *arg, bool good)
 		refuse(c);
 		return;
 	}
+	guard_leave(c->login->guard, c->peer);
 	believe(c, r);
 	answer_in(c, OK, 0, 0);
 }
@@ -94,8 +95,10 @@ verify(struct login_call *c)
 		previous = client_has_previous(r, clock_wall_s()) ? r->previous : NULL;
 	}
 	c->job = password_verify(l->password, c->secret, current, previous, on_verified, c, &why);
-	if (c->job == NULL)
-		answer_in(c, why, 1000, 0);
+	if (c->job != NULL)
+		return;
+	guard_leave(l->guard, c->peer);
+	answer_in(c, why, 1000, 0);
 }
 
 static void
@@ -145,7 +148,7 @@ login_secret(struct login *l, const char *peer, struct str id, struct str secret
 		answer_in(c, ERR_AUTH_CLIENTS, 1000, 0);
 	else if (is_proven(c))
 		answer_in(c, OK, 0, 0);
-	else if ((wait = guard_wait(l->guard, peer, loop_now(l->loop))) > 0)
+	else if ((wait = guard_enter(l->guard, peer, loop_now(l->loop))) > 0)
 		answer_in(c, ERR_AUTH_SLOWED, wait, 0);
 	else
 		verify(c);
@@ -157,7 +160,10 @@ login_cancel(struct login_call *c)
 {
 	if (c == NULL)
 		return;
-	password_cancel(c->job);
+	if (c->job != NULL && password_cancel(c->job))
+		guard_abandoned(c->login->guard, c->peer, loop_now(c->login->loop));
+	else if (c->job != NULL)
+		guard_leave(c->login->guard, c->peer);
 	task_cancel(&c->task);
 	timer_clear(&c->timer);
 	free(c);

@@ -174,17 +174,18 @@ password_hash(struct password *p, struct str secret, void (*fn)(void *arg, const
 	return enqueue(p, j);
 }
 
-void
+bool
 password_cancel(struct password_job *j)
 {
 	if (j == NULL)
-		return;
+		return false;
 	j->cancelled = true;
 	if (j->running)
-		return;
+		return true;
 	list_remove(&j->node);
 	j->password->n_waiting--;
 	job_free(j);
+	return false;
 }
 
 /* --- life --- */

@@ -34,6 +34,7 @@ struct password_job *password_verify(struct password *p, struct str secret, cons
 struct password_job *password_hash(struct password *p, struct str secret,
     void (*fn)(void *arg, const char *hash), void *arg, enum err *why) MUST_CHECK;
 
-void password_cancel(struct password_job *j); /* NULL is allowed */
+/* Whether it is being worked on already, which goes on to its end.  NULL is allowed. */
+bool password_cancel(struct password_job *j);
 
 #endif

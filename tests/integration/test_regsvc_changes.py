@@ -157,6 +157,21 @@ def test_who_waits_is_answered_before_anything_changes(world: RegsvcWorld, numbe
         assert c.read().status == 204
 
 
+@pytest.mark.parametrize("method", ["basic", "oauth", "mtls"])
+def test_a_revoked_client_hears_no_more(world: RegsvcWorld, method: str) -> None:
+    """FDS-2.6.4.2-3: what it asked before counts no more, and others go on waiting."""
+    client, other = world.add(method), world.add(method)
+    version = world.version(client)
+    with world.wait(client, f"list={version}&wait=3000") as c, world.wait(other, f"list={version}&wait=3000") as d:
+        world.ctl("client", "revoke", client.name)
+        answer = c.read()
+        assert answer.status == 401 and answer.all("WWW-Authenticate")
+        until("one waits", lambda: waiters(world) == 1)
+        new = world.vzd.add("new.test")
+        world.ask(other, LIST)
+        assert d.read().json()["federation_list"]["version"] == new
+
+
 def test_h2_streams_wait_as_well(world: RegsvcWorld) -> None:
     client = world.add()
     version = world.version(client)

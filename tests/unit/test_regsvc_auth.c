@@ -322,6 +322,52 @@ Test(auth, more_than_can_wait_get_503)
 	UNTIL(loop, answers == n);
 }
 
+static void
+count_refused(void *arg, enum err err, const struct principal *p, struct str lines)
+{
+	int *refused = arg;
+
+	(void)p;
+	(void)lines;
+	*refused += err == ERR_AUTH_REFUSED;
+	answers++;
+}
+
+/* CP-1.2.3-B2 */
+Test(auth, guesses_at_the_same_time_count_as_much_as_one_after_the_other)
+{
+	int refused = 0;
+
+	client_of("p", PRINCIPAL_BASIC, false);
+	conf.clients.password_queue = 100;
+	auth_adopt(auth, store, &conf);
+	fields[0] = (struct h1_field){ STR("Authorization"), STR("Basic cDp3cm9uZw=="),
+		H1_F_AUTHORIZATION, false };
+	ex.req.n_fields = 1;
+	for (int i = 0; i < 20; i++)
+		cr_assert_not_null(auth_check(auth, &ex, count_refused, &refused));
+	UNTIL(loop, answers == 20);
+	cr_assert_eq(refused, 5, "%d were looked at", refused);
+	cr_assert_eq(ask_basic("p", "right"), ERR_AUTH_SLOWED);
+}
+
+Test(auth, guesses_whose_answer_nobody_waits_for_count)
+{
+	struct auth_call *c;
+
+	client_of("p", PRINCIPAL_BASIC, false);
+	conf.clients.password_threads = 8; /* each runs at once */
+	auth_adopt(auth, store, &conf);
+	cr_assert_eq(ask_basic("p", "wrong"), ERR_AUTH_REFUSED);
+	for (int i = 0; i < 4; i++) {
+		fields[0].value = STR("Basic cDp3cm9uZw==");
+		c = auth_check(auth, &ex, on_answer, NULL);
+		cr_assert_not_null(c);
+		auth_cancel(c);
+	}
+	cr_assert_eq(ask_basic("p", "right"), ERR_AUTH_SLOWED);
+}
+
 Test(auth, a_cancelled_call_is_never_answered)
 {
 	struct auth_call *c;
