@@ -152,7 +152,9 @@ route(struct call *c)
 
 	if (err == OK)
 		err = api_route_find(&c->target, c->ex->req.method, &c->route, &c->allowed);
-	if (err == OK && c->route->scopes != 0 && !uuid_parse(c->target.segments[1], subscription))
+	if (err == OK && c->route->handler == NULL)
+		return ERR_UNRECOGNIZED; /* the token endpoint, spelled otherwise */
+	if (err == OK && !uuid_parse(c->target.segments[1], subscription))
 		err = ERR_UNRECOGNIZED;
 	return err;
 }

@@ -173,6 +173,12 @@ def test_paths_in_other_spellings(world, client) -> None:
 # The list
 
 
+def test_the_token_endpoint_in_other_spellings(world, client) -> None:
+    for path in ("/%74oken", "/token/", "//token"):
+        with world.connect(client) as c:
+            assert c.ask("POST", path, [("Host", HOST), *client.fields], b"").status in (400, 404), path
+
+
 def test_the_list_is_that_of_the_vzd(world, client) -> None:
     """FD-5.2.2-10: byte for byte, with its signature."""
     answer = world.ask(client, LIST)
