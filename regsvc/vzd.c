@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "lib/base/log.h"
+#include "lib/federation/fedsigned.h"
 #include "lib/matrix/name.h"
 #include "regsvc/vzd_auth.h"
 #include "regsvc/vzd_read.h"
@@ -183,14 +184,20 @@ note(const struct vzd_call *c, const struct vzd_verdict *v, const struct fetch_r
 
 /* --- the list --- */
 
+static const struct {
+	const char *name;
+	enum jws_alg alg;
+} algs[] = {
+	[VZD_ALG_ANY] = { NULL, JWS_OTHER },
+	[VZD_ALG_BP256R1] = { "BP256R1", JWS_BP256R1 },
+	[VZD_ALG_ES256] = { "ES256", JWS_ES256 },
+};
+
 static bool
 list_target(struct vzd_call *c, struct buf *out)
 {
-	static const char *const algs[] = {
-		[VZD_ALG_ANY] = NULL, [VZD_ALG_BP256R1] = "BP256R1", [VZD_ALG_ES256] = "ES256"
-	};
 	const struct vzd_conf *conf = c->vzd->conf;
-	const char *alg = algs[conf->sig_alg];
+	const char *alg = algs[conf->sig_alg].name;
 	char mark = '?';
 
 	if (!buf_put(out, str_z(conf->list_path)))
@@ -203,6 +210,15 @@ list_target(struct vzd_call *c, struct buf *out)
 	return alg == NULL || buf_printf(out, "%csigAlg=%s", mark, alg);
 }
 
+/* What is no JWS at all, whoever takes the list finds out. */
+static bool
+is_of_other_alg(const struct vzd_call *c, struct str body)
+{
+	enum jws_alg alg = algs[c->vzd->conf->sig_alg].alg;
+
+	return alg != JWS_OTHER && fedsigned_lacks(fedsigned_trim(body), alg);
+}
+
 static bool
 list_done(struct vzd_call *c, const struct vzd_verdict *v, const struct fetch_result *answer)
 {
@@ -211,6 +227,11 @@ list_done(struct vzd_call *c, const struct vzd_verdict *v, const struct fetch_re
 	/* without a version, "no newer one" says nothing */
 	if (v->err == OK && (answer->status == 204 ? c->version < 0 : answer->body.n == 0))
 		verdict = vzd_unusable(VZD_LIST, answer->status);
+	else if (v->err == OK && answer->status == 200 && is_of_other_alg(c, answer->body))
+		verdict = (struct vzd_verdict){ .err = ERR_JWS_ALG,
+			.outcome = VZD_UNUSABLE,
+			.step = VZD_LIST,
+			.status = answer->status };
 	note(c, &verdict, answer);
 	c->on_list(c->arg, &verdict, answer);
 	return false;

@@ -78,6 +78,10 @@ advice(const struct vzd_verdict *v)
 		return "raise list.max_bytes or vzd.answer_max if the answer is genuine";
 	case ERR_TRUNCATED:
 		return "the connection broke off; check the network if it stays so";
+	case ERR_JWS_ALG:
+		return "vzd.sig_alg asks for another algorithm; if the VZD cannot sign with it, "
+		       "set "
+		       "it to any";
 	case ERR_TLS:
 		return "check vzd.ca_file and the server's certificate";
 	case ERR_ADDRESS:

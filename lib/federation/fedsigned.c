@@ -53,6 +53,32 @@ fedsigned_signers(struct str text, STACK_OF(X509) *out[JWSFORM_MAX], size_t *n)
 	return err != OK ? err : *n > 0 ? OK : first;
 }
 
+static bool
+is_made_with(const struct jws_parts *parts, enum jws_alg alg)
+{
+	struct arena a;
+	struct jws j;
+	bool is;
+
+	arena_init(&a, HEADER_ROOM);
+	is = jws_parse_head(&a, parts, &j) == OK && j.alg == alg;
+	arena_fini(&a);
+	return is;
+}
+
+bool
+fedsigned_lacks(struct str text, enum jws_alg alg)
+{
+	struct jwsform form;
+
+	if (jwsform_split(text, &form) != OK)
+		return false;
+	for (size_t i = 0; i < form.n; i++)
+		if (is_made_with(&form.v[i], alg))
+			return false;
+	return true;
+}
+
 static enum err
 judge_signer(const struct jws *j, STACK_OF(X509) *certs, const struct fedsigned_demands *d)
 {

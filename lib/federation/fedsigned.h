@@ -21,6 +21,9 @@ struct str fedsigned_trim(struct str text);
  * sk_X509_pop_free(x, X509_free).  *n > 0 if OK; else why the first one cannot be read. */
 enum err fedsigned_signers(struct str text, STACK_OF(X509) *out[JWSFORM_MAX], size_t *n) MUST_CHECK;
 
+/* Whether signatures can be read, but none of that algorithm. */
+bool fedsigned_lacks(struct str text, enum jws_alg alg) MUST_CHECK;
+
 struct fedsigned_demands {
 	struct x5c_demands x5c;
 	X509 *only; /* no other signer counts; NULL: any that meets the demands */

@@ -146,6 +146,18 @@ def test_both_algorithms(vzd: Vzd, make: Make, alg: str) -> None:
     assert last is not None and f"sigAlg={alg}" in last.target and vzd.violations == []
 
 
+def test_a_list_of_another_algorithm_than_asked_for_is_refused(vzd: Vzd, make: Make) -> None:
+    """FD-5.2.2-10: what is held stays."""
+    r = make(vzd={"sig_alg": "ES256"}, list={"interval": "200ms"}).start()
+    held = r.version()
+    vzd.add("new.test")
+    vzd.listing.raw = vzd.listing.jws("BP256R1")
+    until("it is refused", lambda: r.calls("list", "unusable") > 0)
+    assert r.version() == held and "reason=jws_alg" in r.log_text()
+    vzd.listing.raw = vzd.listing.jws("ES256")
+    until("the new one", lambda: r.version() > held)
+
+
 def test_asked_again_and_again_and_204_keeps_it_fresh(vzd: Vzd, make: Make) -> None:
     """FD-5.2.2-14 with short times; 204 is age 0."""
     r = make(list=OFTEN).start()
