@@ -73,13 +73,16 @@ key_of(const struct jws *j, const struct tokenkeys *keys)
 }
 
 static bool
-times_fit(const struct claims *o, int64_t now)
+read_times(const struct claims *o, int64_t now, int64_t *issued)
 {
 	double iat, exp;
 
-	return claims_number(claims_get(o, "iat"), &iat) &&
-	       claims_number(claims_get(o, "exp"), &exp) && exp > (double)now &&
-	       iat <= (double)(now + ACCESSTOKEN_SKEW_S) && exp - iat <= LIFETIME_MAX_S;
+	if (!claims_number(claims_get(o, "iat"), &iat) ||
+	    !claims_number(claims_get(o, "exp"), &exp) || exp <= (double)now ||
+	    iat > (double)(now + ACCESSTOKEN_SKEW_S) || exp - iat > LIFETIME_MAX_S)
+		return false;
+	*issued = (int64_t)iat;
+	return true;
 }
 
 static bool
@@ -98,7 +101,7 @@ read_payload(struct arena *a, const struct accesstoken_rules *r, struct str payl
 	struct claims *o = claims_read_object(payload);
 	struct str scope;
 	bool good = o != NULL && is_text(o, "iss", r->issuer) && is_text(o, "aud", r->audience) &&
-		    times_fit(o, now) && copy_text(a, o, "sub", &out->client) &&
+		    read_times(o, now, &out->issued) && copy_text(a, o, "sub", &out->client) &&
 		    copy_text(a, o, "subscription_id", &out->subscription) &&
 		    claims_text(claims_get(o, "scope"), &scope) && scope_parse(scope, &out->scopes);
 

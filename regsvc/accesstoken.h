@@ -28,6 +28,7 @@ struct str accesstoken_make(struct arena *a, const struct accesstoken_rules *r,
 struct accesstoken {
 	struct str client, subscription;
 	unsigned scopes;
+	int64_t issued;
 };
 
 /* OK, ERR_MEMORY; ERR_AUTH_TOKEN: not one of ours for this service at this time; *forged: nobody

@@ -133,6 +133,14 @@ refuse_token(struct auth_call *c, bool forged)
 	conclude(c, wait > 0 ? ERR_AUTH_SLOWED : ERR_AUTH_TOKEN, wait);
 }
 
+/* A token counts no longer than the secret that it was issued for: whoever rotates without grace
+ * has lost the secret, and with it perhaps such tokens. */
+static bool
+is_outlived(const struct client *r, const struct accesstoken *t, int64_t now)
+{
+	return t->issued < r->rotated && !client_has_previous(r, now);
+}
+
 /* The token speaks of a client as it was; what it is now counts. */
 static void
 check_bearer(struct auth_call *c)
@@ -141,8 +149,9 @@ check_bearer(struct auth_call *c)
 	const struct client *r;
 	struct accesstoken t;
 	bool forged;
-	enum err err = accesstoken_read(
-	    &c->ex->arena, &g->rules, g->keys, c->sent.token, clock_wall_s(), &t, &forged);
+	int64_t now = clock_wall_s();
+	enum err err =
+	    accesstoken_read(&c->ex->arena, &g->rules, g->keys, c->sent.token, now, &t, &forged);
 
 	if (err == ERR_MEMORY) {
 		conclude(c, err, 0);
@@ -154,7 +163,7 @@ check_bearer(struct auth_call *c)
 	}
 	r = clients_find(g->login.clients, t.client);
 	if (r == NULL || r->revoked || r->method != PRINCIPAL_OAUTH ||
-	    !str_eq(t.subscription, str_z(r->subscription))) {
+	    !str_eq(t.subscription, str_z(r->subscription)) || is_outlived(r, &t, now)) {
 		refuse_token(c, false);
 		return;
 	}

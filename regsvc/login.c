@@ -177,7 +177,9 @@ login_certificate(
 	const struct client *r;
 	int64_t now = clock_wall_s();
 
-	if (certificate == NULL || !client_fingerprint_of(certificate, fingerprint))
+	/* connections and sessions may be older than its end */
+	if (certificate == NULL || X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0 ||
+	    !client_fingerprint_of(certificate, fingerprint))
 		return NULL;
 	r = id.n > 0 ? clients_find(l->clients, id) : clients_of(l->clients, fingerprint, now);
 	return r != NULL && r->method == method && !r->revoked && client_shows(r, fingerprint, now)

@@ -29,7 +29,7 @@ struct identity {
 	SSL_CTX *ctx;
 	char **hosts;
 	size_t n_hosts;
-	unsigned char session_context[32]; /* of its name: stays the same over reloads */
+	unsigned char session_context[32]; /* see name_sessions(); the same over reloads */
 };
 
 struct tls_server {
@@ -297,13 +297,40 @@ make_context(const struct tls_identity *id, const struct tls_server_config *cfg)
 	return ctx;
 }
 
+/* A session opens only the service it was made for, and only while the CAs are the same by which
+ * its client was verified: resuming it verifies nothing. */
+static bool
+name_sessions(struct identity *out, const struct tls_identity *id, X509_STORE *anchors)
+{
+	const STACK_OF(X509_OBJECT) *all =
+	    anchors != NULL ? X509_STORE_get0_objects(anchors) : NULL;
+	unsigned char sum[EVP_MAX_MD_SIZE] = { 0 }, one[EVP_MAX_MD_SIZE];
+	crypto_generichash_state state;
+	unsigned n = 0;
+
+	for (int i = 0; all != NULL && i < sk_X509_OBJECT_num(all); i++) {
+		X509 *ca = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i));
+
+		if (ca == NULL)
+			continue;
+		if (X509_digest(ca, EVP_sha256(), one, &n) != 1)
+			return false;
+		sodium_add(sum, one, n); /* in whatever order they are */
+	}
+	crypto_generichash_init(&state, NULL, 0, sizeof(out->session_context));
+	crypto_generichash_update(&state, (const unsigned char *)id->name, strlen(id->name) + 1);
+	crypto_generichash_update(&state, sum, sizeof(sum));
+	crypto_generichash_final(&state, out->session_context, sizeof(out->session_context));
+	return true;
+}
+
 static bool
 make_identity(
     struct identity *out, const struct tls_identity *id, const struct tls_server_config *cfg)
 {
 	out->ctx = make_context(id, cfg);
-	crypto_generichash(out->session_context, sizeof(out->session_context),
-	    (const unsigned char *)id->name, strlen(id->name), NULL, 0);
+	if (!name_sessions(out, id, cfg->client_anchors))
+		return false;
 	out->hosts = calloc(id->n_hosts + 1, sizeof(*out->hosts));
 	if (out->ctx == NULL || out->hosts == NULL)
 		return false;

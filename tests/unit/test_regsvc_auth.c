@@ -218,6 +218,32 @@ Test(auth, a_token_of_another_subscription_or_a_revoked_client_does_not_count)
 	cr_assert_eq(ask(value), ERR_AUTH_TOKEN);
 }
 
+Test(auth, tokens_end_with_the_secret_they_were_issued_for)
+{
+	struct client c = client_of("p", PRINCIPAL_OAUTH, false);
+	char value[4096];
+
+	snprintf(value, sizeof(value), "%s", bearer(&c, SCOPE_LIST));
+	snprintf(c.previous, sizeof(c.previous), "%s", c.proof);
+	c.rotated = clock_wall_s() + 1;
+	c.previous_until = clock_wall_s() + 1000;
+	put(&c);
+	cr_assert_eq(ask(value), OK, "the old secret counts still");
+	c.previous[0] = '\0';
+	put(&c);
+	cr_assert_eq(ask(value), ERR_AUTH_TOKEN);
+}
+
+Test(auth, an_expired_certificate_does_not_count_on_an_old_connection)
+{
+	X509_free(certificate);
+	certificate = pki_certificate(key,
+	    &(struct pki_certificate){ .common_name = "proxy", .from_days = -9, .to_days = -1 });
+	client_of("p", PRINCIPAL_MTLS, true);
+	ex.certificate = certificate;
+	cr_assert_eq(ask(NULL), ERR_AUTH_REFUSED);
+}
+
 Test(auth, certificate)
 {
 	struct client c = client_of("p", PRINCIPAL_MTLS, true);

@@ -9,6 +9,7 @@
 #include "lib/base/clock.h"
 #include "lib/net/tls.h"
 #include "tests/unit/lab.h"
+#include "tests/unit/pki.h"
 #include "tests/unit/tlscert.h"
 
 static const char *const hosts_a[] = { "a.example.org", "a2.example.org" };
@@ -19,6 +20,7 @@ static struct tls_identity ids[2] = {
 };
 static struct tls_tickets *tickets;
 static struct tls_server *server;
+static X509_STORE *client_cas;
 static SSL_CTX *client_ctx;
 
 struct talk {
@@ -30,7 +32,7 @@ static struct tls_server *
 make_server(size_t fallback, bool tls13, bool http2)
 {
 	struct tls_server_config cfg = { .identities = ids, .n = 2, .fallback = fallback, .tls13 = tls13,
-		.http2 = http2, .ticket_lifetime_s = 3600 };
+		.http2 = http2, .ticket_lifetime_s = 3600, .client_anchors = client_cas };
 	char why[256];
 	struct tls_server *t = tls_server_new(&cfg, tickets, why, sizeof(why));
 
@@ -257,6 +259,33 @@ Test(tls, resumes_on_any_worker_until_its_key_is_gone_1_2)
 Test(tls, resumes_on_any_worker_until_its_key_is_gone_1_3)
 {
 	resumption(TLS1_3_VERSION);
+}
+
+/* Resuming verifies no certificate of a client again. */
+Test(tls, resumes_nothing_when_the_cas_of_clients_are_others)
+{
+	EVP_PKEY *key = pki_key(PKI_P256);
+	X509 *one = pki_certificate(key, &(struct pki_certificate){ .common_name = "one" });
+	X509 *other = pki_certificate(key, &(struct pki_certificate){ .common_name = "other" });
+	struct tls_server *same, *others;
+	SSL_SESSION *session;
+
+	tls_server_free(server);
+	client_cas = pki_store(one);
+	server = make_server(2, true, true);
+	same = make_server(2, true, true);
+	session = first_session("a.example.org");
+	cr_assert(resumes(same, "a.example.org", session));
+	cr_assert_eq(X509_STORE_add_cert(client_cas, other), 1);
+	others = make_server(2, true, true);
+	cr_assert_not(resumes(others, "a.example.org", session));
+	SSL_SESSION_free(session);
+	tls_server_free(same);
+	tls_server_free(others);
+	X509_STORE_free(client_cas);
+	X509_free(one);
+	X509_free(other);
+	EVP_PKEY_free(key);
 }
 
 Test(tls, resumes_nothing_under_foreign_keys)
