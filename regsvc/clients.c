@@ -464,6 +464,15 @@ send(struct clients_put *p)
 	return p->call != NULL;
 }
 
+bool
+clients_pending(const struct clients *c, const char *id)
+{
+	LIST_FOR(node, &c->puts)
+		if (strcmp(LIST_ENTRY(node, struct clients_put, node)->record.id, id) == 0)
+			return true;
+	return false;
+}
+
 struct clients_put *
 clients_put(struct clients *c, const struct client *record, store_done_fn *fn, void *arg)
 {

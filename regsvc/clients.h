@@ -41,6 +41,9 @@ const struct client *clients_of(const struct clients *c, const char *fingerprint
 bool clients_uses(const struct clients *c, const char *fingerprint, const char *except);
 const struct client *clients_at(const struct clients *c, size_t i); /* i < clients_count(), by id */
 
+/* Whether a change of that client is being stored. */
+bool clients_pending(const struct clients *c, const char *id);
+
 /* Stores the record, new or changed.  fn is called later exactly once unless cancelled; OK: it is
  * in force here.  ERR_OVERLOAD: more records than allowed, and those of the store.  NULL: out of
  * memory; nobody is called. */

@@ -100,9 +100,25 @@ on_stored(void *arg, enum err err)
 		show(c, &record, c->status);
 }
 
+/* Whether what the new record was made of is still in force: making a secret takes a while, and a
+ * client that was revoked meanwhile must not come back. */
+static bool
+is_current(const struct manage_call *c)
+{
+	const struct clients *all = c->manage->auth->login.clients;
+	const struct client *r = clients_find(all, str_z(c->record.id));
+
+	return !clients_pending(all, c->record.id) && (r != NULL ? r->mark : 0) == c->record.mark;
+}
+
 static void
 store(struct manage_call *c)
 {
+	if (!is_current(c)) {
+		manage_refuse(
+		    c, 409, "the client was changed at the same time; look at it, try again");
+		return;
+	}
 	c->put = clients_put(c->manage->auth->login.clients, &c->record, on_stored, c);
 	if (c->put == NULL)
 		manage_fail(c, ERR_MEMORY);
