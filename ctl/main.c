@@ -2,9 +2,11 @@
 /*
  * schleusectl - manages the clients and certificates of schleuse-regsvc.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "ctl/command.h"
 
@@ -48,6 +50,19 @@ static const struct option options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
+/* A secret that nobody has seen must not look like success. */
+static int
+printed(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	fprintf(stderr,
+	    "schleusectl: the answer could not be printed: %s; what was asked for is "
+	    "done, a secret made with it is lost: rotate it\n",
+	    strerror(errno));
+	return EXIT_REFUSED;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -81,5 +96,5 @@ main(int argc, char **argv)
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
-	return command_run(&given, argc - optind, argv + optind);
+	return printed(command_run(&given, argc - optind, argv + optind));
 }

@@ -4,10 +4,42 @@
 #include <jansson.h>
 #include <stdio.h>
 
+/* Terminals obey control characters (C0, DEL, C1), so "?" stands for each in what others wrote.
+ * Line ends are the service's own: in names it takes none. */
+static void
+defuse(char *s)
+{
+	for (unsigned char *p = (unsigned char *)s; *p != '\0'; p++) {
+		bool c1 = p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0; /* in UTF-8 */
+
+		if ((*p < 0x20 && *p != '\n') || *p == 0x7f || c1)
+			*p = '?';
+		if (c1)
+			*++p = '?';
+	}
+}
+
+static void
+defuse_all(json_t *v)
+{
+	const char *name;
+	json_t *member;
+	size_t i;
+
+	if (json_is_string(v))
+		defuse((char *)(uintptr_t)json_string_value(
+		    v)); /* of our own tree, as long as before */
+	json_array_foreach(v, i, member) defuse_all(member);
+	json_object_foreach(v, name, member) defuse_all(member);
+}
+
 static json_t *
 parse(struct str json)
 {
-	return json_loadb(json.p, json.n, 0, NULL);
+	json_t *root = json_loadb(json.p, json.n, 0, NULL);
+
+	defuse_all(root);
+	return root;
 }
 
 static const char *

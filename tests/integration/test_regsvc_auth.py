@@ -240,6 +240,34 @@ def test_guessing_is_slowed_for_the_address_only(service: Service) -> None:
     assert "127.0.0.1" not in service.log_text()
 
 
+def test_a_rotation_does_not_bring_back_who_is_revoked_meanwhile(service: Service) -> None:
+    """FDS-2.6.4.2-3."""
+    service.add("proxy-1", "oauth")
+    service.config["clients"]["password_passes"] = 16  # takes a while
+    service.reload()
+    until("the new configuration", lambda: "is in force" in service.log_text())
+    with wire.Connection(str(service.state / "control.sock")) as c:
+        c.send(wire.request("POST", "/clients/proxy-1/rotate", [("Host", "localhost")], b"{}"))
+        service.ctl("client", "revoke", "proxy-1")
+        assert c.read().status == 409
+    assert service.ctl("--json", "client", "show", "proxy-1").count('"revoked"') == 1
+
+
+def test_names_cannot_command_a_terminal(service: Service) -> None:
+    service.ctl("client", "add", "proxy-1", "--method", "basic", "--scope", "list", "--tenant", "a\u009b31mb")
+    assert "a??31mb" in service.ctl("client", "show", "proxy-1")
+
+
+def test_a_secret_that_cannot_be_printed_is_no_success(service: Service) -> None:
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run(
+            [str(BUILD / "schleusectl"), "--socket", str(service.state / "control.sock"), "client", "add",
+             "proxy-1", "--method", "basic", "--scope", "list", "--tenant", "t"],
+            stdout=full, stderr=subprocess.PIPE, env=environment(), check=False, timeout=60,
+        )
+    assert done.returncode != 0 and b"rotate" in done.stderr
+
+
 def test_a_proven_secret_is_not_verified_again(service: Service) -> None:
     added = service.add("proxy-1", "oauth")
     before = service.metric("schleuse_passwords_verified_total")
