@@ -11,7 +11,7 @@
 #include "ctl/command.h"
 
 /* Where the unit and the samples of the service have its state directory. */
-#define DEFAULT_SOCKET SCHLEUSE_STATEDIR "-regsvc/control.sock"
+#define DEFAULT_SOCKET SCHLEUSE_REGSVC_STATEDIR "/control.sock"
 
 static const char usage[] =
     "usage: schleusectl [options] client add ID --tenant NAME --method basic|oauth|mtls\n"
