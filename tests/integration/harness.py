@@ -61,7 +61,8 @@ def environment() -> dict[str, str]:
     env = dict(os.environ)
     env.setdefault("ASAN_OPTIONS", "detect_leaks=1:detect_stack_use_after_return=1")
     env.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
-    env.setdefault("TSAN_OPTIONS", "halt_on_error=1:second_deadlock_stack=1")
+    known = SOURCE / "tests" / "tsan.supp"
+    env.setdefault("TSAN_OPTIONS", f"halt_on_error=1:second_deadlock_stack=1:suppressions={known}")
     return env
 
 
