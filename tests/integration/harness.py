@@ -187,6 +187,10 @@ class Daemon:
     def log_text(self) -> str:
         return self.log.read_text(errors="replace")
 
+    def until_logged(self, text: str) -> None:
+        """The log is written at the end of a turn: after what the turn counted can be seen."""
+        until(f"'{text}' in the log", lambda: text in self.log_text())
+
     def signal(self, number: signal.Signals) -> None:
         assert self.process is not None
         self.process.send_signal(number)

@@ -228,7 +228,7 @@ def test_an_unhealthy_vzd_is_an_incident_after_three_retries(vzd: Vzd, make: Mak
         until("an incident", lambda: r.metric("schleuse_federation_list_incidents_total") >= 1)
         assert r.metric("schleuse_vzd_healthy") == 0
         assert r.metric("schleuse_federation_list_checks_failed_total") >= 4
-        assert "incident: federation list: the VZD does not answer" in r.log_text()
+        r.until_logged("incident: federation list: the VZD does not answer")
         assert r.missing() == ""
     until("a healthy VZD", lambda: r.metric("schleuse_vzd_healthy") == 1)
 

@@ -124,4 +124,5 @@ def test_what_redis_says_is_verified(vzd: Vzd, make: Make, redis: Redis) -> None
     redis.ask("SET", PREFIX + "list:current", json.dumps(pointer))
     redis.ask("PUBLISH", PREFIX + "list", "1")
     until("the refusal", lambda: r.metric("schleuse_federation_list_refused_total") >= 1)
-    assert "source=store" in r.log_text() and r.version() == good
+    r.until_logged("source=store")
+    assert r.version() == good

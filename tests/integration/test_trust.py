@@ -105,8 +105,8 @@ def test_a_signer_revoked_in_force_closes_the_federation(make_world, vzd) -> Non
     in_force(w)
     vzd.ocsp.set(signer, "revoked")
     closed(w)
-    assert "IS REVOKED" in w.daemon.log_text()
-    assert "THE LIST DOES NOT COUNT ANY MORE" in w.daemon.log_text()
+    w.daemon.until_logged("IS REVOKED")
+    w.daemon.until_logged("THE LIST DOES NOT COUNT ANY MORE")
     assert w.daemon.metric("schleuse_trust_revoked_total") > 0
     w.daemon.reload()
     until("the reload", lambda: w.daemon.metric("schleuse_reloads_total", outcome="adopted") == 1)
