@@ -193,6 +193,7 @@ def test_sigterm_serves_what_waits_in_the_queues(make_world) -> None:
     """What was connected before the signal gets its answer."""
     w = make_world()
     w.config["limits"] = {"connections_per_address": 0}
+    w.config["timeouts"]["drain"] = "60s"  # all handshakes come at once
     w.start()
     w.daemon.signal(signal.SIGSTOP)
     waiting = [socket.create_connection(w.address) for _ in range(WAITING)]
