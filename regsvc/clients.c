@@ -9,16 +9,12 @@
 #include <stdlib.h>
 
 #include "lib/base/log.h"
+#include "regsvc/clienttable.h"
 
 #define PREFIX "client:"
 #define CHANNEL STR("clients")
 #define RETRY_MS 1000
 #define RECORD_MAX 4096
-
-struct table {
-	struct client *v;
-	size_t n, room;
-};
 
 struct clients {
 	struct loop *loop;
@@ -27,11 +23,11 @@ struct clients {
 	bool known;
 	bool moved;    /* what is held is that of another store */
 	enum err told; /* why reading failed, as logged last */
-	struct table table;
+	struct clienttable table;
 	/* reading */
 	struct store_watch *watch;
 	struct store_call *call;
-	struct table next;
+	struct clienttable next;
 	char (*keys)[STORE_KEY_MAX + 1]; /* what is to be read */
 	size_t n_keys, at;
 	bool again;    /* something changed meanwhile */
@@ -55,60 +51,7 @@ struct clients_put {
 
 static void read_all(void *arg);
 
-/* --- the table --- */
-
-/* Where the id is, or would be. */
-static size_t
-place_of(const struct table *t, struct str id)
-{
-	size_t from = 0, to = t->n;
-
-	while (from < to) {
-		size_t mid = from + (to - from) / 2;
-
-		if (str_cmp(str_z(t->v[mid].id), id) < 0)
-			from = mid + 1;
-		else
-			to = mid;
-	}
-	return from;
-}
-
-static bool
-table_grow(struct table *t)
-{
-	size_t room = t->room > 0 ? 2 * t->room : 16;
-	struct client *v = t->n < t->room ? t->v : realloc(t->v, room * sizeof(*v));
-
-	if (v == NULL)
-		return false;
-	if (v != t->v)
-		t->room = room;
-	t->v = v;
-	return true;
-}
-
-static bool
-table_set(struct table *t, const struct client *record)
-{
-	size_t at = place_of(t, str_z(record->id));
-
-	if (at == t->n || strcmp(t->v[at].id, record->id) != 0) {
-		if (!table_grow(t))
-			return false;
-		memmove(t->v + at + 1, t->v + at, (t->n - at) * sizeof(*t->v));
-		t->n++;
-	}
-	t->v[at] = *record;
-	return true;
-}
-
-static void
-table_fini(struct table *t)
-{
-	free(t->v);
-	*t = (struct table){ 0 };
-}
+/* --- who is told --- */
 
 static void
 tell_change(struct clients *c)
@@ -133,7 +76,7 @@ reading_over(struct clients *c)
 	free(c->keys);
 	c->keys = NULL;
 	c->n_keys = c->at = 0;
-	table_fini(&c->next);
+	clienttable_fini(&c->next);
 	if (c->again) {
 		c->again = false;
 		timer_set(c->loop, &c->retry, 0);
@@ -173,7 +116,7 @@ lost(struct clients *c)
 static void
 adopt(struct clients *c)
 {
-	struct table old = c->table;
+	struct clienttable old = c->table;
 
 	if (c->outdated) {
 		c->again = true;
@@ -202,10 +145,7 @@ take(struct clients *c, struct str value)
 		    "clients: the record %s cannot be read; remove or replace it", c->keys[c->at]);
 		return true;
 	}
-	if (!table_grow(&c->next))
-		return false;
-	c->next.v[c->next.n++] = record;
-	return true;
+	return clienttable_append(&c->next, &record);
 }
 
 static void read_one(struct clients *c);
@@ -352,7 +292,7 @@ clients_free(struct clients *c)
 	LIST_FOR(node, &c->puts)
 		clients_put_cancel(LIST_ENTRY(node, struct clients_put, node));
 	leave_store(c);
-	table_fini(&c->table);
+	clienttable_fini(&c->table);
 	free(c);
 }
 
@@ -379,34 +319,19 @@ clients_at(const struct clients *c, size_t i)
 const struct client *
 clients_find(const struct clients *c, struct str id)
 {
-	size_t at = place_of(&c->table, id);
-
-	if (at == c->table.n || !str_eq(str_z(c->table.v[at].id), id))
-		return NULL;
-	return &c->table.v[at];
+	return clienttable_find(&c->table, id);
 }
 
 const struct client *
 clients_of(const struct clients *c, const char *fingerprint, int64_t now)
 {
-	for (size_t i = 0; i < c->table.n; i++)
-		if (c->table.v[i].method == PRINCIPAL_MTLS &&
-		    client_shows(&c->table.v[i], fingerprint, now))
-			return &c->table.v[i];
-	return NULL;
+	return clienttable_of(&c->table, fingerprint, now);
 }
 
 bool
 clients_uses(const struct clients *c, const char *fingerprint, const char *except)
 {
-	for (size_t i = 0; i < c->table.n; i++) {
-		const struct client *o = &c->table.v[i];
-
-		if (o->by_certificate && strcmp(o->id, except) != 0 &&
-		    (strcmp(o->proof, fingerprint) == 0 || strcmp(o->previous, fingerprint) == 0))
-			return true;
-	}
-	return false;
+	return clienttable_uses(&c->table, fingerprint, except);
 }
 
 /* --- changes --- */
@@ -430,7 +355,7 @@ on_stored(void *arg, enum err err)
 
 	p->call = NULL;
 	c->outdated = c->call != NULL;
-	if (err == OK && !table_set(&c->table, &p->record))
+	if (err == OK && !clienttable_set(&c->table, &p->record))
 		err = ERR_MEMORY;
 	tell_change(c);
 	put_over(p, err);
