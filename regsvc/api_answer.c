@@ -122,8 +122,10 @@ call_pump(void *arg)
 	struct call_text *t = &c->text;
 	char room[PIECE_DECODED];
 	size_t turn = 0, n;
+	bool gone = false, full = false;
 
-	while (t->sent < t->size && turn < TURN_BYTES) {
+	c->gone = &gone;
+	while (t->sent < t->size && turn < TURN_BYTES && !full) {
 		struct str piece = next_piece(t, room);
 
 		if (piece.n == 0)
@@ -131,12 +133,16 @@ call_pump(void *arg)
 		if (piece.n > TURN_BYTES)
 			piece.n = TURN_BYTES;
 		n = exchange_write(c->ex, piece);
+		if (gone) /* the connection was lost by that */
+			return;
 		t->sent += n;
 		turn += n;
 		count_bytes(c, n);
-		if (n < piece.n)
-			return; /* the room event goes on */
+		full = n < piece.n;
 	}
+	c->gone = NULL;
+	if (full)
+		return; /* the room event goes on */
 	if (t->sent == t->size)
 		finish(c);
 	else if (turn == 0)
@@ -197,6 +203,8 @@ call_gone(void *arg, enum err why)
 {
 	struct call *c = arg;
 
+	if (c->gone != NULL)
+		*c->gone = true;
 	if (!c->ex->head_sent) {
 		note(c, 0, why);
 		series_response(0);

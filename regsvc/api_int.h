@@ -76,6 +76,7 @@ struct call {
 	struct buf body; /* of the request */
 	struct call_text text;
 	struct task more;
+	bool *gone; /* set when it ends while it sends */
 	struct waiter waiter;
 };
 

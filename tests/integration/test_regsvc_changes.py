@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import struct
 from pathlib import Path
 from typing import Iterator
 
@@ -225,6 +227,23 @@ def test_closed_windows_of_h2_hold_up_nobody(world: RegsvcWorld) -> None:
         c.grant(1 << 24, 0, ids[0])
         c.until(lambda: c.streams[ids[0]].ended)
         assert bytes(c.streams[ids[0]].body) == whole
+
+
+def test_readers_that_reset_in_the_middle(tmp_path) -> None:
+    """The write that finds out that the client is gone is the last thing that happens to its call."""
+    w = RegsvcWorld(tmp_path, [f"d{i}.test" for i in range(20000)])
+    try:
+        w.start()
+        client = w.add()
+        for i in range(150):
+            c = w.connect(client, receive=4096)
+            c.send(w.request(client, LIST) if i % 2 else w.request(client, "federation-list.json"))
+            c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            c.sock.recv(1)
+            c.sock.close()
+        assert w.ask(client, "federation-list/status").status == 200
+    finally:
+        w.stop()
 
 
 def test_slow_readers_share_one_list(tmp_path) -> None:
