@@ -90,6 +90,8 @@ look_after(struct fedsource *s, enum err err)
 	clock_ms wait = s->cfg.interval < most ? s->cfg.interval : most;
 	const struct fedlist *held = fedstore_list(s->cfg.store);
 
+	if (trust_lacks_word(err) && s->cfg.trust_retry < wait)
+		wait = s->cfg.trust_retry;
 	if (s->outdated)
 		wait = s->cfg.outdated_wait;
 	if (s->announced >= 0 && (held == NULL || fedlist_version(held) != s->announced))

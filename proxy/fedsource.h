@@ -34,7 +34,8 @@ struct fedsource_config {
 	struct fedstore *store;   /* not owned */
 	struct trust *trust;      /* not owned; NULL: the store's anchors alone decide */
 	clock_ms interval;
-	clock_ms timeout; /* of a download */
+	clock_ms trust_retry; /* after a list on whose signer there was no word */
+	clock_ms timeout;     /* of a download */
 	size_t max_bytes;
 	clock_ms outdated_wait; /* with client: no question after it said its list is outdated */
 	bool outdated;          /* ... as it did when it was asked last, before a reload */

@@ -124,6 +124,8 @@ on_judged(void *arg, enum err err)
 		end_good(l);
 	else
 		end(l, err != ERR_MEMORY);
+	if (trust_lacks_word(err) && l->cfg.conf->trust.retry < l->cfg.conf->interval)
+		lists_schedule(l, l->cfg.conf->trust.retry);
 }
 
 static void

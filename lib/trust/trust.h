@@ -82,6 +82,14 @@ struct trust_watch *trust_watch(struct trust *t, STACK_OF(X509) *certs,
     const struct trust_demands *d, trust_fn *fn, void *arg) MUST_CHECK;
 void trust_unwatch(struct trust_watch *w); /* NULL is allowed */
 
+/* Nothing is wrong with the certificate, but no word on it was to be had: worth trying again soon.
+ */
+static inline bool
+trust_lacks_word(enum err err)
+{
+	return err == ERR_REVOCATION || err == ERR_ISSUER;
+}
+
 /* All issuers and roots at hand, to verify what was judged in an earlier life.  A reference; NULL:
  * out of memory. */
 X509_STORE *trust_store(struct trust *t) MUST_CHECK;

@@ -50,6 +50,26 @@ def test_a_revoked_signer_counts_nowhere(chain: Chain) -> None:
     assert all(version_of(d) > version for d in chain.daemons)
 
 
+def test_a_list_refused_for_want_of_ocsp_is_taken_once_it_answers(chain: Chain) -> None:
+    """B-5.4.3: without waiting for the next look, which is in an hour."""
+    for r in chain.regsvcs:
+        r.config["list"]["interval"] = "1h"
+        reload(r.daemon)
+    chain.vzd.faults.on("ocsp:503")
+    told = {d: d.log_text().count("no good word") for d in chain.daemons}
+    for d in chain.daemons:
+        until("it has no word", lambda: d.log_text().count("no good word") > told[d] + 1)
+    before = [r.daemon.metric("schleuse_federation_list_refused_total") for r in chain.regsvcs]
+    chain.vzd.remove(chain.beta.name)
+    assert chain.statuses(chain.gamma) == [403, 403, 403], "each asks"
+    for r, n in zip(chain.regsvcs, before):
+        refused = lambda: r.daemon.metric("schleuse_federation_list_refused_total") > n
+        until("it is refused", refused)
+    assert chain.statuses() == [200, 200, 200], "with the list held"
+    chain.vzd.faults.clear()
+    chain.all_say(403)
+
+
 def secret_file(w: World) -> Path:
     return Path(w.federation["regsvc"]["password_file"])
 
