@@ -16,6 +16,10 @@
 #define SECOND JSON("{\"access_token\":\"two\"}")
 #define OLD JSON("{\"jwt\":\"three\"}")
 #define LIST "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n\r\na.b.c"
+/* its header says ES256 */
+#define LIST_ES256                                                                                \
+	"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n\r\n"                         \
+	"eyJhbGciOiJFUzI1NiJ9.e30.YQ"
 
 #define TURNS_MAX 40000 /* of at least half a millisecond */
 
@@ -162,12 +166,20 @@ Test(vzd, credentials_in_the_form_and_the_algorithm_in_the_query)
 	conf.client_auth = VZD_AUTH_FORM;
 	conf.scope = (char *)(uintptr_t) "a b";
 	conf.sig_alg = VZD_ALG_ES256;
-	serve((const char *const[]){ FIRST, OLD, LIST, NULL });
+	serve((const char *const[]){ FIRST, OLD, LIST_ES256, NULL });
 	ask_for_list(-1);
 	cr_assert_eq(got.verdict.err, OK);
 	cr_assert(!sent(0, "Authorization"));
 	cr_assert(sent(0, "&scope=a%20b&client_id=me%2B&client_secret=a%3Ab%20c"));
 	cr_assert(sent(2, "l.jws?sigAlg=ES256 ") && sent(2, "Bearer three\r\n"));
+}
+
+Test(vzd, a_list_of_another_algorithm_than_asked_for_is_refused)
+{
+	conf.sig_alg = VZD_ALG_BP256R1;
+	serve((const char *const[]){ FIRST, SECOND, LIST_ES256, NULL });
+	ask_for_list(-1);
+	cr_assert_eq(got.verdict.err, ERR_JWS_ALG);
 }
 
 Test(vzd, one_step_without_exchange)
