@@ -26,6 +26,16 @@ is_ours(const struct lists *l)
 	       lists_current(l).age > (int64_t)(2 * l->cfg.conf->interval / 1000);
 }
 
+static void
+look_at_others(struct lists *l)
+{
+	timer_set(l->loop, &l->due, LOOK_MS);
+	if (l->lacks_word && l->share != NULL) {
+		l->lacks_word = false;
+		lists_look_again(l);
+	}
+}
+
 void
 lists_on_due(void *arg)
 {
@@ -39,7 +49,7 @@ lists_on_due(void *arg)
 	else if (is_ours(l))
 		lists_attempt(l, true);
 	else
-		timer_set(l->loop, &l->due, LOOK_MS);
+		look_at_others(l);
 }
 
 /* --- the end of an attempt --- */

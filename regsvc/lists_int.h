@@ -25,6 +25,7 @@ struct lists {
 	struct listkeep *keep;   /* NULL: no anchors are configured */
 	struct listshare *share; /* NULL: there is one instance */
 	bool look_again;         /* at what is shared */
+	bool lacks_word;         /* what the store has was refused for want of OCSP */
 	/* the attempt under way */
 	enum lists_phase phase;
 	bool scheduled;

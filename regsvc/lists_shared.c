@@ -17,6 +17,11 @@ on_shared_judged(void *arg, enum err err)
 	/* a lower version is what an instance that lagged behind has put there */
 	if (err != OK && err != ERR_FEDLIST_LOWER)
 		lists_refused(l, err, "store");
+	if (trust_lacks_word(err)) {
+		l->lacks_word = true;
+		if (l->cfg.conf->trust.retry < l->cfg.conf->interval)
+			lists_schedule(l, l->cfg.conf->trust.retry);
+	}
 	lists_changed(l);
 	if (!list_empty(&l->calls) && vzd_configured(l->vzd))
 		lists_attempt(l, false); /* they want to know what the VZD says */
