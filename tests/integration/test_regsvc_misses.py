@@ -71,7 +71,8 @@ def test_a_stranger_is_asked_about_again_after_a_while(make_world) -> None:
 
 
 def stranger(w: World, n: int) -> int:
-    return w.peer(w.gamma, name=f"s{n}.invented.test").ask("GET", URI).status
+    uri = URI.replace("alpha.test", w.NAME)
+    return w.peer(w.gamma, name=f"s{n}.invented.test").ask("GET", uri).status
 
 
 def test_invented_names_cost_the_service_no_more_than_the_rate(make_world) -> None:
