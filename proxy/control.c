@@ -10,18 +10,17 @@
  */
 #include "proxy/control.h"
 
-#include <event2/event.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "lib/base/arena.h"
 #include "lib/base/rates.h"
 #include "lib/daemon/notify.h"
+#include "lib/daemon/signals.h"
 #include "lib/net/connlimit.h"
 #include "proxy/control_int.h"
 #include "proxy/lookups.h"
@@ -119,44 +118,18 @@ control_worker_ended(struct control *c)
 /* --- signals --- */
 
 static void
-on_signal(evutil_socket_t fd, short what, void *arg)
+on_signal(void *arg, int number)
 {
 	struct control *c = arg;
-	struct signalfd_siginfo s;
 
-	(void)what;
-	while (read(fd, &s, sizeof(s)) == (ssize_t)sizeof(s)) {
-		if (s.ssi_signo == SIGUSR2)
-			leave_to_successor(c);
-		else if (s.ssi_signo != SIGHUP)
-			leave(c, s.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
-		else if (c->handover != NULL)
-			c->reload_wanted = true; /* the successor reads the file anyway */
-		else if (!c->draining)
-			reload(c);
-	}
-}
-
-static bool
-watch_signals(struct control *c)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGUSR2);
-	signal(SIGPIPE, SIG_IGN);
-	/* Before any thread is started, so that all inherit it. */
-	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
-		return false;
-	c->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (c->signal_fd < 0)
-		return false;
-	c->signals =
-	    event_new(loop_base(c->loop), c->signal_fd, EV_READ | EV_PERSIST, on_signal, c);
-	return c->signals != NULL && event_add(c->signals, NULL) == 0;
+	if (number == SIGUSR2)
+		leave_to_successor(c);
+	else if (number != SIGHUP)
+		leave(c, number == SIGTERM ? "SIGTERM" : "SIGINT");
+	else if (c->handover != NULL)
+		c->reload_wanted = true; /* the successor reads the file anyway */
+	else if (!c->draining)
+		reload(c);
 }
 
 /* --- start --- */
@@ -298,7 +271,9 @@ start(struct control *c)
 	c->connections = count_connections(c->conf);
 	c->rates = rates_new(c->conf->rate_names_max);
 	c->loop = loop_new(c);
-	if (c->connections == NULL || c->rates == NULL || c->loop == NULL || !watch_signals(c)) {
+	if (c->loop != NULL)
+		c->signals = signals_new(c->loop, true, on_signal, c);
+	if (c->connections == NULL || c->rates == NULL || c->signals == NULL) {
 		log_error("cannot start: out of memory or descriptors");
 		return false;
 	}
@@ -353,10 +328,7 @@ stop(struct control *c)
 		snapshot_drop(&c->listeners->snap);
 	if (c->invites != NULL)
 		invites_close(c->invites);
-	if (c->signals != NULL)
-		event_free(c->signals);
-	if (c->signal_fd >= 0)
-		close(c->signal_fd);
+	signals_free(c->signals);
 	connlimit_free(c->connections);
 	rates_free(c->rates);
 	loop_free(c->loop);
@@ -369,7 +341,7 @@ stop(struct control *c)
 int
 control_run(struct proxy_conf *conf, char *const *argv)
 {
-	struct control c = { .conf = conf, .argv = argv, .signal_fd = -1 };
+	struct control c = { .conf = conf, .argv = argv };
 	bool ok;
 
 	list_init(&c.questions);

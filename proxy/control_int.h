@@ -34,8 +34,7 @@ struct control {
 	unsigned n_workers, n_ended;
 	struct list questions, invite_questions;
 	struct admin *admin;
-	struct event *signals;
-	int signal_fd;
+	struct signals *signals;
 	struct heartbeat *heartbeat;
 	struct handover *handover; /* under way, or done while we drain */
 	bool draining;

@@ -1,88 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * schleuse-proxy - options, then the control thread.
+ * schleuse-proxy - its command line, then the control thread.
  */
-#include <getopt.h>
-#include <openssl/crypto.h>
-#include <sodium.h>
 #include <stdio.h>
 
+#include "lib/daemon/program.h"
 #include "proxy/control.h"
 #include "proxy/routes.h"
 #include "proxy/series.h"
 
-#define DEFAULT_CONFIG SCHLEUSE_SYSCONFDIR "/proxy.yaml"
-
-static const char usage[] =
-    "usage: schleuse-proxy [-c FILE] [--check-config] [--print-config]\n"
-    "       schleuse-proxy --help | --version\n"
-    "\n"
-    "  -c, --config FILE   configuration (default: " DEFAULT_CONFIG ")\n"
-    "      --check-config  read and check the configuration, print every fault, exit\n"
-    "      --print-config  the same, and print every setting in force\n"
-    "  -h, --help          this text\n"
-    "  -V, --version       the version\n"
-    "\n"
-    "Runs in the foreground and logs to standard error.  SIGHUP reloads, SIGUSR2 hands over\n"
-    "to a newly started program, SIGTERM drains and ends.  See schleuse-proxy(8) and "
-    "schleuse-proxy.yaml(5).\n";
-
-enum { CHECK = 256, PRINT };
-
-static const struct option options[] = {
-	{ "config", required_argument, NULL, 'c' },
-	{ "check-config", no_argument, NULL, CHECK },
-	{ "print-config", no_argument, NULL, PRINT },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	{ NULL, 0, NULL, 0 },
-};
-
-static int
-show(const struct proxy_conf *conf, bool print)
+static struct snapshot *
+load(const char *path, struct buf *errors)
 {
-	struct buf out;
-	int status = 0;
+	return (struct snapshot *)proxy_conf_load(path, errors);
+}
 
-	if (!print) {
-		printf("%s: configuration ok\n", conf->path);
-		return 0;
-	}
-	buf_init(&out, 16 << 20);
-	if (proxy_conf_print(conf, &out))
-		fwrite(buf_str(&out).p, 1, buf_len(&out), stdout);
-	else
-		status = 1;
-	buf_fini(&out);
-	return status;
+static bool
+print(const struct snapshot *conf, struct buf *out)
+{
+	return proxy_conf_print((const struct proxy_conf *)conf, out);
 }
 
 static int
-run(const char *path, bool check, bool print, char *const *argv)
+run(struct snapshot *conf, char *const *argv)
 {
-	struct proxy_conf *conf;
-	struct buf errors;
 	int status;
 
-	buf_init(&errors, 1 << 20);
-	conf = proxy_conf_load(path, &errors);
-	if (conf == NULL) {
-		fwrite(buf_str(&errors).p, 1, buf_len(&errors), stderr);
-		buf_fini(&errors);
-		return 1;
-	}
-	buf_fini(&errors);
-	if (check || print) {
-		status = show(conf, print);
-		snapshot_drop(&conf->snap);
-		return status;
-	}
 	if (!routes_init() || !series_declare()) {
 		fprintf(stderr, "schleuse-proxy: out of memory\n");
-		snapshot_drop(&conf->snap);
+		snapshot_drop(conf);
 		return 1;
 	}
-	status = control_run(conf, argv);
+	status = control_run((struct proxy_conf *)conf, argv);
 	routes_fini();
 	return status;
 }
@@ -90,29 +39,17 @@ run(const char *path, bool check, bool print, char *const *argv)
 int
 main(int argc, char **argv)
 {
-	const char *path = DEFAULT_CONFIG;
-	bool check = false, print = false;
-	int o;
+	static const struct program p = {
+		.name = "schleuse-proxy",
+		.config = SCHLEUSE_SYSCONFDIR "/proxy.yaml",
+		.about =
+		    "Runs in the foreground and logs to standard error.  SIGHUP reloads, SIGUSR2 "
+		    "hands over\nto a newly started program, SIGTERM drains and ends.  See "
+		    "schleuse-proxy(8) and schleuse-proxy.yaml(5).\n",
+		.load = load,
+		.print = print,
+		.run = run,
+	};
 
-	while ((o = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
-		/* clang-format off */
-		switch (o) {
-		case 'c':   path = optarg; break;
-		case CHECK: check = true; break;
-		case PRINT: print = true; break;
-		case 'h':   fputs(usage, stdout); return 0;
-		case 'V':   printf("schleuse-proxy %s\n", PACKAGE_VERSION); return 0;
-		default:    fputs(usage, stderr); return 2;
-		}
-		/* clang-format on */
-	}
-	if (optind < argc) {
-		fprintf(stderr, "schleuse-proxy: unexpected argument: %s\n%s", argv[optind], usage);
-		return 2;
-	}
-	if (sodium_init() < 0) {
-		fprintf(stderr, "schleuse-proxy: libsodium cannot be initialised\n");
-		return 1;
-	}
-	return run(path, check, print, argv);
+	return program_main(&p, argc, argv);
 }

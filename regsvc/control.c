@@ -10,15 +10,14 @@
 #include "regsvc/control.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "lib/base/fsutil.h"
 #include "lib/daemon/admin.h"
 #include "lib/daemon/heartbeat.h"
 #include "lib/daemon/notify.h"
+#include "lib/daemon/signals.h"
 #include "lib/net/listener.h"
 #include "regsvc/api.h"
 #include "regsvc/door.h"
@@ -33,8 +32,8 @@ struct control {
 	struct api *api;
 	struct door *door;
 	struct admin *admin;
-	struct event *signals;
-	int signal_fd, admin_fd;
+	struct signals *signals;
+	int admin_fd;
 	struct heartbeat *heartbeat;
 	bool draining;
 	clock_ms drain_until;
@@ -170,39 +169,14 @@ leave(struct control *c, const char *why)
 /* --- signals --- */
 
 static void
-on_signal(evutil_socket_t fd, short what, void *arg)
+on_signal(void *arg, int number)
 {
 	struct control *c = arg;
-	struct signalfd_siginfo s;
 
-	(void)what;
-	while (read(fd, &s, sizeof(s)) == (ssize_t)sizeof(s)) {
-		if (s.ssi_signo != SIGHUP)
-			leave(c, s.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
-		else if (!c->draining)
-			reload(c);
-	}
-}
-
-static bool
-watch_signals(struct control *c)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	signal(SIGPIPE, SIG_IGN);
-	/* Before any thread is started, so that all inherit it. */
-	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
-		return false;
-	c->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (c->signal_fd < 0)
-		return false;
-	c->signals =
-	    event_new(loop_base(c->loop), c->signal_fd, EV_READ | EV_PERSIST, on_signal, c);
-	return c->signals != NULL && event_add(c->signals, NULL) == 0;
+	if (number != SIGHUP)
+		leave(c, number == SIGTERM ? "SIGTERM" : "SIGINT");
+	else if (!c->draining)
+		reload(c);
 }
 
 /* --- start --- */
@@ -286,7 +260,9 @@ start(struct control *c)
 	struct parts old = none;
 
 	c->loop = loop_new(c);
-	if (c->loop == NULL || !watch_signals(c)) {
+	if (c->loop != NULL)
+		c->signals = signals_new(c->loop, false, on_signal, c);
+	if (c->signals == NULL) {
 		log_error("cannot start: out of memory or descriptors");
 		return false;
 	}
@@ -308,10 +284,7 @@ stop(struct control *c)
 	admin_free(c->admin);
 	timer_clear(&c->drain);
 	parts_close(&c->parts);
-	if (c->signals != NULL)
-		event_free(c->signals);
-	if (c->signal_fd >= 0)
-		close(c->signal_fd);
+	signals_free(c->signals);
 	loop_free(c->loop);
 	heartbeat_free(c->heartbeat);
 	snapshot_drop(&c->conf->snap);
@@ -322,7 +295,7 @@ stop(struct control *c)
 int
 control_run(struct regsvc_conf *conf)
 {
-	struct control c = { .conf = conf, .signal_fd = -1 };
+	struct control c = { .conf = conf };
 	bool ok;
 
 	log_threshold = conf->log_level;

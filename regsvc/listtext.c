@@ -16,20 +16,10 @@ free_text(struct snapshot *s)
 	free(s);
 }
 
-static struct str
-trim(struct str s)
-{
-	while (s.n > 0 && strchr(" \t\r\n", s.p[s.n - 1]) != NULL && s.p[s.n - 1] != '\0')
-		s.n--;
-	while (s.n > 0 && strchr(" \t\r\n", s.p[0]) != NULL && s.p[0] != '\0')
-		s = str_from(s, 1);
-	return s;
-}
-
 struct lists_text *
 listtext_new(struct str text)
 {
-	struct str s = trim(text);
+	struct str s = str_strip(text);
 	struct lists_text *t = malloc(sizeof(*t) + s.n);
 	char *bytes = (char *)(t + 1);
 

@@ -216,7 +216,7 @@ is_of_other_alg(const struct vzd_call *c, struct str body)
 {
 	enum jws_alg alg = algs[c->vzd->conf->sig_alg].alg;
 
-	return alg != JWS_OTHER && fedsigned_lacks(fedsigned_trim(body), alg);
+	return alg != JWS_OTHER && fedsigned_lacks(str_strip(body), alg);
 }
 
 static bool

@@ -80,20 +80,10 @@ vzd_read_certificates(struct str body, char *buf, struct str *pem, size_t max, s
 	return jread_end(&r) && t.named;
 }
 
-static struct str
-trim(struct str s)
-{
-	while (s.n > 0 && strchr(" \t\r\n", s.p[s.n - 1]) != NULL && s.p[s.n - 1] != '\0')
-		s.n--;
-	while (s.n > 0 && strchr(" \t\r\n", s.p[0]) != NULL && s.p[0] != '\0')
-		s = str_from(s, 1);
-	return s;
-}
-
 bool
 vzd_read_place(struct str body, enum vzd_place *out)
 {
-	struct str s = trim(body);
+	struct str s = str_strip(body);
 
 	if (s.n >= 2 && s.p[0] == '"' && s.p[s.n - 1] == '"')
 		s = str_of(s.p + 1, s.n - 2);

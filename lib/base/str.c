@@ -52,6 +52,22 @@ str_trim(struct str s)
 	return s;
 }
 
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct str
+str_strip(struct str s)
+{
+	while (s.n > 0 && is_blank(s.p[0]))
+		s = str_from(s, 1);
+	while (s.n > 0 && is_blank(s.p[s.n - 1]))
+		s.n--;
+	return s;
+}
+
 bool
 str_cut(struct str s, char c, struct str *head, struct str *rest)
 {

@@ -61,6 +61,7 @@ bool str_has_prefix(struct str s, struct str prefix);
 bool str_has_suffix(struct str s, struct str suffix);
 const char *str_chr(struct str s, char c); /* first c in s, or NULL */
 struct str str_trim(struct str s);         /* without SP and HTAB at both ends */
+struct str str_strip(struct str s);        /* the same, without CR and LF too */
 
 /* Cuts at the first c: *head is what precedes it, *rest what follows.  Without c, *head = s, *rest
  * is empty, false. */

@@ -159,8 +159,8 @@ run_reading(void *arg) /* on a thread of its own */
 
 	read_text(in);
 	if (in->err == OK)
-		in->err = fedsigned_signers(
-		    fedsigned_trim(buf_str(&in->text)), in->signers, &in->n_signers);
+		in->err =
+		    fedsigned_signers(str_strip(buf_str(&in->text)), in->signers, &in->n_signers);
 }
 
 static void

@@ -4,16 +4,6 @@
 /* The header, its certificates, their copies. */
 #define HEADER_ROOM (FEDSIGNED_ROOM / JWSFORM_MAX)
 
-struct str
-fedsigned_trim(struct str s)
-{
-	while (s.n > 0 && strchr(" \t\r\n", s.p[s.n - 1]) != NULL && s.p[s.n - 1] != '\0')
-		s.n--;
-	while (s.n > 0 && strchr(" \t\r\n", s.p[0]) != NULL && s.p[0] != '\0')
-		s = str_from(s, 1);
-	return s;
-}
-
 /* Head and certificates of one signature. */
 static enum err
 read_signature(

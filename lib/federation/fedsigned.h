@@ -13,9 +13,7 @@
 
 #define FEDSIGNED_ROOM (JWSFORM_MAX * 512 * 1024) /* bytes of arena besides the text's own */
 
-/* Without blanks and line ends around a list that went through an editor; what the others expect.
- */
-struct str fedsigned_trim(struct str text);
+/* The texts are without blanks and line ends around them, as an editor may leave: str_strip(). */
 
 /* The certificates of each readable signature, signer first, to be freed with
  * sk_X509_pop_free(x, X509_free).  *n > 0 if OK; else why the first one cannot be read. */

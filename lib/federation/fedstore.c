@@ -272,7 +272,7 @@ enum err
 fedstore_judge(const struct fedstore *s, struct str jws, const struct fedstore_signer *by,
     struct fedstore_offer *o)
 {
-	struct str text = fedsigned_trim(jws);
+	struct str text = str_strip(jws);
 	enum err err = judge(s, text, by, clock_wall_s(), o);
 
 	if (err != OK)
@@ -357,7 +357,7 @@ fedstore_restore(struct fedstore *s)
 		return ERR_NOT_FOUND;
 	buf_init(&text, s->cfg.max_bytes);
 	if (fs_read(path, &text) == 0) {
-		err = judge(s, fedsigned_trim(buf_str(&text)), NULL, clock_wall_s(), &o);
+		err = judge(s, str_strip(buf_str(&text)), NULL, clock_wall_s(), &o);
 		if (err == OK && o.list != NULL) {
 			hold(s, &o);
 			s->as_of = read_state(s);

@@ -39,3 +39,11 @@ Test(str, puts_slices_one_behind_the_other)
 	cr_assert_eq(str_put(str_put(str_put(out, STR("a")), STR_NONE), STR("b")), out + 2);
 	cr_assert(str_eq(str_of(out, 3), STR("abx")));
 }
+
+Test(str, strip_takes_line_ends_too)
+{
+	cr_assert(str_eq(str_strip(STR(" \t\r\na b\n ")), STR("a b")));
+	cr_assert(str_eq(str_trim(STR(" \ta b\n ")), STR("a b\n")));
+	cr_assert_eq(str_strip(STR("\r\n ")).n, 0);
+	cr_assert_eq(str_strip(STR_NONE).n, 0);
+}
