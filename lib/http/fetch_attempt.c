@@ -134,6 +134,8 @@ set_place(struct fetch *x)
 /*
  * CA_CACHE_TIMEOUT: libcurl would otherwise put the anchors of an earlier handle in the place of
  * those of on_ssl_ctx, which some versions ask before they look into that cache.
+ * SSL_SESSIONID_CACHE: a session resumed from an earlier handle is not verified again, though that
+ * one may have had other anchors, or shown another certificate of ours.
  */
 static bool
 set_options(struct fetch *x)
@@ -146,9 +148,9 @@ set_options(struct fetch *x)
 		  SET(USERAGENT, "schleuse/" PACKAGE_VERSION) &&
 		  SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) && SET(SSL_VERIFYPEER, 1L) &&
 		  SET(SSL_VERIFYHOST, 2L) && SET(CAINFO, NULL) && SET(CAPATH, NULL) &&
-		  SET(CA_CACHE_TIMEOUT, 0L) && SET(NETRC, (long)CURL_NETRC_IGNORED) &&
-		  SET(WRITEFUNCTION, on_body) && SET(WRITEDATA, x) &&
-		  SET(HEADERFUNCTION, on_header) && SET(HEADERDATA, x) &&
+		  SET(CA_CACHE_TIMEOUT, 0L) && SET(SSL_SESSIONID_CACHE, 0L) &&
+		  SET(NETRC, (long)CURL_NETRC_IGNORED) && SET(WRITEFUNCTION, on_body) &&
+		  SET(WRITEDATA, x) && SET(HEADERFUNCTION, on_header) && SET(HEADERDATA, x) &&
 		  SET(OPENSOCKETFUNCTION, on_open_socket) && SET(OPENSOCKETDATA, x) &&
 		  SET(CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS) && SET(HTTPHEADER, x->fields);
 
