@@ -57,10 +57,11 @@ on_event(void *arg, enum trust_event event)
 
 struct trust *
 passport_trust(const struct passport_conf *c, struct loop *loop, struct fetcher *fetcher,
-    const struct lookup_conf *lookups, const char *state_dir)
+    const struct lookup_conf *lookups, const char *state_dir, const struct trust *from)
 {
 	struct trust_config cfg = trust_settings(&c->trust);
 
+	cfg.from = from;
 	cfg.name = "passport";
 	cfg.client_id = lookups->client_id;
 	cfg.state_dir = state_dir;

@@ -26,9 +26,10 @@ void passport_check(struct load *l, struct passport_conf *c);
 void passport_files(struct load *l, struct passport_conf *c);
 void passport_files_fini(struct passport_conf *c);
 
-/* The judge of the certificates; keeps what it learns in state_dir.  Only with anchors.  NULL: out
- * of memory. */
+/* The judge of the certificates; keeps what it learns in state_dir, and begins with what `from`
+ * (the one before it, or NULL) knows.  Only with anchors.  NULL: out of memory. */
 struct trust *passport_trust(const struct passport_conf *c, struct loop *loop,
-    struct fetcher *fetcher, const struct lookup_conf *lookups, const char *state_dir) MUST_CHECK;
+    struct fetcher *fetcher, const struct lookup_conf *lookups, const char *state_dir,
+    const struct trust *from) MUST_CHECK;
 
 #endif

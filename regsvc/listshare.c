@@ -27,6 +27,7 @@ struct listshare {
 	struct pointer held; /* as it is in the store, as far as we know; version -1: unknown */
 	struct pointer seen; /* being read */
 	struct pointer sent; /* being written */
+	enum err failing;    /* why the last writing failed; OK: it did not */
 };
 
 static const struct pointer nothing = { .version = -1 };
@@ -72,7 +73,7 @@ on_text(void *arg, enum err err, struct str value)
 		s->cfg.found(s->cfg.arg, value, s->seen.as_of);
 	else if (err == ERR_NOT_FOUND)
 		s->held = nothing;
-	else if (err != ERR_NOT_FOUND)
+	else
 		log_warn("federation list: it cannot be read from the store: reason=%s: %s",
 		    err_name(err), err_text(err));
 	read_ended(s);
@@ -119,6 +120,19 @@ on_news(void *arg)
 
 /* --- writing --- */
 
+/* One line when it begins to fail and one when that is over, not one for each check. */
+static void
+note(struct listshare *s, enum err err)
+{
+	if (err != OK && err != s->failing)
+		log_warn("federation list: it cannot be shared through the store: reason=%s: %s; "
+			 "other instances ask for themselves",
+		    err_name(err), err_text(err));
+	else if (err == OK && s->failing != OK)
+		log_info("federation list: it is shared through the store again");
+	s->failing = err;
+}
+
 static void
 on_written(void *arg, enum err err)
 {
@@ -127,10 +141,7 @@ on_written(void *arg, enum err err)
 	s->writing = NULL;
 	if (err == OK)
 		s->held = s->sent;
-	else
-		log_warn("federation list: it cannot be shared through the store: reason=%s: %s; "
-			 "other instances ask for themselves",
-		    err_name(err), err_text(err));
+	note(s, err);
 }
 
 static bool
@@ -164,9 +175,8 @@ listshare_publish(struct listshare *s, struct lists_text *text, int64_t as_of)
 	ops[n++] = (struct store_op){ .key = POINTER, .value = str_of(json, (size_t)len) };
 	s->sent = p;
 	s->writing = store_apply(s->cfg.store, ops, n, CHANNEL, on_written, s);
-	if (s->writing == NULL)
-		log_warn("federation list: it cannot be shared: larger than the store takes, or "
-			 "too much waits there");
+	if (s->writing == NULL) /* larger than the store takes, or too much waits there */
+		note(s, ERR_OVERLOAD);
 }
 
 /* --- who asks --- */

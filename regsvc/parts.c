@@ -35,14 +35,14 @@ open_gate(struct parts *p, struct loop *loop)
 }
 
 static bool
-open_trust(struct parts *p, struct loop *loop)
+open_trust(struct parts *p, const struct parts *old, struct loop *loop)
 {
 	const struct regsvc_conf *c = p->conf;
 
 	if (c->passport.anchors == NULL)
 		return true;
-	p->passport_trust =
-	    passport_trust(&c->passport, loop, p->fetcher, &c->lookups, c->state_dir);
+	p->passport_trust = passport_trust(
+	    &c->passport, loop, p->fetcher, &c->lookups, c->state_dir, old->passport_trust);
 	return p->passport_trust != NULL;
 }
 
@@ -62,7 +62,7 @@ bool
 parts_open(struct parts *p, struct parts *old, struct loop *loop, struct regsvc_conf *conf)
 {
 	*p = (struct parts){ .conf = conf };
-	if (open_lookups(p, loop) && open_store(p, old, loop) && open_trust(p, loop) &&
+	if (open_lookups(p, loop) && open_store(p, old, loop) && open_trust(p, old, loop) &&
 	    open_lasting(p, old, loop))
 		return true;
 	log_error("cannot be set up: see the lines above, or out of memory");
