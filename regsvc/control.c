@@ -256,8 +256,7 @@ open_heartbeat(struct control *c)
 static bool
 start(struct control *c)
 {
-	const struct parts none = { 0 };
-	struct parts old = none;
+	struct parts old = { 0 };
 
 	c->loop = loop_new(c);
 	if (c->loop != NULL)
