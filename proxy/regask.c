@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/regask.h"
+#include "lib/base/percent.h"
 
 #include <stdlib.h>
 
 #include "lib/jose/claims.h"
-#include "proxy/regurl.h"
 
 struct regask {
 	struct regcall *call;
@@ -66,7 +66,7 @@ regask_start(
 	a->fn = fn;
 	a->arg = arg;
 	buf_init(&path, REGURL_MAX);
-	if (buf_put(&path, STR("passport-certificates?x5u=")) && regurl_put(&path, x5u) &&
+	if (buf_put(&path, STR("passport-certificates?x5u=")) && percent_put(&path, x5u) &&
 	    buf_put(&path, str_of("", 1))) {
 		const struct regcall_request req = { .path = buf_str(&path).p,
 			.max_bytes = CLAIMS_MAX };

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "proxy/regtoken.h"
-#include "proxy/regurl.h"
 #include "proxy/series.h"
 
 #define BASIC_MAX 8192 /* user:password */

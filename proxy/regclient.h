@@ -11,6 +11,8 @@
 
 #include "proxy/config.h"
 
+#define REGURL_MAX 10240 /* a whole URL of it */
+
 struct regclient;
 struct regcall;
 

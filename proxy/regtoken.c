@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/regtoken.h"
+#include "lib/base/percent.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -7,7 +8,7 @@
 
 #include "lib/http/fetch.h"
 #include "lib/jose/claims.h"
-#include "proxy/regurl.h"
+#include "proxy/regclient.h"
 #include "proxy/series.h"
 
 #define ANSWER_MAX (16 << 10)
@@ -113,8 +114,8 @@ static bool
 put_form(struct buf *b, const struct regsvc_conf *c)
 {
 	return buf_put(b, STR("grant_type=client_credentials&client_id=")) &&
-	       regurl_put(b, str_z(c->client_id)) && buf_put(b, STR("&client_secret=")) &&
-	       regurl_put(b, c->password);
+	       percent_put(b, str_z(c->client_id)) && buf_put(b, STR("&client_secret=")) &&
+	       percent_put(b, c->password);
 }
 
 static bool

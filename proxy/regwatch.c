@@ -4,6 +4,7 @@
  * else a list that is refused here would be announced again and again.
  */
 #include "proxy/regwatch.h"
+#include "lib/base/percent.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -11,7 +12,6 @@
 
 #include "lib/base/log.h"
 #include "lib/jose/claims.h"
-#include "proxy/regurl.h"
 #include "proxy/series.h"
 
 #define ANSWER_MAX (16 << 10)
@@ -142,9 +142,9 @@ put_path(const struct regwatch *w, struct buf *b)
 	if (w->heard)
 		ok = ok &&
 		     buf_printf(b, "&list=%lld", w->version < 0 ? 0LL : (long long)w->version) &&
-		     buf_put(b, STR("&certificates=")) && regurl_put(b, str_z(w->etag));
+		     buf_put(b, STR("&certificates=")) && percent_put(b, str_z(w->etag));
 	if (w->heard && w->status[0] != '\0')
-		ok = ok && buf_put(b, STR("&status=")) && regurl_put(b, str_z(w->status));
+		ok = ok && buf_put(b, STR("&status=")) && percent_put(b, str_z(w->status));
 	return ok && buf_put(b, str_of("", 1));
 }
 

@@ -145,12 +145,3 @@ certs_cert_fini(struct certs_cert *c)
 	free(c->pem);
 	*c = (struct certs_cert){ 0 };
 }
-
-bool
-certs_fingerprint_ok(struct str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (str_hex(s.p[i]) < 0 || str_lower(s.p[i]) != s.p[i])
-			return false;
-	return s.n == CERTS_FINGERPRINT;
-}

@@ -25,6 +25,4 @@ struct certs_cert {
 enum err certs_cert_read(struct str pem, struct certs_cert *out) MUST_CHECK;
 void certs_cert_fini(struct certs_cert *c); /* an empty one is allowed */
 
-bool certs_fingerprint_ok(struct str s); /* the form of one */
-
 #endif

@@ -85,12 +85,6 @@ client_method(struct str word, enum principal_method *out)
 	return false;
 }
 
-const char *
-client_method_word(enum principal_method m)
-{
-	return methods[m];
-}
-
 /* --- reading --- */
 
 /* A text member, copied with its NUL.  A member that is absent is "". */

@@ -44,7 +44,6 @@ bool client_fingerprint_of(const X509 *certificate, char out[CLIENT_FINGERPRINT 
 
 /* false: unknown word */
 bool client_method(struct str word, enum principal_method *out) MUST_CHECK;
-const char *client_method_word(enum principal_method m);
 
 /* The stored form.  false: damaged (or written by a later version). */
 bool client_read(struct str json, struct client *out) MUST_CHECK;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "lib/base/log.h"
+#include "lib/base/percent.h"
 #include "lib/federation/fedsigned.h"
 #include "lib/matrix/name.h"
 #include "regsvc/vzd_auth.h"
@@ -321,8 +322,8 @@ localization_target(struct vzd_call *c, struct buf *out)
 
 	str_cut(str_z(c->vzd->conf->localization.v[c->way]), '=', &parameter, &prefix);
 	return buf_put(out, STR("localization?")) && buf_put(out, parameter) &&
-	       buf_put(out, STR("=")) && vzd_put_encoded(out, prefix) &&
-	       vzd_put_encoded(out, str_z(c->user));
+	       buf_put(out, STR("=")) && percent_put(out, prefix) &&
+	       percent_put(out, str_z(c->user));
 }
 
 static bool

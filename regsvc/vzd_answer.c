@@ -97,21 +97,6 @@ advice(const struct vzd_verdict *v)
 	}
 }
 
-bool
-vzd_put_encoded(struct buf *b, struct str s)
-{
-	bool ok = true;
-
-	for (size_t i = 0; ok && i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-		bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-			     (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_';
-
-		ok = plain ? buf_put(b, str_of(s.p + i, 1)) : buf_printf(b, "%%%02X", c);
-	}
-	return ok;
-}
-
 void
 vzd_count(const struct vzd_verdict *v)
 {

@@ -38,9 +38,6 @@ struct vzd_verdict vzd_judge(enum vzd_step step, const struct fetch_result *r) M
 /* An answer whose content is of no use after all. */
 struct vzd_verdict vzd_unusable(enum vzd_step step, int status) MUST_CHECK;
 
-/* "/" and what else is no unreserved character as %XX: for queries and forms.  false: no room. */
-bool vzd_put_encoded(struct buf *b, struct str s) MUST_CHECK;
-
 /* Counts it; what is not good becomes a line in the log saying what to do. */
 void vzd_note(const struct vzd_verdict *v);
 void vzd_count(const struct vzd_verdict *v); /* silently: it is tried another way */

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "lib/base/percent.h"
 #include "regsvc/secret.h"
 #include "regsvc/vzd_tokens.h"
 
@@ -158,18 +159,18 @@ put_form(const struct vzd_auth *a, struct str secret, struct buf *b)
 	if (!buf_put(b, STR("grant_type=client_credentials")))
 		return false;
 	if (a->conf->scope != NULL &&
-	    !(buf_put(b, STR("&scope=")) && vzd_put_encoded(b, str_z(a->conf->scope))))
+	    !(buf_put(b, STR("&scope=")) && percent_put(b, str_z(a->conf->scope))))
 		return false;
 	return a->conf->client_auth == VZD_AUTH_BASIC ||
-	       (buf_put(b, STR("&client_id=")) && vzd_put_encoded(b, str_z(a->conf->client_id)) &&
-		   buf_put(b, STR("&client_secret=")) && vzd_put_encoded(b, secret));
+	       (buf_put(b, STR("&client_id=")) && percent_put(b, str_z(a->conf->client_id)) &&
+		   buf_put(b, STR("&client_secret=")) && percent_put(b, secret));
 }
 
 static bool
 put_basic(const struct vzd_auth *a, struct str secret, struct buf *b)
 {
-	return vzd_put_encoded(b, str_z(a->conf->client_id)) && buf_put(b, STR(":")) &&
-	       vzd_put_encoded(b, secret) && buf_put(b, str_of("", 1));
+	return percent_put(b, str_z(a->conf->client_id)) && buf_put(b, STR(":")) &&
+	       percent_put(b, secret) && buf_put(b, str_of("", 1));
 }
 
 static void

@@ -33,3 +33,5 @@ libschleuse_a_SOURCES += lib/base/strmap.c
 libschleuse_a_SOURCES += lib/base/strmap.h
 libschleuse_a_SOURCES += lib/base/utf8.c
 libschleuse_a_SOURCES += lib/base/utf8.h
+libschleuse_a_SOURCES += lib/base/percent.c
+libschleuse_a_SOURCES += lib/base/percent.h

@@ -11,6 +11,7 @@
 
 #include "lib/base/fsutil.h"
 #include "lib/base/log.h"
+#include "lib/base/percent.h"
 #include "lib/fact/backoff.h"
 #include "lib/jose/x5c.h"
 
@@ -40,14 +41,6 @@ struct issuers {
 
 /* --- names --- */
 
-static bool
-is_unreserved(char c)
-{
-	char l = str_lower(c);
-
-	return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || strchr("-._~", c) != NULL;
-}
-
 char *
 issuers_url(const char *base_url, struct str name)
 {
@@ -63,7 +56,7 @@ issuers_url(const char *base_url, struct str name)
 
 		if (c == ' ') {
 			*p++ = '_';
-		} else if (c != '\0' && is_unreserved((char)c)) {
+		} else if (percent_is_plain((char)c)) {
 			*p++ = (char)c;
 		} else {
 			*p++ = '%';

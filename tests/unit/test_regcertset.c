@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "lib/base/percent.h"
 #include "lib/base/log.h"
 #include "proxy/miss.h"
 #include "proxy/regcertset.h"
-#include "proxy/regurl.h"
 #include "tests/unit/pki.h"
 
 static EVP_PKEY *ca_key;
@@ -153,12 +153,12 @@ Test(regcertset, a_damaged_file_is_told)
 
 Test(regcertset, words_in_urls_are_escaped)
 {
-	cr_assert(regurl_put(&json, STR("aZ09-._~")));
-	cr_assert(regurl_put(&json, STR("/+&=%:\xc3\xa4 \"")));
+	cr_assert(percent_put(&json, STR("aZ09-._~")));
+	cr_assert(percent_put(&json, STR("/+&=%:\xc3\xa4 \"")));
 	cr_assert(str_eq(buf_str(&json), STR("aZ09-._~%2F%2B%26%3D%25%3A%C3%A4%20%22")));
 	buf_fini(&json);
 	buf_init(&json, 4);
-	cr_assert_not(regurl_put(&json, STR("abc/")));
+	cr_assert_not(percent_put(&json, STR("abc/")));
 }
 
 Test(regcertset, a_question_is_known_by_kind_federation_and_name)

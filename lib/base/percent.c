@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proxy/regurl.h"
+#include "lib/base/percent.h"
 
-static bool
-is_unreserved(char c)
+bool
+percent_is_plain(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
 	       c == '-' || c == '.' || c == '_' || c == '~';
 }
 
 bool
-regurl_put(struct buf *b, struct str s)
+percent_put(struct buf *b, struct str s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
-		bool ok = is_unreserved(s.p[i]) ? buf_put(b, str_of(&s.p[i], 1))
-						: buf_printf(b, "%%%02X", c);
+		bool ok = percent_is_plain(s.p[i]) ? buf_put(b, str_of(&s.p[i], 1))
+						   : buf_printf(b, "%%%02X", c);
 
 		if (!ok)
 			return false;
