@@ -87,6 +87,7 @@ lists_measure(const struct lists *l)
 	metrics_set(S_LIST_ENTRIES, (int64_t)v.entries);
 	metrics_set(S_LIST_AS_OF, v.as_of);
 	metrics_set(S_LIST_STATUS, v.status);
+	metrics_set(S_LIST_ELECTED, l->share != NULL && listshare_elected(l->share));
 }
 
 /* --- what is refused --- */

@@ -80,7 +80,6 @@ on_elected(void *arg)
 {
 	struct lists *l = arg;
 
-	metrics_set(S_LIST_ELECTED, listshare_elected(l->share));
 	lists_on_due(l);
 }
 

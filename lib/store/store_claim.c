@@ -64,8 +64,8 @@ on_claimed(void *arg, enum err err, bool held)
 	if (err != OK) /* it may be ours or not: what we know of it runs out */
 		return;
 	c->until = held ? c->asked + c->ttl : 0;
-	if (held)
-		timer_set(c->store->loop, &c->lapse, c->ttl);
+	if (store_claim_held(c))
+		timer_set(c->store->loop, &c->lapse, c->until - clock_now());
 	else
 		timer_clear(&c->lapse);
 	task_defer(c->store->loop, &c->tell);
