@@ -143,6 +143,46 @@ struct path_conf {
 
 struct paths;
 
+/* A destination of the homeserver that has nothing to do with the federation. */
+struct allowed_conf {
+	char *host; /* lower case; "*.example.org": all names below it */
+	uint64_t port;
+	bool inspect; /* TLS is ended here; else the tunnel passes as it is */
+};
+
+/* The way out of one messenger service. */
+struct way_out_conf {
+	char
+	    *secret_file; /* what the homeserver authenticates with here; NULL: it may not go out */
+	enum rule_mode signature; /* of the homeserver itself */
+	enum rule_mode invites;   /* PASSporTs of outgoing invites */
+	enum rule_mode domains;   /* membership of domains in events */
+	struct allowed_conf *allow;
+	size_t n_allow;
+	/* made while loading */
+	struct str secret;
+};
+
+/* The forward proxy of all services. */
+struct forward_conf {
+	char *ca_certificate, *ca_key; /* PEM files of the CA of tunnels; NULL: tunnels are refused
+					  unless they pass as they are */
+	clock_ms leaf_lifetime;
+	uint64_t leaves_max;
+	char *proxy;                  /* "host:port" of an HTTP proxy on the way out, or NULL */
+	char *proxy_credentials_file; /* user:password for it, or NULL */
+	uint64_t destinations_max;    /* known at the same time, per worker */
+	uint64_t connections_max, idle_max, queue_max; /* per worker and destination */
+	uint64_t idle_total_max;                       /* per worker */
+	uint64_t tunnels_max;                          /* per worker */
+	clock_ms connect_timeout;                      /* with TLS handshake */
+	clock_ms attempt_delay, idle_timeout, queue_timeout, tunnel_idle_timeout;
+	/* made while loading */
+	struct minter_ca *ca; /* one reference, or NULL */
+	X509_STORE *anchors;  /* of other servers' certificates */
+	struct str proxy_authorization;
+};
+
 struct service_conf {
 	char *server_name;       /* Matrix server name, normal form */
 	struct conf_list hosts;  /* public, lower case; the server name's host is always one */
@@ -168,6 +208,7 @@ struct service_conf {
 	bool version_open;            /* federation/v1/version without authentication */
 	bool openid_open;             /* federation/v1/openid/userinfo without authentication */
 	bool admin_paths;             /* forward /_synapse/admin */
+	struct way_out_conf way_out;
 	struct well_known_conf well_known;
 	/* made while loading */
 	struct upstream_conf homeserver; /* `upstream` as one of them */
@@ -178,7 +219,12 @@ struct service_conf {
 	int64_t certificate_not_after;       /* wall-clock second at which the certificate ends */
 };
 
-enum listener_kind { LISTEN_CLIENTS = 1, LISTEN_FEDERATION = 2, LISTEN_BOTH = 3 };
+enum listener_kind {
+	LISTEN_CLIENTS = 1,
+	LISTEN_FEDERATION = 2,
+	LISTEN_BOTH = 3,
+	LISTEN_OUTBOUND = 4 /* the homeserver's way out; alone, without TLS */
+};
 
 struct listener_conf {
 	struct conf_address address; /* port 0: any */
@@ -186,6 +232,11 @@ struct listener_conf {
 	bool proxied;                /* connections begin with a PROXY header */
 	struct conf_list proxies_from;
 	struct networks proxies; /* the same, made while loading */
+	char *service;     /* outbound: whose homeserver this is for; NULL: its credential tells */
+	char *socket_mode; /* outbound: of a unix socket, octal */
+	/* made while loading */
+	const struct service_conf *only; /* `service`, or NULL */
+	unsigned mode;                   /* `socket_mode` */
 };
 
 /* What is counted for itself by the limits of rates. */
@@ -221,8 +272,11 @@ struct proxy_conf {
 	size_t n_services;
 	struct federation_conf *federations;
 	size_t n_federations;
-	struct strmap by_host; /* index of the service; made while loading */
-	size_t n_addresses;    /* of all upstreams; made while loading */
+	struct forward_conf forward;
+	struct strmap by_secret; /* index of the service by a keyed digest of its secret; made while
+				    loading */
+	struct strmap by_host;   /* index of the service; made while loading */
+	size_t n_addresses;      /* of all upstreams; made while loading */
 	/* tls */
 	bool tls13;               /* offer 1.3 */
 	bool http2;               /* offer it by ALPN */
@@ -292,6 +346,10 @@ service_upstream(const struct service_conf *s, size_t n)
 
 /* host: lower case, no port. */
 const struct service_conf *proxy_conf_service_by_host(const struct proxy_conf *c, struct str host);
+/* The service whose way_out.secret this is; NULL: none.  What is compared are digests under a key
+ * of this process, so that the time it takes says nothing. */
+const struct service_conf *proxy_conf_service_by_secret(
+    const struct proxy_conf *c, struct str secret);
 const struct federation_conf *proxy_conf_federation(
     const struct proxy_conf *c, const struct service_conf *s);
 

@@ -18,6 +18,7 @@ enum route_api {
 	API_KEYS,       /* /_matrix/key: no authentication (T-10) */
 	API_ADMIN,      /* administrative: refused unless configured */
 	API_INTERNAL,   /* of the homeserver's own processes: never served */
+	API_OUTBOUND, /* no row has it: what our homeserver asks others, for the log and metrics */
 	API_NONE
 };
 
@@ -50,6 +51,9 @@ enum route_pace {
 	PACE_MEDIA /* files go up or down, perhaps fetched from another server first */
 };
 
+/* Which paths outside of the federation API the homeserver may ask other servers for. */
+enum route_out { OUT_NONE, OUT_MEDIA, OUT_WELL_KNOWN };
+
 enum route_open { ROUTE_AUTH, OPEN_VERSION, OPEN_OPENID };
 
 /* Documents the proxy may serve by itself (services.well_known). */
@@ -66,6 +70,7 @@ struct route {
 	enum route_open open; /* federation paths that may be open */
 	enum route_document document;
 	enum route_cost cost;
+	enum route_out out;
 };
 
 #define ROUTE_SEGMENTS_MAX 32

@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 
-static const char *const apis[] = { "client", "federation", "key", "admin", "internal", "none" };
+static const char *const apis[] = { "client", "federation", "key", "admin", "internal", "outbound",
+	"none" };
 static const char *const classes[] = { "none", "1xx", "2xx", "3xx", "4xx", "5xx" };
 
 #define RATE_ROW(limit, name) \

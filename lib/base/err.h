@@ -94,6 +94,34 @@
 	X(ERR_UPSTREAM_TOTAL,        "upstream_total",         504, "M_UNKNOWN",       "The homeserver did not finish its answer in time") \
 	X(ERR_UPSTREAM_BUSY,         "upstream_busy",          503, "M_UNKNOWN",       "Too many requests wait for the homeserver; try again later") \
 	X(ERR_LOOKUP,                "lookup",                 503, "M_UNKNOWN",       "A look-up this request needs failed; try again later") \
+	/* outbound: what the homeserver wants of others (FD-5.2.1.2-7 to -9, O-11, O-13) */ \
+	X(ERR_PROXY_AUTH,            "proxy_auth",             407, "M_UNAUTHORIZED",  "Credentials for the forward proxy are missing or wrong") \
+	X(ERR_PROXY_FORM,            "proxy_form",             400, "M_UNKNOWN",       "This listener is a forward proxy: it takes matrix-federation://, https:// and CONNECT") \
+	X(ERR_OUT_TARGET,            "out_target",             400, "M_UNKNOWN",       "Target is no server name, or no host and port") \
+	X(ERR_OUT_TARGET_REFUSED,    "out_target_refused",     403, "M_FORBIDDEN",     "Target is neither a federation request nor on the list of allowed destinations") \
+	X(ERR_OUT_PLAIN,             "out_plain",              403, "M_FORBIDDEN",     "Requests without TLS leave only for allowed destinations") \
+	X(ERR_OUT_UNSIGNED,          "out_unsigned",           403, "M_FORBIDDEN",     "Missing X-Matrix authorization") \
+	X(ERR_OUT_ORIGIN,            "out_origin",             403, "M_FORBIDDEN",     "Origin is not the server name of this homeserver") \
+	X(ERR_OUT_DESTINATION,       "out_destination",        403, "M_FORBIDDEN",     "X-Matrix destination is missing or is not the server that is contacted") \
+	X(ERR_OUT_KEY,               "out_key",                403, "M_FORBIDDEN",     "Request is not signed with a valid key of this homeserver") \
+	X(ERR_OUT_SIGNATURE,         "out_signature",          403, "M_FORBIDDEN",     "Signature of this homeserver does not verify") \
+	X(ERR_OUT_INVITER,           "out_inviter",            403, "M_FORBIDDEN",     "Inviting user does not belong to this homeserver") \
+	X(ERR_OUT_INVITEE,           "out_invitee",            403, "M_FORBIDDEN",     "Invited user does not belong to the server that is contacted") \
+	X(ERR_DESTINATION_UNLISTED,  "destination_unlisted",   403, "M_FORBIDDEN",     "kann nicht in der Föderation gefunden werden") \
+	X(ERR_DOMAIN_UNLISTED,       "domain_unlisted",        403, "M_FORBIDDEN",     "kann nicht in der Föderation gefunden werden") \
+	X(ERR_REMOTE_DNS,            "remote_dns",             502, "M_UNKNOWN",       "Name of the other server cannot be resolved") \
+	X(ERR_REMOTE_ADDRESS,        "remote_address",         502, "M_UNKNOWN",       "Other server's name leads to no public address") \
+	X(ERR_REMOTE_OFF,            "remote_off",             502, "M_UNKNOWN",       "Other server's domain says that it offers no federation") \
+	X(ERR_REMOTE_CONNECT,        "remote_connect",         502, "M_UNKNOWN",       "Connection to the other server refused or unreachable") \
+	X(ERR_REMOTE_PROXY,          "remote_proxy",           502, "M_UNKNOWN",       "The HTTP proxy on the way to the other server refuses the connection") \
+	X(ERR_REMOTE_TLS,            "remote_tls",             502, "M_UNKNOWN",       "TLS handshake with the other server failed") \
+	X(ERR_REMOTE_TLS_NAME,       "remote_tls_name",        502, "M_UNKNOWN",       "Certificate of the other server is for another name") \
+	X(ERR_REMOTE_TLS_CHAIN,      "remote_tls_chain",       502, "M_UNKNOWN",       "Certificate of the other server does not chain to a trusted CA") \
+	X(ERR_REMOTE_TLS_EXPIRED,    "remote_tls_expired",     502, "M_UNKNOWN",       "Certificate of the other server is expired or not yet valid") \
+	X(ERR_REMOTE_TIMEOUT,        "remote_timeout",         504, "M_UNKNOWN",       "The other server did not answer in time") \
+	X(ERR_REMOTE_DOWN,           "remote_down",            502, "M_UNKNOWN",       "The other server closed the connection without an answer") \
+	X(ERR_REMOTE_BAD,            "remote_bad",             502, "M_UNKNOWN",       "The other server gave an unusable answer") \
+	X(ERR_REMOTE_BUSY,           "remote_busy",            503, "M_UNKNOWN",       "Too many requests wait for the other server; try again later") \
 	/* who asks the registration service (CP-1.2.2, CP-1.2.3; RFC 7617, RFC 6750, RFC 6749) */ \
 	X(ERR_AUTH_MISSING,          "auth_missing",           401, "M_UNAUTHORIZED",  "Authenticate with the method agreed on for this client") \
 	X(ERR_AUTH_SYNTAX,           "auth_syntax",            401, "M_UNAUTHORIZED",  "Credentials are malformed or of an unknown scheme") \
@@ -112,6 +140,8 @@
 	X(ERR_CLIENT_SLOW,           "client_slow",              0, "",                "Peer did not read in time") \
 	X(ERR_CLIENT_RATE,           "client_rate",              0, "",                "Peer reads too slowly") \
 	X(ERR_UPSTREAM_BROKE,        "upstream_broke",           0, "",                "The homeserver broke off in mid answer") \
+	X(ERR_REMOTE_BROKE,          "remote_broke",             0, "",                "The other server broke off in mid answer") \
+	X(ERR_TUNNEL_IDLE,           "tunnel_idle",              0, "",                "Nothing went through the tunnel for too long") \
 	/* look-ups and downloads */ \
 	X(ERR_DNS,                   "dns",                      0, "",                "Name cannot be resolved") \
 	X(ERR_ADDRESS,               "address",                  0, "",                "Name resolves to an address that is not public") \

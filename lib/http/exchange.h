@@ -16,6 +16,7 @@
 #include <openssl/x509.h>
 
 #include "lib/base/arena.h"
+#include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/http/h1.h"
@@ -42,6 +43,7 @@ struct exchange_ops {
 	bool (*idle)(const struct exchange *ex);
 	void (*end)(struct exchange *ex);
 	void (*abort)(struct exchange *ex);
+	int (*take)(struct exchange *ex, struct buf *rest);
 };
 
 struct exchange {
@@ -136,6 +138,16 @@ static inline void
 exchange_abort(struct exchange *ex) /* cuts the connection; in HTTP/2 the stream */
 {
 	ex->ops->abort(ex);
+}
+
+/* For CONNECT (RFC 9110 9.3.6), instead of a response: the connection's socket, non-blocking and
+ * the caller's from now on, and in `rest` (uninitialised) what of the tunnel was read already. Ends
+ * the exchange and its connection, whose memory goes at the end of the turn.  -1: not on this
+ * connection (HTTP/2, TLS, or bytes still to be sent); nothing has happened. */
+static inline int
+exchange_take(struct exchange *ex, struct buf *rest)
+{
+	return ex->ops->take != NULL ? ex->ops->take(ex, rest) : -1;
 }
 
 /* A number that nobody can guess and no other exchange has: a keyed hash of a count, which unlike

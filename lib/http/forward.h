@@ -14,7 +14,10 @@
 
 struct forward_request {
 	struct str extra; /* complete field lines to add, each ending in CRLF */
-	bool whole_body;  /* `body` is the request's body, already read */
+	/* Which end-to-end fields of the request go on, Host and Content-Length among them; NULL:
+	 * all but those that `extra` replaces. */
+	bool (*keep)(const struct h1_field *f);
+	bool whole_body; /* `body` is the request's body, already read */
 	struct str body;
 	size_t head_max; /* of the response's head */
 	size_t fields_max;

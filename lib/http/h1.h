@@ -81,14 +81,18 @@ struct h1_field {
 
 enum h1_framing { H1_NO_BODY, H1_LENGTH, H1_CHUNKED, H1_UNTIL_CLOSE };
 
+/* What an absolute-form target begins with. */
+enum h1_scheme { H1_NO_SCHEME, H1_HTTP, H1_HTTPS, H1_MATRIX_FEDERATION };
+
 struct h1_head {
 	/* request */
 	enum h1_method method;
 	struct str method_text;
-	struct str target;    /* origin-form (path and query) as received, or "*"; for absolute-form
-				 the part behind the authority, "/" if empty */
-	struct str authority; /* of an absolute-form target or of CONNECT; n == 0 otherwise */
-	struct str host;      /* value of Host */
+	struct str target; /* origin-form (path and query) as received, or "*"; for absolute-form
+			      the part behind the authority, "/" if empty */
+	enum h1_scheme scheme; /* of an absolute-form target */
+	struct str authority;  /* of an absolute-form target or of CONNECT; n == 0 otherwise */
+	struct str host;       /* value of Host */
 	bool expect_continue;
 	/* response */
 	int status;
@@ -109,6 +113,9 @@ struct h1_limits {
 	size_t head_max;   /* bytes of request/status line and fields together */
 	size_t target_max; /* bytes of the request target */
 	size_t fields_max; /* fields; more than H1_FIELDS_CEILING are never taken */
+	/* Requests are for a forward proxy (RFC 9112 3.2.2): matrix-federation:// is a scheme, Host
+	 * is not compared with the target, and HTTP/1.0 may leave it out. */
+	bool proxy;
 };
 
 /* Looks for the blank line that ends a head.  *scanned: where the last call stopped, 0 at first.
@@ -133,6 +140,13 @@ enum err h1_parse_response(struct arena *a, struct str head, const struct h1_lim
  * request (binary, TLS, "PRI"), ERR_HTTP_TARGET_SIZE / ERR_HTTP_HEAD_SIZE when a limit is already
  * passed, else OK. */
 enum err h1_head_early(struct str in, const struct h1_limits *lim) MUST_CHECK;
+
+/* The host and port of CONNECT: brackets around IPv6 may be missing, the last colon counts.
+ * `host` is without them.  false: not that. */
+bool h1_connect_target(struct str authority, struct str *host, uint16_t *port) MUST_CHECK;
+
+/* The only field with this id, hop-by-hop ones included; NULL: none, or several. */
+const struct h1_field *h1_only(const struct h1_head *h, enum h1_field_id id);
 
 /* First end-to-end field with this id (hop == false), or NULL; h1_next() continues. */
 const struct h1_field *h1_find(const struct h1_head *h, enum h1_field_id id);

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "lib/base/buf.h"
+#include "lib/net/connector.h"
 #include "lib/net/stream.h"
 
 /* What a pool counts; the embedder turns it into metrics. */
@@ -26,8 +27,10 @@ enum pool_count {
 };
 
 struct pool_config {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address; /* not used with `to` */
 	socklen_t address_len;
+	/* Another server, over TLS: how to connect.  Must live as long as the pool. */
+	const struct connector_target *to;
 	size_t connections_max, idle_max, queue_max;
 	clock_ms connect_timeout, idle_timeout, queue_timeout;
 	size_t buffer_max;                          /* ceiling of an upstream's input buffer */
@@ -76,7 +79,8 @@ struct upstream *pool_take(struct pool *p, bool certain) MUST_CHECK;
 /* A connection later: a new one, or, at the bound, the next one released.  `fresh`: never a reused
  * one.  A unix socket whose listen queue is full is tried again until connect_timeout.  fn is
  * called once, not before this returns, with ERR_UPSTREAM_DOWN, ERR_UPSTREAM_SLOW (connecting),
- * ERR_UPSTREAM_BUSY (queue full or waited too long). */
+ * ERR_UPSTREAM_BUSY (queue full or waited too long); to another server with the connector's
+ * reasons instead of the first two. */
 void pool_wait_init(struct pool_wait *w);
 void pool_acquire(struct pool *p, bool fresh, struct pool_wait *w,
     void (*fn)(void *arg, struct upstream *up, enum err why), void *arg);

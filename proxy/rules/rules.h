@@ -20,7 +20,8 @@
 struct serverkeys;
 struct passport_trust;
 
-#define INVITES_MAX 50 /* PDUs in one transaction (Matrix server-server API, "Transactions") */
+#define DOMAINS_MAX 256 /* server names in the events of one request; more: ERR_JSON_SHAPE */
+#define INVITES_MAX 50  /* PDUs in one transaction (Matrix server-server API, "Transactions") */
 
 struct invite { /* one of our users is invited */
 	struct str room, sender, invitee;
@@ -46,6 +47,10 @@ struct judged {
 	struct arena *arena;
 	/* configuration and snapshots */
 	const struct service_conf *service;
+	bool outbound; /* our homeserver asks another one; else another one, or a client, asks ours
+			*/
+	/* Whom a federation request is signed for: us, or outbound the server that is contacted. */
+	struct str destination;
 	const struct federation_conf *federation;
 	const struct fedlist *list; /* NULL: none */
 	bool list_stale;
@@ -58,6 +63,9 @@ struct judged {
 	bool destination_absent; /* counted: older senders leave it out */
 	struct invite *invites;  /* in the arena */
 	size_t n_invites;
+	struct str *domains; /* outbound: server names in the body's events, in the arena */
+	size_t n_domains;
+	struct str stranger; /* of those, the first that is not listed */
 	struct str x5u; /* of a PASSporT whose certificate is not known; n == 0: there is none */
 	/* facts */
 	const struct serverkeys *keys;
@@ -68,6 +76,18 @@ struct judged {
 /* FD-5.2.1.2-10: parses the X-Matrix headers into auth/origin; one origin and destination, the
  * destination is this service. */
 enum err rule_authorization(struct judged *j) MUST_CHECK;
+
+/* FD-5.2.1.2-8: parses the X-Matrix headers of an outbound request into auth; one origin, which is
+ * this service, and one destination, which must be there; the destination is left in `destination`
+ * (and compared with it, if the target has named the server already). */
+enum err rule_outbound(struct judged *j) MUST_CHECK;
+
+/* AF_10064: the server names in the events of an outbound body (sender, state key of a member
+ * event, origin, room and event IDs that have one), each once, at most DOMAINS_MAX; leaves them in
+ * domains. ERR_JSON_SHAPE where the endpoint's form is not met. */
+enum err rule_domains_list(struct judged *j) MUST_CHECK;
+/* ... and whether all are members: ERR_DOMAIN_UNLISTED with the first that is not in stranger. */
+enum err rule_domains(struct judged *j) MUST_CHECK;
 
 /* FD-5.2.1.2-11/-12: a valid list is at hand, and both ends are on it.  Before any key is fetched
  * (O-12). */
