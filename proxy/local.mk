@@ -68,6 +68,9 @@ libproxy_a_SOURCES += proxy/outside.c
 libproxy_a_SOURCES += proxy/outside.h
 libproxy_a_SOURCES += proxy/passage.c
 libproxy_a_SOURCES += proxy/passage.h
+libproxy_a_SOURCES += proxy/passage_in.c
+libproxy_a_SOURCES += proxy/passage_int.h
+libproxy_a_SOURCES += proxy/hop_home.c
 libproxy_a_SOURCES += proxy/passport.c
 libproxy_a_SOURCES += proxy/passport.h
 libproxy_a_SOURCES += proxy/ratelimit.c
@@ -103,3 +106,4 @@ schleuse_proxy_SOURCES = proxy/main.c
 schleuse_proxy_LDADD = libproxy.a libschleuse.a $(DEPS_LIBS)
 
 include proxy/rules/local.mk
+include proxy/outbound/local.mk

@@ -1,41 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/relay.h"
 
-#include "lib/base/hash.h"
 #include "lib/base/log.h"
 #include "proxy/lookups.h"
-#include "proxy/paths.h"
 #include "proxy/series.h"
-
-/* --- what the homeserver is told --- */
-
-static char *
-put_hex(char *out, uint64_t v)
-{
-	for (int shift = 60; shift >= 0; shift -= 4)
-		*out++ = "0123456789abcdef"[v >> shift & 15];
-	return out;
-}
-
-/* What the homeserver is told of the peer.  For every request, so without printf. */
-static struct str
-extra_fields(struct exchange *ex)
-{
-	struct str peer = str_z(ex->peer);
-	char *begin = arena_bytes(&ex->arena, 128 + peer.n + ex->req.host.n), *at = begin;
-
-	if (begin == NULL)
-		return STR_NONE;
-	at = str_put(at, STR("X-Forwarded-For: "));
-	at = str_put(at, peer);
-	at = str_put(at, ex->tls ? STR("\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: ")
-				 : STR("\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: "));
-	at = str_put(at, ex->req.host);
-	at = str_put(at, STR("\r\nX-Request-ID: "));
-	at = put_hex(at, ex->id);
-	at = str_put(at, STR("\r\n"));
-	return str_of(begin, (size_t)(at - begin));
-}
 
 /* --- what its answer means to us --- */
 
@@ -45,7 +13,9 @@ static void
 on_head(void *arg, int status)
 {
 	struct relay *r = arg;
-	bool invite = r->j->route->rule == RULE_INVITE || r->j->route->rule == RULE_INVITE_V1;
+	const struct route *route = r->j->route;
+	bool invite =
+	    route != NULL && (route->rule == RULE_INVITE || route->rule == RULE_INVITE_V1);
 
 	if (invite && status / 100 == 2 && r->j->n_invites == 1 &&
 	    !lookups_note_invite(r->w, r->j->service, &r->j->invites[0]))
@@ -62,15 +32,16 @@ on_forwarded(void *arg, enum err err)
 	struct relay *r = arg;
 
 	if (err == ERR_UPSTREAM_DOWN && !r->retried && forward_may_retry(&r->forward, r->ex)) {
-		metrics_inc(S_UPSTREAM_RETRIES);
+		r->hop->repeated();
 		r->retried = true;
 		err = dial(r);
 		if (err == OK)
 			return;
 	}
-	if (err == OK && r->j->route->rule == RULE_SESSION_END && relay_status(r) / 100 == 2)
+	if (err == OK && r->j->route != NULL && r->j->route->rule == RULE_SESSION_END &&
+	    relay_status(r) / 100 == 2)
 		lookups_forget_accounts(r->w);
-	r->fn(r->arg, err);
+	r->fn(r->arg, r->hop->reason(err));
 }
 
 /* --- how long it may take --- */
@@ -98,7 +69,7 @@ poll_timeout(const struct relay *r)
 static clock_ms
 first_byte_timeout(const struct relay *r)
 {
-	switch (r->j->route->pace) {
+	switch (r->j->route != NULL ? r->j->route->pace : PACE_ORDINARY) {
 	case PACE_POLL:
 		return poll_timeout(r);
 	case PACE_SLOW:
@@ -115,7 +86,7 @@ on_total(void *arg)
 {
 	struct relay *r = arg;
 
-	r->fn(r->arg, ERR_UPSTREAM_TOTAL);
+	r->fn(r->arg, r->hop->reason(ERR_UPSTREAM_TOTAL));
 }
 
 /* --- forwarding --- */
@@ -123,8 +94,7 @@ on_total(void *arg)
 static enum err
 forward(struct relay *r, struct upstream *up)
 {
-	const struct forward_request how = {
-		.extra = extra_fields(r->ex),
+	struct forward_request how = {
 		.whole_body = r->whole_body,
 		.body = r->j->body,
 		.head_max = r->conf->head_max,
@@ -136,7 +106,7 @@ forward(struct relay *r, struct upstream *up)
 
 	if (r->forwarded == 0)
 		r->forwarded = clock_now();
-	if (how.extra.n == 0) {
+	if (!r->hop->address(r, &how)) {
 		pool_release(up, true);
 		return ERR_MEMORY;
 	}
@@ -144,74 +114,21 @@ forward(struct relay *r, struct upstream *up)
 	return OK;
 }
 
-/* --- where to --- */
-
-/* Synapse's own tokens, syt_NAME_RANDOM_CHECK, begin with the name of the user: all devices of one
- * meet at one worker (as in Synapse's documentation of workers).  Other tokens stand for
- * themselves. */
-static uint64_t
-user_key(const struct relay *r)
-{
-	struct str token = rule_token(r->j), rest, name;
-
-	if (str_has_prefix(token, STR("syt_")) && str_cut(str_from(token, 4), '_', &name, &rest) &&
-	    name.n > 0)
-		token = name;
-	return token.n > 0 ? hash_str(token) : 0;
-}
-
-static void
-find_upstream(struct relay *r)
-{
-	const struct service_conf *s = r->j->service;
-	const struct paths_row *row =
-	    s->map != NULL ? paths_find(s->map, r->j->path, r->ex->req.method) : NULL;
-
-	r->to = service_upstream(s, row != NULL ? row->upstream : 0);
-	if (r->to->balance == BALANCE_USER)
-		r->key = user_key(r);
-	else if (r->to->balance == BALANCE_ROOM && row->room != PATHS_NO_ROOM)
-		r->key = hash_str(r->j->path->text[row->room]);
-}
-
 /* --- dialling --- */
 
 static void on_dialled(void *arg, struct upstream *up, enum err why);
 
-static struct target *
-target(const struct relay *r)
-{
-	return upstreams_target(r->upstreams, r->to, r->address);
-}
-
-/* To r->address. */
 static enum err
 dial(struct relay *r)
 {
 	bool repeatable = h1_is_idempotent(r->ex->req.method) &&
 			  (r->whole_body || r->ex->req.framing == H1_NO_BODY);
-	struct upstream *up = r->retried ? NULL : pool_take(target(r)->pool, !repeatable);
+	struct upstream *up = r->retried ? NULL : pool_take(r->hop->pool(r), !repeatable);
 
 	if (up != NULL)
 		return forward(r, up);
-	pool_acquire(target(r)->pool, r->retried, &r->dial, on_dialled, r);
+	pool_acquire(r->hop->pool(r), r->retried, &r->dial, on_dialled, r);
 	return OK;
-}
-
-/* Notes that the address cannot be connected to; true: there is another one to dial. */
-static bool
-fail_over(struct relay *r)
-{
-	size_t next;
-
-	upstreams_failed(r->upstreams, r->to, r->address);
-	r->tried |= UINT64_C(1) << r->address;
-	next = upstreams_choose(r->upstreams, r->to, r->key, r->tried);
-	if (next == SIZE_MAX)
-		return false;
-	metrics_inc(S_UPSTREAM_FAILOVERS);
-	r->address = next;
-	return true;
 }
 
 static void
@@ -220,13 +137,13 @@ on_dialled(void *arg, struct upstream *up, enum err why)
 	struct relay *r = arg;
 
 	if (up != NULL) {
-		upstreams_worked(target(r));
+		r->hop->reached(r);
 		why = forward(r, up);
-	} else if (why != ERR_UPSTREAM_BUSY && fail_over(r)) {
+	} else if (why != ERR_UPSTREAM_BUSY && r->hop->missed(r)) {
 		why = dial(r);
 	}
 	if (why != OK)
-		r->fn(r->arg, why);
+		r->fn(r->arg, r->hop->reason(why));
 }
 
 /* --- public --- */
@@ -237,7 +154,7 @@ relay_init(struct relay *r, struct worker *w, const struct proxy_conf *conf, str
 {
 	r->w = w;
 	r->conf = conf;
-	r->upstreams = upstreams_hold(w->upstreams);
+	r->upstreams = upstreams_hold(w->upstreams); /* those of `conf` */
 	r->ex = ex;
 	r->j = j;
 	pool_wait_init(&r->dial);
@@ -254,13 +171,14 @@ relay_fini(struct relay *r)
 }
 
 enum err
-relay_start(struct relay *r, bool whole_body, void (*fn)(void *arg, enum err err), void *arg)
+relay_start(struct relay *r, const struct relay_hop *hop, bool whole_body,
+    void (*fn)(void *arg, enum err err), void *arg)
 {
+	r->hop = hop;
 	r->whole_body = whole_body;
 	r->fn = fn;
 	r->arg = arg;
-	find_upstream(r);
-	r->address = upstreams_choose(r->upstreams, r->to, r->key, 0);
+	hop->start(r);
 	if (r->conf->upstream_total_timeout > 0)
 		timer_set(r->w->loop, &r->total, r->conf->upstream_total_timeout);
 	return dial(r);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * relay - takes a request that may pass to its homeserver: chooses the upstream by path and the
- * address by load or by user or room, dials, forwards.
+ * relay - takes a request that may pass to its next hop: dials, forwards.
  *
- * An address that cannot be connected to costs nothing but the attempt: the next one that is up is
- * dialled.  Where a reused connection turned out to be closed, and forward says it may be repeated,
- * the request goes once more over a fresh one.
+ * The hop says where that is: the homeserver (hop_home.c) or another server
+ * (outbound/hop_remote.c).  Where a reused connection turned out to be closed, and forward says it
+ * may be repeated, the request goes once more over a fresh one.
  *
  * Embedded in the passage, on its worker's thread; `exchange` and `judged` are the passage's.
  */
@@ -13,21 +12,42 @@
 #define SCHLEUSE_PROXY_RELAY_H
 
 #include "lib/http/forward.h"
+#include "proxy/outbound/aim.h"
 #include "proxy/rules/rules.h"
 #include "proxy/worker.h"
 
+struct relay;
+
+struct relay_hop {
+	void (*start)(struct relay *r);              /* finds out where to */
+	struct pool *(*pool)(const struct relay *r); /* whose connections to use now */
+	void (*reached)(struct relay *r);            /* it could be connected to */
+	bool (*missed)(struct relay *r); /* it could not; true: pool() is another one now */
+	bool (*address)(
+	    struct relay *r, struct forward_request *how); /* fields; false: no memory */
+	void (*repeated)(void);                            /* counts */
+	enum err (*reason)(enum err err); /* what the failure is called for this hop */
+};
+
+extern const struct relay_hop hop_home, hop_remote;
+
 struct relay {
+	const struct relay_hop *hop;
 	struct worker *w;
 	const struct proxy_conf *conf;
-	struct upstreams *upstreams; /* one reference */
 	struct exchange *ex;
 	const struct judged *j;
 	bool whole_body; /* j->body is the request's body, already read */
 	bool retried;
+	/* home */
+	struct upstreams *upstreams; /* one reference */
 	const struct upstream_conf *to;
 	size_t address; /* which of its addresses */
 	uint64_t key;   /* requests with the same one belong together; 0: none */
 	uint64_t tried; /* bits of the addresses that could not be connected to */
+	/* remote */
+	const struct aim *aim;
+	/* both */
 	struct timer total;
 	clock_ms forwarded; /* when the request went to the homeserver; 0: it did not */
 	struct pool_wait dial;
@@ -43,8 +63,8 @@ void relay_fini(struct relay *r); /* any time; closes what is under way */
 
 /* OK: fn follows once, unless relay_fini() comes first: with OK the response is complete and waits
  * for exchange_end().  Otherwise why it cannot be. */
-enum err relay_start(
-    struct relay *r, bool whole_body, void (*fn)(void *arg, enum err err), void *arg) MUST_CHECK;
+enum err relay_start(struct relay *r, const struct relay_hop *hop, bool whole_body,
+    void (*fn)(void *arg, enum err err), void *arg) MUST_CHECK;
 
 /* The owner passes the exchange's events on. */
 void relay_on_body(struct relay *r);
