@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * h1 - heads of HTTP/1.1 messages: where they end, their first line, the request target, and how
- * long the body is.
+ * h1 - heads of HTTP/1.1 messages: where they end, their first line, and how long the body is.
  */
 #include "lib/http/h1_int.h"
 
@@ -129,104 +128,6 @@ request_line(const char **at, const char *end, const struct h1_limits *lim, stru
 	return err;
 }
 
-/* An address literal is only looked at for its characters; who wants to use it parses it. */
-static size_t
-host_length(struct str s)
-{
-	size_t n = 0;
-
-	if (s.n > 0 && s.p[0] == '[') {
-		for (n = 1; n < s.n && (str_hex(s.p[n]) >= 0 || s.p[n] == ':' || s.p[n] == '.');
-		     n++)
-			;
-		return n > 1 && n < s.n && s.p[n] == ']' ? n + 1 : 0;
-	}
-	while (n < s.n && h1_is(s.p[n], H1_C_HOST))
-		n++;
-	return n;
-}
-
-bool
-h1_is_authority(struct str s, bool port_needed)
-{
-	size_t n = host_length(s);
-	uint64_t port;
-
-	if (n == 0)
-		return false;
-	if (n == s.n)
-		return !port_needed;
-	return s.p[n] == ':' && str_to_u64(str_from(s, n + 1), 65535, &port);
-}
-
-static size_t
-scheme_length(struct str target)
-{
-	static const struct str schemes[] = { { "https://", 8 }, { "http://", 7 } };
-
-	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
-		if (target.n >= schemes[i].n &&
-		    str_eq_ci(str_of(target.p, schemes[i].n), schemes[i]))
-			return schemes[i].n;
-	return 0;
-}
-
-/* What an absolute-form target without a path stands for. */
-static enum err
-empty_path(struct arena *a, struct str query, struct h1_head *out)
-{
-	char *p;
-
-	if (query.n == 0) { /* RFC 9112 3.2.4 for OPTIONS */
-		out->target = out->method == H1_OPTIONS ? STR("*") : STR("/");
-		return OK;
-	}
-	p = arena_bytes(a, query.n + 1);
-	if (p == NULL)
-		return ERR_MEMORY;
-	p[0] = '/';
-	memcpy(p + 1, query.p, query.n);
-	out->target = str_of(p, query.n + 1);
-	return OK;
-}
-
-/* https://authority/path: split; the path keeps its bytes. */
-static enum err
-absolute_form(struct arena *a, struct h1_head *out)
-{
-	size_t scheme = scheme_length(out->target), n = 0;
-	struct str rest = str_from(out->target, scheme);
-
-	if (scheme == 0)
-		return ERR_HTTP_TARGET;
-	while (n < rest.n && rest.p[n] != '/' && rest.p[n] != '?')
-		n++;
-	out->authority = str_of(rest.p, n);
-	if (!h1_is_authority(out->authority, false))
-		return ERR_HTTP_TARGET;
-	if (!str_eq_ci(out->authority, out->host))
-		return ERR_HTTP_HOST;
-	rest = str_from(rest, n);
-	if (rest.n == 0 || rest.p[0] == '?')
-		return empty_path(a, rest, out);
-	out->target = rest;
-	return OK;
-}
-
-static enum err
-target_form(struct arena *a, struct h1_head *out)
-{
-	if (out->method == H1_CONNECT) {
-		out->authority = out->target;
-		return h1_is_authority(out->authority, true) ? OK : ERR_HTTP_TARGET;
-	}
-	if (out->target.p[0] == '/')
-		return OK;
-	if (str_eq(out->target, STR("*")))
-		return out->method == H1_OPTIONS ? OK : ERR_HTTP_TARGET;
-	return absolute_form(a, out);
-}
-
 /* How long the message says it is; whoever finds no length decides what that means. */
 static bool
 framing(struct h1_head *out, const struct h1_seen *seen)
@@ -244,17 +145,21 @@ framing(struct h1_head *out, const struct h1_seen *seen)
 }
 
 static enum err
-request_judge(struct arena *a, struct h1_head *out, const struct h1_seen *seen)
+request_judge(
+    struct arena *a, const struct h1_limits *lim, struct h1_head *out, const struct h1_seen *seen)
 {
+	bool may_lack_host = lim->proxy && out->minor == 0;
+
 	/* What follows a CONNECT may be a tunnel's already (RFC 9110 9.3.6). */
 	if (!framing(out, seen) || (out->method == H1_CONNECT && out->framing != H1_NO_BODY))
 		return ERR_HTTP_FRAMING;
-	if (seen->hosts != 1 || !h1_is_authority(out->host, false))
+	if (seen->hosts == 0 ? !may_lack_host
+			     : seen->hosts > 1 || !h1_is_authority(out->host, false))
 		return ERR_HTTP_HOST;
 	if (out->minor == 1 && seen->expect_bad)
 		return ERR_HTTP_EXPECT;
 	out->expect_continue = out->minor == 1 && seen->expect;
-	return target_form(a, out);
+	return h1_target_parse(a, lim->proxy, out);
 }
 
 enum err
@@ -278,7 +183,7 @@ h1_parse_request(struct arena *a, struct str head, const struct h1_limits *lim, 
 	if (head.n > lim->head_max)
 		return ERR_HTTP_HEAD_SIZE;
 	err = h1_fields_parse(a, p, end, lim, out, &seen);
-	return err != OK ? err : request_judge(a, out, &seen);
+	return err != OK ? err : request_judge(a, lim, out, &seen);
 }
 
 static enum err

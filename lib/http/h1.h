@@ -114,7 +114,8 @@ struct h1_limits {
 	size_t target_max; /* bytes of the request target */
 	size_t fields_max; /* fields; more than H1_FIELDS_CEILING are never taken */
 	/* Requests are for a forward proxy (RFC 9112 3.2.2): matrix-federation:// is a scheme, Host
-	 * is not compared with the target, and HTTP/1.0 may leave it out. */
+	 * is not compared with the target, HTTP/1.0 may leave it out, and the target of CONNECT is
+	 * what h1_connect_target() takes. */
 	bool proxy;
 };
 

@@ -293,3 +293,18 @@ h1_next(const struct h1_head *h, const struct h1_field *f)
 {
 	return find_from(h, f + 1, f->id);
 }
+
+const struct h1_field *
+h1_only(const struct h1_head *h, enum h1_field_id id)
+{
+	const struct h1_field *only = NULL;
+
+	for (size_t i = 0; i < h->n_fields; i++) {
+		if (h->fields[i].id != id)
+			continue;
+		if (only != NULL)
+			return NULL;
+		only = &h->fields[i];
+	}
+	return only;
+}

@@ -69,4 +69,8 @@ enum err h1_fields_parse(struct arena *a, const char *p, const char *end,
 /* host [":" port], neither of them empty. */
 bool h1_is_authority(struct str s, bool port_needed);
 
+/* What form the request target has (RFC 9112 3.2); the parts go to out->scheme, out->authority and
+ * out->target.  `proxy` as in struct h1_limits.  ERR_HTTP_TARGET, ERR_HTTP_HOST, ERR_MEMORY. */
+enum err h1_target_parse(struct arena *a, bool proxy, struct h1_head *out) MUST_CHECK;
+
 #endif

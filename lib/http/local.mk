@@ -14,6 +14,7 @@ libschleuse_a_SOURCES += lib/http/h1.h
 libschleuse_a_SOURCES += lib/http/h1_body.c
 libschleuse_a_SOURCES += lib/http/h1_fields.c
 libschleuse_a_SOURCES += lib/http/h1_int.h
+libschleuse_a_SOURCES += lib/http/h1_target.c
 libschleuse_a_SOURCES += lib/http/h1_write.c
 libschleuse_a_SOURCES += lib/http/h1conn.c
 libschleuse_a_SOURCES += lib/http/h1conn.h

@@ -40,6 +40,9 @@ tests_fuzz_fuzz_conf_LDADD = $(FUZZ_LIBS)
 FUZZ_TARGETS += tests/fuzz/fuzz_h1
 tests_fuzz_fuzz_h1_SOURCES = tests/fuzz/fuzz_h1.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_h1_LDADD = $(FUZZ_LIBS)
+FUZZ_TARGETS += tests/fuzz/fuzz_h1_proxy
+tests_fuzz_fuzz_h1_proxy_SOURCES = tests/fuzz/fuzz_h1_proxy.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_h1_proxy_LDADD = $(FUZZ_LIBS)
 FUZZ_TARGETS += tests/fuzz/fuzz_canonical
 tests_fuzz_fuzz_canonical_SOURCES = tests/fuzz/fuzz_canonical.c \
 	tests/fuzz/jansson_view.c tests/fuzz/jansson_view.h $(FUZZ_MAIN)

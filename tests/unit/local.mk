@@ -47,6 +47,7 @@ tests_unit_unit_SOURCES += tests/unit/test_forward.c
 tests_unit_unit_SOURCES += tests/unit/test_fsutil.c
 tests_unit_unit_SOURCES += tests/unit/test_h1.c
 tests_unit_unit_SOURCES += tests/unit/test_h1_body.c
+tests_unit_unit_SOURCES += tests/unit/test_h1_proxy.c
 tests_unit_unit_SOURCES += tests/unit/test_h1conn.c
 tests_unit_unit_SOURCES += tests/unit/test_h2_head.c
 tests_unit_unit_SOURCES += tests/unit/test_h2conn.c
