@@ -221,7 +221,8 @@ begin_exchange(struct h1conn *c, enum err bad)
 	c->want_body = c->asked_body = c->want_room = c->looked = false;
 	c->continue_due = ex->req.expect_continue && !h1_body_done(&c->body);
 	c->out_framing = H1_NO_BODY;
-	c->close_after = bad != OK || !ex->req.keep_alive;
+	/* Behind a CONNECT that is refused bytes of the tunnel may follow: they are no request. */
+	c->close_after = bad != OK || !ex->req.keep_alive || ex->req.method == H1_CONNECT;
 	pace_init(&c->body_pace, &c->conn.server->limits.body_pace);
 	pace_init(&c->reader.pace, &c->conn.server->limits.write_pace);
 	c->state = EXCHANGE;

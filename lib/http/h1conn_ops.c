@@ -325,6 +325,24 @@ op_abort(struct exchange *ex)
 		h1conn_close(c);
 }
 
+static int
+op_take(struct exchange *ex, struct buf *rest)
+{
+	struct h1conn *c = conn_of(ex);
+	int fd;
+
+	if (c->state != EXCHANGE || ex->req.method != H1_CONNECT || ex->head_sent || !op_idle(ex))
+		return -1;
+	fd = stream_release(c->conn.stream, &c->in);
+	if (fd < 0)
+		return -1;
+	*rest = c->in;
+	buf_init(&c->in, 0);
+	ex->events = NULL;
+	h1conn_close(c);
+	return fd;
+}
+
 const struct exchange_ops h1conn_ops = {
 	.peek = op_peek,
 	.consume = op_consume,
@@ -336,4 +354,5 @@ const struct exchange_ops h1conn_ops = {
 	.idle = op_idle,
 	.end = op_end,
 	.abort = op_abort,
+	.take = op_take,
 };

@@ -80,18 +80,29 @@ on_timer(void *arg)
 	greeting_close(c);
 }
 
+static bool
+give_up(int fd, SSL *ssl, struct greeting *g)
+{
+	SSL_free(ssl);
+	close(fd);
+	free(g);
+	return false;
+}
+
 bool
-http_server_open(
-    struct http_server *s, int fd, SSL *ssl, const char *peer, void *listener, void *ticket)
+http_server_adopt(struct http_server *s, int fd, struct str early, SSL *ssl, const char *peer,
+    void *listener, void *ticket)
 {
 	struct greeting *g = calloc(1, sizeof(*g));
 	struct http_conn *c = &g->conn;
 
-	if (g != NULL)
-		c->stream = stream_new(s->loop, fd, ssl, false, on_stream, c);
-	if (g == NULL || c->stream == NULL) {
-		SSL_free(ssl);
-		close(fd);
+	if (g == NULL)
+		return give_up(fd, ssl, g);
+	c->stream = stream_new(s->loop, fd, ssl, false, on_stream, c);
+	if (c->stream == NULL)
+		return give_up(fd, ssl, g);
+	if (!stream_preload(c->stream, early)) {
+		stream_close(c->stream);
 		free(g);
 		return false;
 	}
@@ -112,6 +123,13 @@ http_server_open(
 	timer_set(s->loop, &c->timer, s->limits.handshake_timeout);
 	stream_want(c->stream, STREAM_READ);
 	return true;
+}
+
+bool
+http_server_open(
+    struct http_server *s, int fd, SSL *ssl, const char *peer, void *listener, void *ticket)
+{
+	return http_server_adopt(s, fd, STR_NONE, ssl, peer, listener, ticket);
 }
 
 void

@@ -104,6 +104,10 @@ void http_server_fini(struct http_server *s); /* closes every connection */
 bool http_server_open(struct http_server *s, int fd, SSL *ssl, const char *peer, void *listener,
     void *ticket) MUST_CHECK;
 
+/* The same for a socket of which `early` was read already (copied), a ClientHello perhaps. */
+bool http_server_adopt(struct http_server *s, int fd, struct str early, SSL *ssl, const char *peer,
+    void *listener, void *ticket) MUST_CHECK;
+
 /* Closes the connection that has been idle for longest, if one is found that was so for `age`. */
 bool http_server_reap(struct http_server *s, clock_ms age);
 

@@ -19,11 +19,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/base/buf.h"
-
 /* 64 KiB of plaintext as records, and alerts. */
 #define RECORDS_MAX (STREAM_WRITE_MAX + 16 * 1024)
 #define UNSENT_MAX (4 * RECORDS_MAX)
+#define EARLY_MAX (256 * 1024)
 #define BULK_READ (4 * SSL3_RT_MAX_PACKET_SIZE)
 
 enum state { CONNECTING, HANDSHAKE, OPEN, FAILED };
@@ -46,6 +45,7 @@ struct stream {
 	bool broken; /* plain: the peer takes no more, but what it sent before can be read */
 	bool closed;
 	struct buf unsent; /* ciphertext */
+	struct buf early;  /* what came before all that the socket has */
 	stream_fn *fn;
 	void *arg;
 	struct task again;
@@ -75,12 +75,25 @@ fail(struct stream *s)
 /* --- socket --- */
 
 static ssize_t
+early_read(struct stream *s, char *p, size_t n)
+{
+	if (n > buf_len(&s->early))
+		n = buf_len(&s->early);
+	memcpy(p, buf_str(&s->early).p, n);
+	buf_consume(&s->early, n);
+	buf_release(&s->early);
+	return (ssize_t)n;
+}
+
+static ssize_t
 socket_read(struct stream *s, char *p, size_t n)
 {
 	ssize_t got;
 
 	if (!s->readable)
 		return STREAM_AGAIN;
+	if (buf_len(&s->early) > 0) /* as long as it lasts, the socket counts as readable */
+		return early_read(s, p, n);
 	do
 		got = recv(s->fd, p, n, 0);
 	while (got < 0 && errno == EINTR);
@@ -382,6 +395,7 @@ stream_new(struct loop *loop, int fd, SSL *ssl, bool connecting, stream_fn *fn, 
 	s->state = connecting ? CONNECTING : ssl != NULL ? HANDSHAKE : OPEN;
 	s->readable = s->writable = !connecting;
 	buf_init(&s->unsent, UNSENT_MAX);
+	buf_init(&s->early, EARLY_MAX);
 	task_init(&s->again, on_again, s);
 	s->ev = event_new(
 	    loop_base(loop), fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, on_event, s);
@@ -401,7 +415,14 @@ stream_free(void *arg)
 
 	SSL_free(s->ssl);
 	buf_fini(&s->unsent);
+	buf_fini(&s->early);
 	free(s);
+}
+
+bool
+stream_preload(struct stream *s, struct str early)
+{
+	return buf_put(&s->early, early);
 }
 
 static void
@@ -430,6 +451,15 @@ stream_cut(struct stream *s)
 	s->shut = true;
 }
 
+static void
+bury(struct stream *s)
+{
+	s->closed = true;
+	task_cancel(&s->again);
+	event_free(s->ev);
+	loop_bury(s->loop, &s->grave, stream_free, s);
+}
+
 void
 stream_close(struct stream *s)
 {
@@ -438,11 +468,18 @@ stream_close(struct stream *s)
 	if (!s->shut && buf_len(&s->unsent) == 0)
 		say_goodbye(s); /* the FIN comes with the end of the descriptor */
 	recorded = 0;
-	s->closed = true;
-	task_cancel(&s->again);
-	event_free(s->ev);
+	bury(s);
 	close(s->fd);
-	loop_bury(s->loop, &s->grave, stream_free, s);
+}
+
+int
+stream_release(struct stream *s, struct buf *rest)
+{
+	if (s->closed || s->ssl != NULL || s->state != OPEN || s->broken ||
+	    !buf_put(rest, buf_str(&s->early)))
+		return -1;
+	bury(s);
+	return s->fd;
 }
 
 void

@@ -16,8 +16,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "lib/base/buf.h"
 #include "lib/base/err.h"
-#include "lib/base/str.h"
 #include "lib/net/loop.h"
 
 enum { STREAM_READ = 1, STREAM_WRITE = 2 };
@@ -36,6 +36,15 @@ typedef void stream_fn(void *arg, unsigned what);
  * tells its end.  NULL: out of memory; the caller still owns both. */
 struct stream *stream_new(
     struct loop *loop, int fd, SSL *ssl, bool connecting, stream_fn *fn, void *arg) MUST_CHECK;
+
+/* Bytes that were read from the socket before (copied): they are read before any other, by the TLS
+ * handshake too.  Right after stream_new().  false: out of memory. */
+bool stream_preload(struct stream *s, struct str early) MUST_CHECK;
+
+/* Lets go of the socket of an open plain stream: the descriptor is the caller's, and what was
+ * preloaded but not read yet is put behind `rest`.  The stream counts as closed.  -1: TLS, not
+ * open, or out of memory; nothing has happened. */
+int stream_release(struct stream *s, struct buf *rest) MUST_CHECK;
 
 /* Closes at once (a TLS close_notify is attempted); the memory goes at the end of the turn. */
 void stream_close(struct stream *s);

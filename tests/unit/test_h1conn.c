@@ -496,8 +496,8 @@ Test(h1conn, notices_a_reset_that_came_with_part_of_a_body)
 	cr_assert(seen.gone == 1 || seen.body_err == ERR_CLIENT_GONE);
 }
 
-static void
-connect_tls(void)
+static SSL *
+server_tls(void)
 {
 	static const char *const hosts[] = { "a.example.org" };
 	struct tls_tickets *tickets = tls_tickets_rotate(NULL);
@@ -506,20 +506,262 @@ connect_tls(void)
 		.ticket_lifetime_s = 3600 };
 	char *chain, *key, why[256];
 	struct tls_server *t;
+	SSL *ssl;
 
 	tlscert_make(&(struct tlscert){ .names = NULL }, &chain, &key);
 	id.certificate = str_z(chain);
 	id.key = str_z(key);
 	t = tls_server_new(&cfg, tickets, why, sizeof(why));
 	cr_assert_not_null(t, "%s", why);
-	lab_close(&client);
-	cr_assert(http_server_open(&server, lab_pair(&client), tls_server_accept(t), "192.0.2.1", NULL, NULL));
-	client.ssl = lab_client_tls("a.example.org");
-	SSL_set_fd(client.ssl, client.fd);
+	ssl = tls_server_accept(t);
 	tls_server_free(t);
 	snapshot_drop(&tickets->snap);
 	free(chain);
 	free(key);
+	return ssl;
+}
+
+static void
+connect_tls(void)
+{
+	lab_close(&client);
+	cr_assert(http_server_open(&server, lab_pair(&client), server_tls(), "192.0.2.1", NULL, NULL));
+	client.ssl = lab_client_tls("a.example.org");
+	SSL_set_fd(client.ssl, client.fd);
+}
+
+/* --- tunnels --- */
+
+#define CONNECT "CONNECT b.example:443 HTTP/1.0\r\n" H "\r\n"
+
+static int closed;
+
+static void
+on_closed(struct http_server *s, const struct http_conn *c)
+{
+	cr_assert_eq(s, &server);
+	cr_assert_str_eq(c->peer, "192.0.2.1");
+	closed++;
+}
+
+static int
+take(struct buf *rest)
+{
+	struct exchange *ex = seen.ex;
+	int fd = exchange_take(ex, rest);
+
+	if (fd >= 0)
+		seen.ex = NULL;
+	return fd;
+}
+
+Test(h1conn, gives_the_socket_of_a_tunnel_away)
+{
+	struct buf rest;
+	char some[8];
+	int fd;
+
+	closed = 0;
+	server.closed = on_closed;
+	seen.hold = true;
+	lab_say(&client, CONNECT "hello");
+	UNTIL(loop, seen.requests == 1);
+	fd = take(&rest);
+	cr_assert_geq(fd, 0);
+	cr_assert(str_eq(buf_str(&rest), STR("hello")));
+	cr_assert_eq(closed, 1);
+	cr_assert_eq(server.n_conns, 0);
+	lab_say(&client, " again");
+	lab_turn(loop);
+	cr_assert_eq(recv(fd, some, sizeof(some), 0), 6, "the loop reads it no more");
+	cr_assert_eq(send(fd, "yes", 3, 0), 3);
+	UNTIL(loop, lab_got(&client, "yes"));
+	cr_assert_not(lab_ended(&client));
+	cr_assert_eq(seen.gone, 0);
+	cr_assert_eq(seen.requests, 1);
+	buf_fini(&rest);
+	close(fd);
+}
+
+static bool take_at_once;
+
+static void
+on_connect(void *arg, struct exchange *ex, enum err bad)
+{
+	static struct buf rest;
+	int fd;
+
+	if (!take_at_once || bad != OK) {
+		on_request(arg, ex, bad);
+		return;
+	}
+	fd = exchange_take(ex, &rest);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(send(fd, "yes", 3, 0), 3);
+	buf_fini(&rest);
+	close(fd);
+}
+
+Test(h1conn, gives_the_socket_of_a_tunnel_away_while_the_request_comes)
+{
+	take_at_once = true;
+	server.request = on_connect;
+	lab_say(&client, CONNECT "hello");
+	shutdown(client.fd, SHUT_WR);
+	UNTIL(loop, lab_ended(&client));
+	cr_assert(lab_got(&client, "yes"));
+	cr_assert_eq(server.n_conns, 0);
+}
+
+Test(h1conn, keeps_a_socket_on_which_something_is_still_to_be_said)
+{
+	const struct h1_head interim = { .status = 102, .reason = STR("Processing") };
+	struct buf rest;
+
+	seen.hold = true;
+	lab_say(&client, "CONNECT b.example:443 HTTP/1.1\r\n" H "\r\n");
+	UNTIL(loop, seen.requests == 1);
+	cr_assert(exchange_head(seen.ex, &interim));
+	cr_assert_eq(take(&rest), -1);
+	answer();
+	UNTIL(loop, lab_has(&client, "\r\n\r\nb.example:443"));
+}
+
+Test(h1conn, gives_no_socket_away_but_for_connect)
+{
+	struct buf rest;
+
+	seen.hold = true;
+	lab_say(&client, GET("/a") GET("/b"));
+	UNTIL(loop, seen.requests == 1);
+	cr_assert_eq(take(&rest), -1);
+	seen.hold = false;
+	answer();
+	UNTIL(loop, lab_has(&client, "\r\n\r\n/b"));
+}
+
+Test(h1conn, gives_no_socket_away_that_has_tls)
+{
+	struct buf rest;
+
+	seen.hold = true;
+	connect_tls();
+	UNTIL(loop, SSL_do_handshake(client.ssl) == 1);
+	lab_say(&client, CONNECT);
+	UNTIL(loop, seen.requests == 1);
+	cr_assert_eq(take(&rest), -1);
+	answer();
+	UNTIL(loop, lab_has(&client, "\r\n\r\nb.example:443"));
+}
+
+/* What follows is a tunnel's beginning, sent before it was there, and may look like a request. */
+Test(h1conn, takes_nothing_behind_a_connect_that_is_refused_for_a_request)
+{
+	lab_say(&client, "CONNECT b.example:443 HTTP/1.1\r\n" H "\r\n" GET("/inside"));
+	UNTIL(loop, lab_ended(&client));
+	cr_assert_eq(seen.requests, 1);
+	cr_assert(lab_has(&client, "Connection: close\r\n"));
+}
+
+/* A ClientHello that came together with CONNECT is part of the handshake. */
+Test(h1conn, speaks_tls_in_a_tunnel_with_what_was_read_before)
+{
+	struct buf rest;
+	char hello[2048];
+	BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+	int fd, n;
+
+	client.ssl = lab_client_tls("a.example.org");
+	SSL_set_bio(client.ssl, in, out);
+	cr_assert_lt(SSL_do_handshake(client.ssl), 1);
+	n = BIO_read(out, hello, sizeof(hello));
+	cr_assert_gt(n, 0);
+	seen.hold = true;
+	cr_assert_eq(send(client.fd, CONNECT, strlen(CONNECT), MSG_MORE), (ssize_t)strlen(CONNECT));
+	cr_assert_eq(send(client.fd, hello, (size_t)n, 0), n);
+	UNTIL(loop, seen.requests == 1);
+	fd = take(&rest);
+	cr_assert_geq(fd, 0);
+	cr_assert_gt(buf_len(&rest), 0);
+	cr_assert(http_server_adopt(&server, fd, buf_str(&rest), server_tls(), "192.0.2.1", NULL, NULL));
+	buf_fini(&rest);
+	SSL_set_fd(client.ssl, client.fd);
+	UNTIL(loop, SSL_do_handshake(client.ssl) == 1);
+	lab_say(&client, GET("/inside"));
+	UNTIL(loop, seen.requests == 2);
+	cr_assert(seen.ex->tls);
+	answer();
+	UNTIL(loop, lab_has(&client, "\r\n\r\n/inside"));
+}
+
+Test(h1conn, reads_what_was_read_before_on_a_plain_connection_too)
+{
+	lab_close(&client);
+	cr_assert(http_server_adopt(&server, lab_pair(&client), STR("GET /a HTTP/1.1\r\nHo"), NULL,
+	    "192.0.2.1", NULL, NULL));
+	lab_say(&client, "st: h\r\n\r\n");
+	UNTIL(loop, lab_has(&client, "\r\n\r\n/a"));
+}
+
+/* --- two servers on one loop --- */
+
+Test(h1conn, a_server_for_outbound_shares_nothing_with_the_other)
+{
+	struct http_server second;
+	struct lab_end out;
+
+	http_server_init(&second, loop);
+	second.limits = server.limits;
+	second.limits.head.proxy = true;
+	second.limits.head.target_max = 64;
+	second.request = on_request;
+	cr_assert(http_server_open(&second, lab_pair(&out), NULL, "", NULL, NULL));
+	lab_say(&out, "GET matrix-federation://a.test/x HTTP/1.1\r\nHost: a.test:80\r\n\r\n");
+	UNTIL(loop, lab_has(&out, "\r\n\r\n/x"));
+	lab_say(&client, "GET matrix-federation://a.test/x HTTP/1.1\r\nHost: a.test:80\r\n\r\n");
+	UNTIL(loop, lab_ended(&client));
+	cr_assert_eq(seen.bad, ERR_HTTP_TARGET);
+	lab_close(&client);
+	UNTIL(loop, server.n_conns == 0);
+	cr_assert_eq(second.n_conns, 1);
+	http_server_drain(&second);
+	connect_client();
+	lab_say(&client, GET("/a"));
+	UNTIL(loop, lab_has(&client, "\r\n\r\n/a"));
+	cr_assert_not(lab_has(&client, "Connection: close\r\n"), "only the second one drains");
+	http_server_fini(&second);
+	UNTIL(loop, lab_ended(&out));
+	lab_close(&out);
+	cr_assert_eq(seen.counts[HTTP_OPENED], 2, "those of the first");
+}
+
+Test(h1conn, a_forward_proxy_answers_what_it_cannot_read)
+{
+	static const struct {
+		const char *said;
+		enum err bad;
+	} rows[] = {
+		{ "CONNECT a.test HTTP/1.0\r\n\r\n", ERR_HTTP_TARGET },
+		{ "CONNECT a.test:443 HTTP/1.1\r\n\r\n", ERR_HTTP_HOST },
+		{ "CONNECT u@a.test:443 HTTP/1.0\r\n\r\n", ERR_HTTP_TARGET },
+		{ "GET matrix-federation:/// HTTP/1.1\r\nHost: a\r\n\r\n", ERR_HTTP_TARGET },
+		{ "GET ftp://a.test/ HTTP/1.1\r\nHost: a\r\n\r\n", ERR_HTTP_TARGET },
+		{ "\x16\x03\x01\x02", ERR_HTTP_LINE }, /* TLS where none is spoken */
+		{ "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ERR_HTTP_VERSION },
+	};
+
+	server.limits.head.proxy = true;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (i > 0)
+			connect_client();
+		lab_say(&client, rows[i].said);
+		UNTIL(loop, lab_ended(&client));
+		cr_assert_eq(seen.bad, rows[i].bad, "row %zu: %s", i, err_name(seen.bad));
+		cr_assert_eq(answers(), 1, "row %zu", i);
+		cr_assert(lab_has(&client, "Connection: close\r\n"), "row %zu", i);
+		lab_close(&client);
+	}
+	connect_client();
 }
 
 /* --- reaping --- */

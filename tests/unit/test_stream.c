@@ -409,3 +409,101 @@ Test(stream, tells_the_end_of_connecting)
 	UNTIL(loop, near.calls > 0);
 	cr_assert(stream_failed(s));
 }
+
+/* --- bytes read before --- */
+
+static void
+adopt(int fd, const char *early, SSL *ssl)
+{
+	s = stream_new(loop, fd, ssl, false, on_stream, NULL);
+	cr_assert_not_null(s);
+	cr_assert(stream_preload(s, str_z(early)));
+}
+
+Test(stream, reads_what_came_early_before_what_the_socket_has)
+{
+	char some[2];
+
+	adopt(lab_pair(&far), "abcd", NULL);
+	lab_say(&far, "ef");
+	cr_assert_eq(stream_read(s, some, 1), 1);
+	cr_assert_eq(some[0], 'a');
+	near.want = STREAM_READ;
+	stream_want(s, near.want);
+	UNTIL(loop, near.n == 5);
+	cr_assert_arr_eq(near.got, "bcdef", 5);
+	lab_say(&far, "g");
+	UNTIL(loop, near.n == 6);
+	shutdown(far.fd, SHUT_WR);
+	UNTIL(loop, near.last == STREAM_EOF);
+}
+
+static void
+shakes_hands_after(size_t n)
+{
+	int fd = lab_pair(&far);
+	char hello[2048];
+	ssize_t got;
+
+	far.ssl = lab_client_tls("a.example.org");
+	SSL_set_fd(far.ssl, far.fd);
+	cr_assert_lt(SSL_do_handshake(far.ssl), 1);
+	got = recv(fd, hello, n < sizeof(hello) ? n : sizeof(hello), 0);
+	cr_assert_gt(got, 0);
+	s = stream_new(loop, fd, tls_server_accept(tls), false, on_stream, NULL);
+	cr_assert_not_null(s);
+	cr_assert(stream_preload(s, str_of(hello, (size_t)got)));
+	near.want = STREAM_READ;
+	stream_want(s, near.want);
+	UNTIL(loop, SSL_do_handshake(far.ssl) == 1 && stream_open(s));
+	lab_say(&far, "abc");
+	UNTIL(loop, near.n == 3);
+}
+
+Test(stream, shakes_hands_though_the_client_hello_was_read_before)
+{
+	shakes_hands_after(SIZE_MAX);
+}
+
+Test(stream, shakes_hands_though_part_of_the_client_hello_was_read_before)
+{
+	shakes_hands_after(7);
+}
+
+Test(stream, lets_go_of_a_plain_socket_and_of_what_was_not_read)
+{
+	struct buf rest;
+	char some[8];
+	int fd = lab_pair(&far), released;
+
+	buf_init(&rest, 1024);
+	cr_assert(buf_put(&rest, STR("a")));
+	adopt(fd, "bcd", NULL);
+	lab_say(&far, "e");
+	cr_assert_eq(stream_read(s, some, 1), 1);
+	released = stream_release(s, &rest);
+	cr_assert_eq(released, fd);
+	cr_assert_eq(stream_release(s, &rest), -1, "once");
+	stream_close(s); /* as good as closed */
+	s = NULL;
+	lab_turn(loop);
+	cr_assert(str_eq(buf_str(&rest), STR("acd")));
+	cr_assert_eq(recv(released, some, sizeof(some), 0), 1);
+	cr_assert_eq(send(released, "f", 1, 0), 1);
+	UNTIL(loop, lab_got(&far, "f"));
+	cr_assert_not(lab_ended(&far));
+	buf_fini(&rest);
+	close(released);
+	cr_assert_eq(near.calls, 0);
+}
+
+Test(stream, does_not_let_go_of_a_socket_with_tls)
+{
+	struct buf rest;
+
+	buf_init(&rest, 1024);
+	open_stream(true);
+	cr_assert_eq(stream_release(s, &rest), -1);
+	lab_say(&far, "abc");
+	UNTIL(loop, near.n == 3);
+}
