@@ -267,6 +267,13 @@ usable(const struct entry *e, clock_ms now)
 	return e->fact != NULL && now < e->fact->usable_until;
 }
 
+/* Whether e's fact goes on being served although a look-up has just failed. */
+static bool
+outlasts(const struct entry *e, clock_ms now)
+{
+	return usable(e, now) || (e->fact != NULL && now < e->fact->grace_until);
+}
+
 static void
 answer_waiting(struct entry *e)
 {
@@ -283,7 +290,7 @@ on_deadline(void *arg)
 	clock_ms now = loop_now(c->loop);
 
 	e->retry_at = now + c->cfg.negative_ttl_ms;
-	if (!usable(e, now)) {
+	if (!outlasts(e, now)) {
 		struct fact *f = fact_negative(ERR_TIMEOUT, c->cfg.negative_ttl_ms);
 
 		if (f == NULL) {
@@ -340,7 +347,7 @@ fact_answer(struct fact_cache *c, struct str key, struct fact *f)
 	e->looking = e->forget = false;
 	c->pending--;
 	timer_clear(&e->deadline);
-	if (f->err != OK && usable(e, now) && e->fact->err == OK) {
+	if (f->err != OK && !f->final && outlasts(e, now) && e->fact->err == OK) {
 		e->retry_at = f->fresh_until;
 		fact_let_go(f); /* the old one goes on being served */
 	} else {
@@ -361,7 +368,7 @@ serves(const struct entry *e, clock_ms now, clock_ms younger_than, bool *refresh
 	bool tried = now < e->retry_at;
 
 	*refresh = false;
-	if (!usable(e, now))
+	if (!usable(e, now) && !(tried && outlasts(e, now)))
 		return false;
 	if (e->fact->looked_up < younger_than && !tried)
 		return false;

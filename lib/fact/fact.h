@@ -26,7 +26,9 @@ struct fact {
 	enum err err;          /* OK, or why there is no value: a negative fact */
 	clock_ms fresh_until;  /* served without asking until then (monotonic, process-wide) */
 	clock_ms usable_until; /* served while a refresh runs; == fresh_until: never stale */
+	clock_ms grace_until;  /* later than usable_until: served until then if a look-up fails */
 	clock_ms looked_up;    /* when the answer was made */
+	bool final; /* negative, and sure: takes the place even of what could still be served */
 };
 
 /* A negative fact of no further content, one reference held by the caller; NULL: out of memory. */

@@ -200,6 +200,49 @@ Test(fact, goes_on_serving_a_stale_fact_when_its_refresh_fails)
 	    looked_up, 2, "a failed refresh is tried again only after its negative lifetime");
 }
 
+static struct fact *
+over_but_in_grace(void)
+{
+	struct fact *f = positive(0, 0);
+
+	f->grace_until = f->looked_up + 1000;
+	return f;
+}
+
+Test(fact, waits_for_the_look_up_and_serves_one_in_grace_only_if_it_fails)
+{
+	ask(0, STR("a"));
+	fact_answer(cache, STR("a"), over_but_in_grace());
+	turn();
+	ask(1, STR("a"));
+	turn();
+	cr_assert_eq(askers[1].calls, 0);
+	fact_answer(cache, STR("a"), fact_negative(ERR_DNS, 60000));
+	turn();
+	cr_assert_eq(askers[1].err, OK);
+	ask(2, STR("a"));
+	turn();
+	cr_assert_eq(askers[2].calls, 1);
+	cr_assert_eq(askers[2].err, OK);
+	cr_assert_eq(looked_up, 2);
+}
+
+Test(fact, believes_a_failure_that_is_final)
+{
+	struct fact *f = fact_negative(ERR_DNS, 60000);
+
+	f->final = true;
+	ask(0, STR("a"));
+	fact_answer(cache, STR("a"), positive(0, 1000));
+	turn();
+	ask(1, STR("a"));
+	fact_answer(cache, STR("a"), f);
+	turn();
+	ask(2, STR("a"));
+	turn();
+	cr_assert_eq(askers[2].err, ERR_DNS);
+}
+
 Test(fact, asks_again_for_something_younger)
 {
 	ask(0, STR("a"));
