@@ -17,9 +17,10 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/log.h"
+#include "lib/net/dnsanswer.h"
 
 #define CLASS_IN 1
-#define TYPE_SRV 33
+#define SECOND_MS ((clock_ms)1000)
 
 struct watch { /* a socket c-ares waits on */
 	struct list node;
@@ -54,7 +55,12 @@ struct resolver_query {
 	enum kind kind;
 	enum err err;
 	bool flying; /* c-ares holds a pointer to us */
+	char name[RESOLVER_NAME_MAX + 1];
 	uint16_t port;
+	clock_ms ttl_ms;
+	bool none;
+	enum err denial;  /* ADDRS without an answer: what is wrong with "none" */
+	unsigned denials; /* still to come */
 	size_t n;
 	union {
 		struct address addrs[RESOLVER_MAX_ANSWERS];
@@ -160,6 +166,8 @@ tell(void *arg)
 		return;
 	}
 	req->query = NULL;
+	req->ttl_ms = q->ttl_ms;
+	req->none = q->none;
 	/* The answer must survive whatever the asker does, closing the resolver included. */
 	list_remove(&q->node);
 	if (q->kind == ADDRS)
@@ -220,20 +228,98 @@ err_of(int status, enum err none)
 	}
 }
 
+/* --- answers --- */
+
+static clock_ms
+ttl_of(const struct ares_addrinfo *ai)
+{
+	int ttl = INT_MAX;
+
+	for (const struct ares_addrinfo_node *n = ai->nodes; n != NULL; n = n->ai_next)
+		ttl = n->ai_ttl < ttl ? n->ai_ttl : ttl;
+	for (const struct ares_addrinfo_cname *c = ai->cnames; c != NULL; c = c->next)
+		ttl = c->ttl < ttl ? c->ttl : ttl;
+	return ttl > 0 ? (clock_ms)ttl * SECOND_MS : 0;
+}
+
+static void
+take_addrs(struct resolver_query *q, const struct ares_addrinfo *ai)
+{
+	for (const struct ares_addrinfo_node *n = ai->nodes; n != NULL; n = n->ai_next)
+		if (q->n < RESOLVER_MAX_ANSWERS &&
+		    address_from(n->ai_addr, q->port, &q->addrs[q->n]))
+			q->n++;
+	q->ttl_ms = ttl_of(ai);
+}
+
+static void
+take_denial(struct resolver_query *q, const struct dnsanswer *a)
+{
+	clock_ms ttl = a->has_negative ? a->negative * SECOND_MS : RESOLVER_TTL_NONE;
+
+	if (ttl < q->ttl_ms)
+		q->ttl_ms = ttl;
+}
+
+static void
+on_denial(struct resolver_query *q, uint16_t type, int status, const void *reply, int len)
+{
+	struct dnsanswer a = dnsanswer_read(str_of(reply, (size_t)len), type);
+	enum err err = err_of(status, ERR_NOT_FOUND);
+
+	if (err == OK && a.n == 0)
+		err = ERR_NOT_FOUND; /* an alias of nothing */
+	if (err == ERR_NOT_FOUND)
+		take_denial(q, &a);
+	else
+		q->denial = err != OK ? err : ERR_DNS; /* it has an answer now */
+	if (--q->denials > 0)
+		return;
+	q->none = q->denial == OK;
+	end(q, q->none ? ERR_DNS : q->denial);
+}
+
+static void
+on_denial_a(void *arg, int status, int timeouts, unsigned char *reply, int len)
+{
+	on_denial(arg, DNS_TYPE_A, status, reply, len);
+}
+
+static void
+on_denial_aaaa(void *arg, int status, int timeouts, unsigned char *reply, int len)
+{
+	on_denial(arg, DNS_TYPE_AAAA, status, reply, len);
+}
+
+/* ares_getaddrinfo() says "none" even if one of its two questions failed, and not for how long. */
+static void
+ask_for_denial(struct resolver_query *q)
+{
+	ares_channel channel = q->resolver->channel;
+
+	q->ttl_ms = RESOLVER_TTL_FIXED;
+	q->denials = 2;
+	ares_query(channel, q->name, CLASS_IN, DNS_TYPE_A, on_denial_a, q);
+	ares_query(channel, q->name, CLASS_IN, DNS_TYPE_AAAA, on_denial_aaaa, q);
+}
+
 static void
 on_addrinfo(void *arg, int status, int timeouts, struct ares_addrinfo *ai)
 {
 	struct resolver_query *q = arg;
-	enum err err = err_of(status, ERR_DNS);
+	enum err err = err_of(status, ERR_NOT_FOUND);
 
-	if (err == OK)
-		for (struct ares_addrinfo_node *n = ai->nodes; n != NULL; n = n->ai_next)
-			if (q->n < RESOLVER_MAX_ANSWERS &&
-			    address_from(n->ai_addr, q->port, &q->addrs[q->n]))
-				q->n++;
+	if (err == OK) {
+		take_addrs(q, ai);
+		if (q->n == 0)
+			err = ERR_NOT_FOUND;
+	}
 	if (ai != NULL)
 		ares_freeaddrinfo(ai);
-	end(q, err == OK && q->n == 0 ? ERR_DNS : err);
+	if (err == ERR_NOT_FOUND && q->req != NULL)
+		ask_for_denial(q);
+	else
+		end(q, err);
 }
 
 static void
@@ -261,14 +347,21 @@ on_srv(void *arg, int status, int timeouts, unsigned char *reply, int len)
 	struct resolver_query *q = arg;
 	enum err err = err_of(status, ERR_NOT_FOUND);
 	struct ares_srv_reply *records = NULL;
+	struct dnsanswer a = dnsanswer_read(str_of((const char *)reply, (size_t)len), DNS_TYPE_SRV);
 
 	if (err == OK)
 		err = err_of(ares_parse_srv_reply(reply, len, &records), ERR_NOT_FOUND);
 	if (err == OK) {
 		take_services(q, records);
 		resolver_order(q->services, q->n);
+		q->ttl_ms = a.has_ttl ? a.ttl * SECOND_MS : 0;
 		if (q->n == 0)
 			err = ERR_NOT_FOUND;
+	}
+	if (err == ERR_NOT_FOUND) {
+		q->none = true;
+		q->ttl_ms = RESOLVER_TTL_FIXED;
+		take_denial(q, &a);
 	}
 	if (records != NULL)
 		ares_free_data(records);
@@ -307,13 +400,31 @@ full_name(char out[RESOLVER_NAME_MAX + 1], struct str service, struct str host)
 	return n > 0 && n <= RESOLVER_NAME_MAX;
 }
 
+/* What needs no name server. */
+static bool
+know_addrs(struct resolver *r, struct str host, struct resolver_query *q)
+{
+	q->ttl_ms = RESOLVER_TTL_FIXED;
+	if (address_parse(host, q->port, &q->addrs[0])) {
+		q->n = 1;
+		end(q, OK);
+	} else if (find_fixed(r, host, q)) {
+		end(q, OK);
+	} else if (!full_name(q->name, STR_NONE, host)) {
+		q->none = true;
+		end(q, ERR_DNS);
+	} else {
+		return false;
+	}
+	return true;
+}
+
 bool
 resolver_addrs(struct resolver *r, struct str host, uint16_t port, struct resolver_req *req,
     void (*fn)(void *arg, enum err err, const struct address *addrs, size_t n), void *arg)
 {
 	const struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC,
 		.ai_socktype = SOCK_STREAM };
-	char name[RESOLVER_NAME_MAX + 1];
 	struct resolver_query *q;
 
 	resolver_cancel(req);
@@ -323,18 +434,11 @@ resolver_addrs(struct resolver *r, struct str host, uint16_t port, struct resolv
 	if (q == NULL)
 		return false;
 	q->port = port;
-	if (address_parse(host, port, &q->addrs[0])) {
-		q->n = 1;
-		end(q, OK);
-	} else if (find_fixed(r, host, q)) {
-		end(q, OK);
-	} else if (!full_name(name, STR_NONE, host)) {
-		end(q, ERR_DNS);
-	} else {
-		q->flying = true;
-		ares_getaddrinfo(r->channel, name, NULL, &hints, on_addrinfo, q);
-		schedule(r);
-	}
+	if (know_addrs(r, host, q))
+		return true;
+	q->flying = true;
+	ares_getaddrinfo(r->channel, q->name, NULL, &hints, on_addrinfo, q);
+	schedule(r);
 	return true;
 }
 
@@ -342,7 +446,6 @@ bool
 resolver_services(struct resolver *r, struct str service, struct str host, struct resolver_req *req,
     void (*fn)(void *arg, enum err err, const struct resolver_service *s, size_t n), void *arg)
 {
-	char name[RESOLVER_NAME_MAX + 1];
 	struct resolver_query *q;
 
 	resolver_cancel(req);
@@ -351,12 +454,14 @@ resolver_services(struct resolver *r, struct str service, struct str host, struc
 	q = start(r, req, SERVICES);
 	if (q == NULL)
 		return false;
-	if (find_fixed(r, host, NULL) || !full_name(name, service, host)) {
+	if (find_fixed(r, host, NULL) || !full_name(q->name, service, host)) {
+		q->none = true;
+		q->ttl_ms = RESOLVER_TTL_FIXED;
 		end(q, ERR_NOT_FOUND);
 		return true;
 	}
 	q->flying = true;
-	ares_query(r->channel, name, CLASS_IN, TYPE_SRV, on_srv, q);
+	ares_query(r->channel, q->name, CLASS_IN, DNS_TYPE_SRV, on_srv, q);
 	schedule(r);
 	return true;
 }

@@ -14,6 +14,8 @@
 
 #define RESOLVER_MAX_ANSWERS 16 /* of one kind; surplus records are ignored */
 #define RESOLVER_NAME_MAX 256
+#define RESOLVER_TTL_FIXED ((clock_ms)60 * 60 * 1000) /* of literals and fixed hosts */
+#define RESOLVER_TTL_NONE ((clock_ms)60 * 1000)       /* of "none" without SOA record */
 
 struct resolver;
 struct resolver_query;
@@ -50,13 +52,17 @@ struct resolver_req {
 		    void *arg, enum err err, const struct resolver_service *s, size_t n);
 	};
 	void *arg;
+	/* Set before the call: */
+	clock_ms ttl_ms; /* of the answer: the shortest of its records; of `none`: by the SOA
+			    record (RFC 2308); of failures: 0 */
+	bool none;       /* the name servers say that there is no such name or record */
 };
 
 void resolver_req_init(struct resolver_req *q);
 void resolver_cancel(struct resolver_req *q); /* may be called any time */
 
-/* OK with n >= 1; ERR_DNS: no such name, no address, or the name servers fail; ERR_TIMEOUT;
- * ERR_MEMORY (false: not even that can be said later, nobody is called). */
+/* OK with n >= 1; ERR_DNS: no such name, no address (`none`), or the name servers fail;
+ * ERR_TIMEOUT; ERR_MEMORY (false: not even that can be said later, nobody is called). */
 bool resolver_addrs(struct resolver *r, struct str host, uint16_t port, struct resolver_req *q,
     void (*fn)(void *arg, enum err err, const struct address *addrs, size_t n),
     void *arg) MUST_CHECK;
