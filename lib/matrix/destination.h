@@ -6,8 +6,10 @@
  * Control thread; one fact cache.  The key is a Matrix server name, or destination_key_host() of a
  * host and port that has nothing to do with Matrix.  An address that was filtered is never in the
  * fact, and the fact's addresses are what is connected to: no second look-up can lead elsewhere
- * (DNS rebinding).  Facts live as long as the shortest TTL behind them; in an outage of DNS a stale
- * one is served for a grace period.
+ * (DNS rebinding).  Facts live as long as the shortest TTL behind them and are looked up again in
+ * the background in the last fifth of that; while name servers fail, one that is over is served for
+ * a grace period.  Name servers' word that there is no such name, and addresses that are all
+ * filtered, end a fact at once.
  */
 #ifndef SCHLEUSE_MATRIX_DESTINATION_H
 #define SCHLEUSE_MATRIX_DESTINATION_H
@@ -45,8 +47,11 @@ struct destinations_config {
 	bool private_addresses; /* allow addresses that are not public */
 	bool by_name;           /* a proxy in between resolves names: only literals are looked at */
 	size_t max_entries, max_pending;
-	clock_ms timeout_ms;
+	clock_ms timeout_ms; /* of one whole look-up */
+	/* After a failure of name servers, doubled from the one to the other, but at most 1 min. */
 	clock_ms negative_ttl, negative_ttl_max;
+	clock_ms ttl_min, ttl_max; /* bounds of what DNS says; 0: 5 s, 1 h */
+	clock_ms grace;            /* how long a fact outlives its TTL in an outage; 0: 2 h */
 };
 
 struct destinations *destinations_new(

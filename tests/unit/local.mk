@@ -36,6 +36,7 @@ tests_unit_unit_SOURCES += tests/unit/test_config_docs.c
 tests_unit_unit_SOURCES += tests/unit/test_config_regsvc.c
 tests_unit_unit_SOURCES += tests/unit/test_digests.c
 tests_unit_unit_SOURCES += tests/unit/test_connlimit.c
+tests_unit_unit_SOURCES += tests/unit/test_destination.c
 tests_unit_unit_SOURCES += tests/unit/test_discovery.c
 tests_unit_unit_SOURCES += tests/unit/test_err.c
 tests_unit_unit_SOURCES += tests/unit/test_errand.c

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where to connect: endpoints, their addresses, the filter (O-13, FD-5.2.1.2-9).  Names are fixed
+ * hosts, so no name server is asked and nothing is connected to. */
+#include <criterion/criterion.h>
+
+#include "lib/matrix/destination.h"
+
+static struct loop *loop;
+static struct resolver *resolver;
+static struct fetcher *fetcher;
+static struct discovery *discovery;
+static struct destinations *destinations;
+static const struct fact *found;
+
+static void
+on_fact(void *arg, const struct fact *f)
+{
+	found = snapshot_hold(&((struct fact *)(uintptr_t)f)->snap);
+	loop_stop(loop);
+}
+
+static void
+open_up(bool private_addresses, bool by_name)
+{
+	static const struct resolver_host hosts[] = { { "inside.example", "127.0.0.1" },
+		{ "both.example", "192.0.2.1" }, { "both.example", "9.9.9.9" },
+		{ "both.example", "8.8.8.8" }, { "both.example", "2620:fe::9" },
+		{ "both.example", "2620:fe::9" }, { "both.example", "fe80::1" } };
+	const struct resolver_config r = { .hosts = hosts, .n_hosts = 7 };
+	struct fetcher_config f = { 0 };
+	struct discovery_config d = { .max_entries = 10,
+		.max_pending = 10,
+		.timeout_ms = 60000,
+		.negative_ttl = 30000,
+		.negative_ttl_max = 3600000 };
+	struct destinations_config c = { .private_addresses = private_addresses,
+		.by_name = by_name,
+		.max_entries = 10,
+		.max_pending = 10,
+		.timeout_ms = 60000,
+		.negative_ttl = 30000,
+		.negative_ttl_max = 3600000 };
+
+	loop = loop_new(NULL);
+	c.resolver = f.resolver = d.resolver = resolver = resolver_new(loop, &r);
+	d.fetcher = fetcher = fetcher_new(loop, &f);
+	c.discovery = discovery = discovery_new(loop, &d);
+	destinations = destinations_new(loop, &c);
+	cr_assert_not_null(destinations);
+}
+
+static void
+teardown(void)
+{
+	snapshot_drop((struct snapshot *)(uintptr_t)found);
+	destinations_free(destinations);
+	discovery_free(discovery);
+	fetcher_free(fetcher);
+	resolver_free(resolver);
+	loop_free(loop);
+}
+
+TestSuite(destination, .fini = teardown);
+
+static const struct destination *
+find(struct str key)
+{
+	struct fact_wait w;
+
+	fact_wait_init(&w);
+	fact_get(destinations_cache(destinations), key, NULL, 0, &w, on_fact, NULL);
+	cr_assert_null(found);
+	loop_run(loop);
+	cr_assert_not_null(found);
+	return (const struct destination *)(const void *)found;
+}
+
+static void
+is_address(const struct address *a, const char *literal, uint16_t port)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	cr_expect_str_eq(address_text(a, text), literal);
+	cr_expect_eq(ntohs(a->in.sin_port), port);
+}
+
+Test(destination, has_public_addresses_only_families_alternating)
+{
+	const struct destination *d;
+
+	open_up(false, false);
+	d = find(STR("both.example:443"));
+	cr_assert_eq(d->fact.err, OK);
+	cr_assert_str_eq(d->key, "both.example:443");
+	cr_assert_str_eq(d->tls_name, "both.example");
+	cr_assert_str_eq(d->host, "both.example:443");
+	cr_assert_eq(d->n_endpoints, 1);
+	cr_assert_str_eq(d->endpoints[0].host, "both.example");
+	cr_assert_eq(d->endpoints[0].port, 443);
+	cr_assert_eq(d->n, 3);
+	is_address(&d->at[0], "[2620:fe::9]", 443);
+	is_address(&d->at[1], "9.9.9.9", 443);
+	is_address(&d->at[2], "8.8.8.8", 443);
+}
+
+Test(destination, is_nowhere_if_all_addresses_are_private)
+{
+	open_up(false, false);
+	cr_assert_eq(find(STR("inside.example"))->fact.err, ERR_REMOTE_ADDRESS);
+	cr_assert(found->final);
+}
+
+Test(destination, has_private_addresses_where_they_are_allowed)
+{
+	const struct destination *d;
+
+	open_up(true, false);
+	d = find(STR("inside.example"));
+	cr_assert_eq(d->fact.err, OK);
+	cr_assert_eq(d->n, 1);
+	is_address(&d->at[0], "127.0.0.1", 8448);
+}
+
+Test(destination, filters_literals)
+{
+	open_up(false, false);
+	cr_assert_eq(find(STR("[::1]:8448"))->fact.err, ERR_REMOTE_ADDRESS);
+}
+
+Test(destination, takes_a_literal_without_brackets_as_the_name_in_the_certificate)
+{
+	const struct destination *d;
+
+	open_up(false, false);
+	d = find(STR("[2620:fe::9]"));
+	cr_assert_eq(d->fact.err, OK);
+	cr_assert_str_eq(d->tls_name, "2620:fe::9");
+	cr_assert_str_eq(d->host, "[2620:fe::9]");
+	is_address(&d->at[0], "[2620:fe::9]", 8448);
+	cr_assert(destination_is_at(d, STR("2620:fe:0::9"), 8448));
+	cr_assert(destination_is_at(d, STR("[2620:fe::9]"), 8448));
+	cr_assert_not(destination_is_at(d, STR("2620:fe::9"), 443));
+	cr_assert_not(destination_is_at(d, STR("2620:fe::8"), 8448));
+}
+
+static const struct {
+	const char *host;
+	uint16_t port;
+	const char *key, *tls_name, *field;
+} hosts[] = {
+	{ "both.example", 443, "@both.example:443", "both.example", "both.example" },
+	{ "both.example", 8080, "@both.example:8080", "both.example", "both.example:8080" },
+	{ "2620:fe::9", 443, "@[2620:fe::9]:443", "2620:fe::9", "[2620:fe::9]" },
+	{ "[2620:fe::9]", 1, "@[2620:fe::9]:1", "2620:fe::9", "[2620:fe::9]:1" },
+	{ "9.9.9.9", 443, "@9.9.9.9:443", "9.9.9.9", "9.9.9.9" },
+};
+
+Test(destination, of_a_host_needs_no_discovery)
+{
+	open_up(false, false);
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+		char key[NAME_MAX_LEN + 16];
+		const struct destination *d;
+
+		cr_expect(str_eq(destination_key_host(str_z(hosts[i].host), hosts[i].port, key),
+			      str_z(hosts[i].key)),
+		    "row %zu", i);
+		d = find(str_z(hosts[i].key));
+		cr_assert_eq(d->fact.err, OK, "row %zu", i);
+		cr_expect_str_eq(d->tls_name, hosts[i].tls_name);
+		cr_expect_str_eq(d->host, hosts[i].field);
+		cr_expect(destination_is_at(d, str_z(hosts[i].host), hosts[i].port));
+		snapshot_drop((struct snapshot *)(uintptr_t)found);
+		found = NULL;
+	}
+}
+
+Test(destination, of_a_host_without_port_is_none)
+{
+	open_up(false, false);
+	cr_assert_eq(find(STR("@both.example"))->fact.err, ERR_SERVER_NAME);
+}
+
+Test(destination, leaves_names_to_a_proxy_but_not_literals)
+{
+	const struct destination *d;
+
+	open_up(false, true);
+	d = find(STR("inside.example:8448"));
+	cr_assert_eq(d->fact.err, OK);
+	cr_assert_eq(d->n, 0);
+	cr_assert_eq(d->n_endpoints, 1);
+	snapshot_drop((struct snapshot *)(uintptr_t)found);
+	found = NULL;
+	cr_assert_eq(find(STR("10.0.0.1:8448"))->fact.err, ERR_REMOTE_ADDRESS);
+}
+
+Test(destination, is_found_by_host_whatever_the_case_but_not_elsewhere)
+{
+	const struct destination *d;
+
+	open_up(false, false);
+	d = find(STR("both.example:8448"));
+	cr_assert(destination_is_at(d, STR("BOTH.example"), 8448));
+	cr_assert(destination_is_at(d, STR("both.example."), 8448));
+	cr_assert_not(destination_is_at(d, STR("both.example"), 443));
+	cr_assert_not(destination_is_at(d, STR("other.example"), 8448));
+	cr_assert_not(destination_is_at(d, STR("9.9.9.9"), 8448));
+	cr_assert_not(destination_is_at(d, STR(""), 8448));
+}
+
+Test(destination, is_no_server_name)
+{
+	open_up(false, false);
+	cr_assert_eq(find(STR("a b"))->fact.err, ERR_SERVER_NAME);
+}
+
+Test(destination, is_freed_while_looking_up)
+{
+	static struct fact_wait w;
+
+	open_up(false, false);
+	fact_wait_init(&w);
+	fact_get(destinations_cache(destinations), STR("both.example"), NULL, 0, &w, on_fact, NULL);
+}
