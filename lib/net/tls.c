@@ -123,9 +123,9 @@ find_host(const struct tls_server *t, struct str host, size_t *out)
 	return strmap_find(&t->by_host, str_of(lower, host.n), out);
 }
 
-/* The host name in a raw server_name extension (RFC 6066): list length, type, name length, name. */
-static bool
-raw_sni(SSL *ssl, struct str *out)
+/* A raw server_name extension (RFC 6066): list length, type, name length, name. */
+bool
+tls_hello_name(SSL *ssl, struct str *out)
 {
 	const unsigned char *p;
 	size_t n, len;
@@ -152,7 +152,7 @@ on_hello(SSL *ssl, int *alert, void *arg)
 	size_t i = t->fallback;
 
 	(void)arg;
-	if (!raw_sni(ssl, &name) || (name.n > 0 ? !find_host(t, name, &i) : i >= t->n)) {
+	if (!tls_hello_name(ssl, &name) || (name.n > 0 ? !find_host(t, name, &i) : i >= t->n)) {
 		*alert = SSL_AD_UNRECOGNIZED_NAME;
 		return SSL_CLIENT_HELLO_ERROR;
 	}

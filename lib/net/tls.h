@@ -21,6 +21,10 @@
  * them. */
 bool tls_profile(SSL_CTX *ctx, bool tls13) MUST_CHECK;
 
+/* In a client-hello callback: the host name of SNI as the client wrote it, n == 0 if it sent none.
+ * false: malformed. */
+bool tls_hello_name(SSL *ssl, struct str *out) MUST_CHECK;
+
 /* --- servers --- */
 
 struct tls_identity {
