@@ -28,6 +28,8 @@
 
 struct passport_trust;
 
+#define PROXY_SECRET_KEY 32 /* crypto_generichash_KEYBYTES */
+
 enum rule_mode { RULE_ENFORCE, RULE_LOG, RULE_OFF };
 
 enum ocsp_mode { OCSP_FILE, OCSP_FETCH, OCSP_OFF };
@@ -179,8 +181,8 @@ struct forward_conf {
 	clock_ms attempt_delay, idle_timeout, queue_timeout, tunnel_idle_timeout;
 	/* made while loading */
 	struct minter_ca *ca; /* one reference, or NULL */
-	X509_STORE *anchors;  /* of other servers' certificates */
-	struct str proxy_authorization;
+	X509_STORE *anchors;  /* of other servers' certificates; NULL without a listener */
+	struct str proxy_authorization; /* value of the field for `proxy`; n == 0: none */
 };
 
 struct service_conf {
@@ -233,7 +235,7 @@ struct listener_conf {
 	struct conf_list proxies_from;
 	struct networks proxies; /* the same, made while loading */
 	char *service;     /* outbound: whose homeserver this is for; NULL: its credential tells */
-	char *socket_mode; /* outbound: of a unix socket, octal */
+	char *socket_mode; /* outbound: of a unix socket, octal; NULL: 666 */
 	/* made while loading */
 	const struct service_conf *only; /* `service`, or NULL */
 	unsigned mode;                   /* `socket_mode` */
@@ -274,9 +276,10 @@ struct proxy_conf {
 	size_t n_federations;
 	struct forward_conf forward;
 	struct strmap by_secret; /* index of the service by a keyed digest of its secret; made while
-				    loading */
-	struct strmap by_host;   /* index of the service; made while loading */
-	size_t n_addresses;      /* of all upstreams; made while loading */
+				    loading, as is the key */
+	unsigned char secret_key[PROXY_SECRET_KEY];
+	struct strmap by_host; /* index of the service; made while loading */
+	size_t n_addresses;    /* of all upstreams; made while loading */
 	/* tls */
 	bool tls13;               /* offer 1.3 */
 	bool http2;               /* offer it by ALPN */
@@ -347,7 +350,7 @@ service_upstream(const struct service_conf *s, size_t n)
 /* host: lower case, no port. */
 const struct service_conf *proxy_conf_service_by_host(const struct proxy_conf *c, struct str host);
 /* The service whose way_out.secret this is; NULL: none.  What is compared are digests under a key
- * of this process, so that the time it takes says nothing. */
+ * of this snapshot, so that the time it takes says nothing. */
 const struct service_conf *proxy_conf_service_by_secret(
     const struct proxy_conf *c, struct str secret);
 const struct federation_conf *proxy_conf_federation(
@@ -362,6 +365,8 @@ bool proxy_conf_needs_restart(
 bool proxy_conf_print(const struct proxy_conf *c, struct buf *out) MUST_CHECK;
 
 extern const struct conf_option proxy_federation_rows[]; /* of struct federation_conf */
+extern const struct conf_option proxy_way_out_rows[];    /* of struct way_out_conf */
+extern const struct conf_option proxy_forward_rows[];    /* of struct forward_conf */
 extern const struct conf_option proxy_conf_rows[]; /* of struct proxy_conf; for the manual's test */
 
 #endif

@@ -52,6 +52,16 @@ check_proxies(struct load *l, struct listener_conf *c)
 		    "required or remove the list");
 }
 
+/* Whether two listeners would have one address; port 0 is another one each time. */
+static bool
+is_same(const struct conf_address *a, const struct conf_address *b)
+{
+	if (a->unix_path != NULL || b->unix_path != NULL)
+		return a->unix_path != NULL && b->unix_path != NULL &&
+		       strcmp(a->unix_path, b->unix_path) == 0;
+	return a->text != NULL && a->port != 0 && strcmp(a->text, b->text) == 0;
+}
+
 static void
 check_listeners(struct load *l, struct proxy_conf *c)
 {
@@ -62,16 +72,16 @@ check_listeners(struct load *l, struct proxy_conf *c)
 
 		served |= c->listeners[i].kind;
 		check_proxies(l, &c->listeners[i]);
+		config_outbound_listener(l, &c->listeners[i]);
 		if (ad->text == NULL)
 			continue;
-		if (!conf_address_is_ip(ad))
+		if (ad->unix_path == NULL && !conf_address_is_ip(ad))
 			load_fault(l, ad,
 			    "address: '%s' is not an IP address; write 0.0.0.0 or [::] for all of "
 			    "them",
 			    ad->text);
-		for (size_t j = 0; j < i && ad->port != 0; j++)
-			if (c->listeners[j].address.text != NULL &&
-			    strcmp(c->listeners[j].address.text, ad->text) == 0)
+		for (size_t j = 0; j < i; j++)
+			if (is_same(&c->listeners[j].address, ad))
 				load_fault(l, ad,
 				    "address: '%s' appears twice; join the two listeners",
 				    ad->text);
@@ -312,6 +322,10 @@ check_order(struct load *l, struct proxy_conf *c)
 		    &c->h2_connection_window, true },
 		{ "upstream_idle_max", "upstream_connections_max", &c->upstream_idle_max,
 		    &c->upstream_connections_max, true },
+		{ "outbound.idle_max", "outbound.connections_max", &c->forward.idle_max,
+		    &c->forward.connections_max, true },
+		{ "outbound.timeouts.attempt_delay", "outbound.timeouts.connect",
+		    &c->forward.attempt_delay, &c->forward.connect_timeout, false },
 		{ "upstream", "upstream_slow", &c->upstream_timeout, &c->upstream_slow_timeout,
 		    true },
 		{ "upstream", "poll_max", &c->upstream_timeout, &c->poll_max, true },
@@ -344,6 +358,7 @@ config_check(struct load *l, struct proxy_conf *c)
 	setting_admin(l, &c->admin, c->state_dir);
 	check_federations(l, c);
 	check_services(l, c);
+	config_outbound(l, c);
 	check_lookups(l, c);
 	make_networks(l, "exempt", &c->exempt_from, &c->exempt);
 	config_tls(l, c);

@@ -30,6 +30,12 @@ void config_regsvc(struct load *l, struct federation_conf *f);
 void config_regsvc_files(struct load *l, bool test_mode, struct regsvc_conf *r);
 void config_regsvc_fini(struct regsvc_conf *r);
 
+/* The way out: its listeners, the services' part and the forward proxy's; their files. */
+void config_outbound_listener(struct load *l, struct listener_conf *c);
+void config_outbound(struct load *l, struct proxy_conf *c);
+void config_outbound_files(struct load *l, struct proxy_conf *c);
+void config_outbound_fini(struct proxy_conf *c);
+
 /* Reads and judges what the configuration names: certificates, keys, OCSP responses, trust anchors.
  */
 void config_files(struct load *l, struct proxy_conf *c);

@@ -226,6 +226,7 @@ config_files(struct load *l, struct proxy_conf *c)
 	}
 	for (size_t i = 0; i < c->n_services; i++)
 		read_service(l, c, &c->services[i]);
+	config_outbound_files(l, c);
 }
 
 void
@@ -233,6 +234,7 @@ config_files_fini(struct proxy_conf *c)
 {
 	redis_section_fini(&c->redis);
 	setting_wipe(c->ticket_secret);
+	config_outbound_fini(c);
 	for (size_t i = 0; i < c->n_services; i++) {
 		setting_wipe(c->services[i].key_pem);
 		X509_free(c->services[i].leaf);

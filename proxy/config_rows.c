@@ -24,7 +24,8 @@
 
 /* clang-format off */
 static const struct conf_word kinds[] = {
-	{ "clients", LISTEN_CLIENTS }, { "federation", LISTEN_FEDERATION }, { NULL, 0 } };
+	{ "clients", LISTEN_CLIENTS }, { "federation", LISTEN_FEDERATION },
+	{ "outbound", LISTEN_OUTBOUND }, { NULL, 0 } };
 static const struct conf_word levels[] = {
 	{ "error", LOG_ERROR }, { "warn", LOG_WARN }, { "info", LOG_INFO }, { "debug", LOG_DEBUG }, { NULL, 0 } };
 static const struct conf_word modes[] = {
@@ -48,8 +49,12 @@ static const struct conf_word methods[] = {
 static const struct conf_option listener_rows[] = {
 	{ "address", CONF_ADDRESS, LISTENER(address), NULL, 1, 0, CONF_RELOAD,
 	  "address to accept connections at; port 0 takes any free one" },
-	{ "serves", CONF_FLAGS, LISTENER(kind), "clients, federation", 1, 2, CONF_RELOAD,
+	{ "serves", CONF_FLAGS, LISTENER(kind), "clients, federation", 1, 3, CONF_RELOAD,
 	  "which of the APIs answer here; paths of the other one are 404", .words = kinds },
+	{ "service", CONF_STRING, LISTENER(service), "", 0, 255, CONF_RELOAD,
+	  "outbound: server name of the only service whose homeserver goes out here" },
+	{ "socket_mode", CONF_STRING, LISTENER(socket_mode), "", 0, 4, CONF_RELOAD,
+	  "outbound: mode of the unix socket, in octal; empty: 666" },
 	{ "proxy_protocol", CONF_ENUM, LISTENER(proxied), "off", 0, 0, CONF_RELOAD,
 	  "whether connections begin with a PROXY header that names the client", .words = off_required },
 	{ "proxy_protocol_from", CONF_STRINGS, LISTENER(proxies_from), "", 0, 1000, CONF_RELOAD,
@@ -189,6 +194,8 @@ static const struct conf_option service_rows[] = {
 	{ "invites", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "invites from the federation", .rows = invite_rows },
 	{ "display_names", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "display names", .rows = display_rows },
 	{ "federation_paths", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "federation API", .rows = path_rows },
+	{ "outbound", CONF_SECTION, SERVICE(way_out), NULL, 0, 0, CONF_RELOAD, "way out of the homeserver",
+	  .rows = proxy_way_out_rows },
 	{ "well_known", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD,
 	  "documents under /.well-known/matrix", .rows = well_known_rows },
 	{ "admin_paths", CONF_ENUM, SERVICE(admin_paths), "refuse", 0, 0, CONF_RELOAD,
@@ -356,6 +363,8 @@ const struct conf_option proxy_conf_rows[] = {
 	  .rows = proxy_federation_rows, .item_size = sizeof(struct federation_conf), .count = PROXY(n_federations) },
 	{ "services", CONF_SEQUENCE, PROXY(services), NULL, 1, 1000, CONF_RELOAD, "messenger services",
 	  .rows = service_rows, .item_size = sizeof(struct service_conf), .count = PROXY(n_services) },
+	{ "outbound", CONF_SECTION, PROXY(forward), NULL, 0, 0, CONF_RELOAD, "way out of all homeservers",
+	  .rows = proxy_forward_rows },
 	{ "tls", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "TLS towards clients and servers", .rows = tls_rows },
 	{ "redis", CONF_SECTION, PROXY(redis), NULL, 0, 0, CONF_RELOAD, "what several proxies have in common",
 	  .rows = redis_section_rows },

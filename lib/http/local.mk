@@ -4,6 +4,7 @@ libschleuse_a_SOURCES += lib/http/curlloop.h
 libschleuse_a_SOURCES += lib/http/exchange.c
 libschleuse_a_SOURCES += lib/http/exchange.h
 libschleuse_a_SOURCES += lib/http/fetch.c
+libschleuse_a_SOURCES += lib/http/fetch_anchors.c
 libschleuse_a_SOURCES += lib/http/fetch.h
 libschleuse_a_SOURCES += lib/http/fetch_attempt.c
 libschleuse_a_SOURCES += lib/http/fetch_int.h

@@ -33,6 +33,7 @@ tests_unit_unit_SOURCES += tests/unit/test_conf.c
 tests_unit_unit_SOURCES += tests/unit/test_conf_address.c
 tests_unit_unit_SOURCES += tests/unit/test_config.c
 tests_unit_unit_SOURCES += tests/unit/test_config_docs.c
+tests_unit_unit_SOURCES += tests/unit/test_config_outbound.c
 tests_unit_unit_SOURCES += tests/unit/test_config_regsvc.c
 tests_unit_unit_SOURCES += tests/unit/test_digests.c
 tests_unit_unit_SOURCES += tests/unit/test_connector.c

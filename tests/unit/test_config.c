@@ -245,7 +245,8 @@ Test(config, checks_listeners)
 {
 	refuses(changed("127.0.0.1:0", "localhost:443"),
 	    "2:14: address: 'localhost:443' is not an IP address");
-	refuses(changed("127.0.0.1:0", "unix:x"), "2:14: address: 'unix:x' is not an IP address");
+	refuses(changed("127.0.0.1:0", "unix:x"),
+	    "2:14: address: a unix socket is only possible with serves: [outbound]");
 	refuses(changed("127.0.0.1:0\"\n", "127.0.0.1:443\"\n  - address: \"127.0.0.1:443\"\n"),
 	    "3:14: address: '127.0.0.1:443' appears twice");
 	refuses(changed("127.0.0.1:0\"\n", "127.0.0.1:0\"\n    serves: [federation]\n"),

@@ -31,7 +31,8 @@ Test(config_docs, sample_shows_the_defaults)
 			    " passport url subscription client_id password_file ca_file ");
 		else if (strcmp(r->name, "services") == 0)
 			confdocs_defaults(r->rows, full.services, minimal.services,
-			    " hosts default org_admins upstreams paths support contacts ");
+			    " hosts default org_admins upstreams paths secret_file allow support "
+			    "contacts ");
 	}
 	confdocs_done(&f);
 	confdocs_done(&m);
