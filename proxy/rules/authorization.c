@@ -25,10 +25,9 @@ add_header(struct judged *j, struct str value)
 }
 
 enum err
-rule_authorization(struct judged *j)
+rule_xmatrix(struct judged *j)
 {
 	const struct h1_field *f;
-	struct str destination;
 
 	j->auth = arena_alloc(j->arena, XMATRIX_MAX_HEADERS * sizeof(*j->auth));
 	if (j->auth == NULL)
@@ -39,12 +38,25 @@ rule_authorization(struct judged *j)
 		if (err != OK)
 			return err;
 	}
+	if (j->n_auth > 0)
+		j->origin = j->auth[0].origin;
+	return OK;
+}
+
+enum err
+rule_authorization(struct judged *j)
+{
+	enum err err = rule_xmatrix(j);
+	struct str destination;
+
+	if (err != OK)
+		return err;
 	if (j->n_auth == 0)
 		return ERR_XMATRIX_MISSING;
-	j->origin = j->auth[0].origin;
+	j->destination = j->signed_for = str_z(j->service->server_name);
 	destination = j->auth[0].destination;
 	j->destination_absent = destination.n == 0;
 	if (j->destination_absent)
 		return j->service->destination_optional ? OK : ERR_XMATRIX_DESTINATION;
-	return str_eq(destination, str_z(j->service->server_name)) ? OK : ERR_XMATRIX_DESTINATION;
+	return str_eq(destination, j->destination) ? OK : ERR_XMATRIX_DESTINATION;
 }

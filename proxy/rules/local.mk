@@ -3,6 +3,7 @@ libproxy_a_SOURCES += proxy/rules/authorization.c
 libproxy_a_SOURCES += proxy/rules/displayname.c
 libproxy_a_SOURCES += proxy/rules/invite.c
 libproxy_a_SOURCES += proxy/rules/membership.c
+libproxy_a_SOURCES += proxy/rules/outbound.c
 libproxy_a_SOURCES += proxy/rules/rules.h
 libproxy_a_SOURCES += proxy/rules/signature.c
 libproxy_a_SOURCES += proxy/rules/token.c

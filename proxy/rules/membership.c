@@ -19,8 +19,8 @@ rule_membership(struct judged *j)
 		return ERR_FEDLIST_MISSING;
 	if (j->list_stale)
 		return ERR_FEDLIST_STALE;
-	if (!rule_is_listed(j, j->origin))
-		return ERR_ORIGIN_UNLISTED;
+	if (!rule_is_listed(j, j->outbound ? j->destination : j->origin))
+		return j->outbound ? ERR_DESTINATION_UNLISTED : ERR_ORIGIN_UNLISTED;
 	if (!rule_is_listed(j, str_z(j->service->server_name)))
 		return ERR_SELF_UNLISTED;
 	return OK;

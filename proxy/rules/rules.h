@@ -23,7 +23,7 @@ struct passport_trust;
 #define DOMAINS_MAX 256 /* server names in the events of one request; more: ERR_JSON_SHAPE */
 #define INVITES_MAX 50  /* PDUs in one transaction (Matrix server-server API, "Transactions") */
 
-struct invite { /* one of our users is invited */
+struct invite { /* of one of our users, outbound of one of the other server's */
 	struct str room, sender, invitee;
 };
 
@@ -47,10 +47,11 @@ struct judged {
 	struct arena *arena;
 	/* configuration and snapshots */
 	const struct service_conf *service;
-	bool outbound; /* our homeserver asks another one; else another one, or a client, asks ours
-			*/
-	/* Whom a federation request is signed for: us, or outbound the server that is contacted. */
-	struct str destination;
+	bool outbound; /* our homeserver asks another one; else another, or a client, asks ours */
+	/* Whom a federation request is for: us, or outbound the server that is contacted, spelled
+	 * as the target has it if that names one; in the signed text it may be spelled otherwise.
+	 */
+	struct str destination, signed_for;
 	const struct federation_conf *federation;
 	const struct fedlist *list; /* NULL: none */
 	bool list_stale;
@@ -73,14 +74,22 @@ struct judged {
 	const struct rule_account *account; /* NULL: not asked yet */
 };
 
-/* FD-5.2.1.2-10: parses the X-Matrix headers into auth/origin; one origin and destination, the
- * destination is this service. */
+/* Parses the X-Matrix headers into auth and origin; n_auth == 0: there are none.
+ * ERR_XMATRIX_SYNTAX: malformed, or of different origins or destinations; ERR_XMATRIX_KEY. */
+enum err rule_xmatrix(struct judged *j) MUST_CHECK;
+
+/* FD-5.2.1.2-10: ... of a request to us: the destination is this service. */
 enum err rule_authorization(struct judged *j) MUST_CHECK;
 
-/* FD-5.2.1.2-8: parses the X-Matrix headers of an outbound request into auth; one origin, which is
- * this service, and one destination, which must be there; the destination is left in `destination`
- * (and compared with it, if the target has named the server already). */
+/* FD-5.2.1.2-8: ... of an outbound request: the origin is this service, spelled as it is
+ * configured, the destination is there, and it is the server in `destination`, in any spelling.  If
+ * the target has not named one (n == 0), `destination` becomes what the header says; who contacts
+ * it must see to it that the connection leads there (O-13). */
 enum err rule_outbound(struct judged *j) MUST_CHECK;
+
+/* Whether both are the same server name: letter case, a dot at the end and zeros before the port
+ * do not count.  false: also if one is no server name. */
+bool rule_same_server(struct str a, struct str b);
 
 /* AF_10064: the server names in the events of an outbound body (sender, state key of a member
  * event, origin, room and event IDs that have one), each once, at most DOMAINS_MAX; leaves them in
@@ -89,15 +98,16 @@ enum err rule_domains_list(struct judged *j) MUST_CHECK;
 /* ... and whether all are members: ERR_DOMAIN_UNLISTED with the first that is not in stranger. */
 enum err rule_domains(struct judged *j) MUST_CHECK;
 
-/* FD-5.2.1.2-11/-12: a valid list is at hand, and both ends are on it.  Before any key is fetched
- * (O-12). */
+/* FD-5.2.1.2-7/-11/-12: a valid list is at hand, and both ends are on it.  Before any key is
+ * fetched (O-12).  The other end first: what its user or ours is told is about that one. */
 enum err rule_membership(struct judged *j) MUST_CHECK;
 bool rule_is_listed(const struct judged *j, struct str name);
 
 /* Whether the keys at hand know none of the key IDs used: worth asking the origin again. */
 bool rule_keys_unknown(const struct judged *j);
 
-/* FD-5.2.1.2-10: every signature by a known, valid key verifies, and there is one. */
+/* FD-5.2.1.2-10: every signature by a known, valid key verifies, and there is one.
+ * ERR_XMATRIX_KEY, ERR_XMATRIX_SIGNATURE; outbound ERR_OUT_KEY, ERR_OUT_SIGNATURE. */
 enum err rule_signature(struct judged *j) MUST_CHECK;
 
 /* FD-5.2.1.2-15: the invite in a body carries a PASSporT for it; leaves the invite in invites[0],

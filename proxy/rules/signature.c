@@ -17,8 +17,8 @@ rule_keys_unknown(const struct judged *j)
 enum err
 rule_signature(struct judged *j)
 {
-	struct str bytes = xmatrix_signed_bytes(j->arena, j->req->method_text, j->req->target,
-	    j->origin, str_z(j->service->server_name), j->content);
+	struct str bytes = xmatrix_signed_bytes(
+	    j->arena, j->req->method_text, j->req->target, j->origin, j->signed_for, j->content);
 	bool verified = false;
 
 	if (bytes.n == 0)
@@ -29,8 +29,10 @@ rule_signature(struct judged *j)
 		if (key == NULL)
 			continue;
 		if (!xmatrix_verify(j->auth[i].sig, bytes, key))
-			return ERR_XMATRIX_SIGNATURE;
+			return j->outbound ? ERR_OUT_SIGNATURE : ERR_XMATRIX_SIGNATURE;
 		verified = true;
 	}
-	return verified ? OK : ERR_XMATRIX_KEY;
+	if (!verified)
+		return j->outbound ? ERR_OUT_KEY : ERR_XMATRIX_KEY;
+	return OK;
 }

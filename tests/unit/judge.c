@@ -125,6 +125,8 @@ request_init(struct request *r, const char *method, const char *target, const ch
 		.federation = &r->federation,
 		.now_ms = NOW_MS,
 		.origin = STR(THEM),
+		.destination = STR(US),
+		.signed_for = STR(US),
 		.body = arena_dup(&r->arena, str_z(body)),
 	};
 	err = h1_parse_request(&r->arena, head_text(r, method, target, fields), &limits, &r->head);

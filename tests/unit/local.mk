@@ -95,6 +95,7 @@ tests_unit_unit_SOURCES += tests/unit/test_rule_authorization.c
 tests_unit_unit_SOURCES += tests/unit/test_rule_displayname.c
 tests_unit_unit_SOURCES += tests/unit/test_rule_invite.c
 tests_unit_unit_SOURCES += tests/unit/test_rule_membership.c
+tests_unit_unit_SOURCES += tests/unit/test_rule_outbound.c
 tests_unit_unit_SOURCES += tests/unit/test_rule_signature.c
 tests_unit_unit_SOURCES += tests/unit/test_rule_token.c
 tests_unit_unit_SOURCES += tests/unit/test_rule_transaction.c

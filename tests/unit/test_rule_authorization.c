@@ -20,10 +20,14 @@ verdict(const char *const *field)
 	fields = expand(field[1], macros, 1);
 	err = request_init(&r, "GET", "/_matrix/federation/v1/event/e", fields, "");
 	r.service.destination_optional = strcmp(field[0], "optional") == 0;
+	r.j.destination = r.j.signed_for = STR_NONE;
 	if (err == OK)
 		err = rule_authorization(&r.j);
-	if (err == OK)
+	if (err == OK) {
 		cr_assert(str_has_prefix(r.j.origin, STR(THEM)));
+		cr_assert(str_eq(r.j.destination, STR(US)));
+		cr_assert(str_eq(r.j.signed_for, STR(US)));
+	}
 	request_fini(&r);
 	free(fields);
 	return err_name(err);

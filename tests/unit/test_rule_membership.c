@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* FD-5.2.1.2-11/-12, FD-5.2.2-18, O-4, O-12 */
+/* FD-5.2.1.2-7/-11/-12, FD-5.2.2-18, O-4, O-12 */
 #include <criterion/criterion.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -36,7 +36,10 @@ verdict(const char *const *field)
 	r.j.list = list;
 	r.j.list_stale = strcmp(field[1], "stale") == 0;
 	r.federation.ports_any = strcmp(field[2], "any") == 0;
-	r.j.origin = str_z(field[3]);
+	r.j.outbound = strcmp(field[4], "out") == 0;
+	*(r.j.outbound ? &r.j.destination : &r.j.origin) = str_z(field[3]);
+	if (r.j.outbound)
+		r.j.origin = STR(US);
 	err = rule_membership(&r.j);
 	request_fini(&r);
 	snapshot_drop((struct snapshot *)list);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* FD-5.2.1.2-10 */
+/* FD-5.2.1.2-8/-10 */
 #include <criterion/criterion.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -56,7 +56,7 @@ TestSuite(rule_signature, .init = setup, .fini = teardown);
 static struct str
 signed_bytes(struct request *r, const char *what, const char *ends)
 {
-	struct str method, target, content, origin = STR(THEM), destination = STR(US);
+	struct str method, target, content, origin = r->j.origin, destination = r->j.signed_for;
 
 	if (strcmp(ends, "=") != 0)
 		str_cut(str_z(ends), ' ', &origin, &destination);
@@ -92,10 +92,16 @@ verdict(const char *const *field)
 	enum err err = request_init(&r, field[1], field[2], "", field[3]);
 
 	cr_assert_eq(err, OK);
+	r.j.outbound = strcmp(field[6], "out") == 0;
+	if (r.j.outbound) {
+		r.j.origin = STR(US);
+		r.j.destination = STR(THEM);
+		r.j.signed_for = STR("THEM.example");
+	}
 	sign(&r, field[0], signed_bytes(&r, field[4], field[5]));
 	r.j.keys = published;
 	err = rule_signature(&r.j);
-	cr_assert(err == ERR_XMATRIX_KEY || !rule_keys_unknown(&r.j));
+	cr_assert(err == ERR_XMATRIX_KEY || err == ERR_OUT_KEY || !rule_keys_unknown(&r.j));
 	request_fini(&r);
 	return err_name(err);
 }
