@@ -3,7 +3,12 @@
  * invite - an invite event carries a PASSporT of the invited user for the inviting one.
  *
  * Everything is taken from the event in the body, never from the path: that is what the homeserver
- * acts on.
+ * acts on.  Both services of an invite judge it: the inviting one before it leaves, the invited one
+ * when it comes in.
+ *
+ * exchange_third_party_invite goes the other way round: the server of the invited user, whose mail
+ * address was bound to its ID just now, asks that of the inviting user to issue the invite (Matrix
+ * server-server API, "Third-party invites").  The invite itself comes by the invite endpoint then.
  */
 #include "lib/matrix/canonical.h"
 #include "lib/matrix/name.h"
@@ -13,12 +18,12 @@
 #define PASSPORT_TRIALS 4
 #define PASSPORT_EVENT STR("de.gematik.ti-messenger.passport")
 
-static bool
-lives_on(struct str mxid, struct str server)
+static struct str
+server_of(struct str mxid)
 {
 	struct str local, domain;
 
-	return mxid_parse(mxid, &local, &domain) && str_eq(domain, server);
+	return mxid_parse(mxid, &local, &domain) ? domain : STR_NONE;
 }
 
 static enum err
@@ -38,18 +43,31 @@ read_event(struct judged *j, struct str event, struct invite *out)
 	return str_eq(out->room, j->path->text[4]) ? OK : ERR_JSON_SHAPE;
 }
 
-/* Who may invite whom by this endpoint. */
+/* Who may invite whom by this endpoint.  In an exchange, the PASSporT alone says about the end that
+ * is not ours: the server that is asked can issue invites of its own users only. */
 static enum err
-check_sides(const struct judged *j, const struct invite *in)
+check_sides_in(const struct judged *j, struct str inviter, struct str invitee)
 {
 	struct str us = str_z(j->service->server_name);
 	bool exchange = j->route->rule == RULE_EXCHANGE;
 
-	if (!lives_on(in->sender, exchange ? us : j->origin))
+	if (!str_eq(inviter, exchange ? us : j->origin))
 		return ERR_INVITE_ORIGIN;
-	if (!exchange && !lives_on(in->invitee, us))
+	if (!exchange && !str_eq(invitee, us))
 		return ERR_INVITE_TARGET;
 	return OK;
+}
+
+static enum err
+check_sides_out(const struct judged *j, struct str inviter, struct str invitee)
+{
+	struct str us = str_z(j->service->server_name);
+
+	if (j->route->rule == RULE_EXCHANGE)
+		return str_eq(invitee, us) ? OK : ERR_INVITE_TARGET;
+	if (!str_eq(inviter, us))
+		return ERR_OUT_INVITER;
+	return rule_same_server(invitee, j->destination) ? OK : ERR_OUT_INVITEE;
 }
 
 /* The state key says whose PASSporT an event holds: it is the user's ID or, because no room version
@@ -114,7 +132,8 @@ rule_invite(struct judged *j)
 	enum err err = in != NULL ? read_event(j, event, in) : ERR_MEMORY;
 
 	if (err == OK)
-		err = check_sides(j, in);
+		err = (j->outbound ? check_sides_out : check_sides_in)(
+		    j, server_of(in->sender), server_of(in->invitee));
 	if (err != OK)
 		return err;
 	j->n_invites = 1;

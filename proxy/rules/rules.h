@@ -110,11 +110,13 @@ bool rule_keys_unknown(const struct judged *j);
  * ERR_XMATRIX_KEY, ERR_XMATRIX_SIGNATURE; outbound ERR_OUT_KEY, ERR_OUT_SIGNATURE. */
 enum err rule_signature(struct judged *j) MUST_CHECK;
 
-/* FD-5.2.1.2-15: the invite in a body carries a PASSporT for it; leaves the invite in invites[0],
+/* FD-5.2.1.2-15: the invite in a body carries a PASSporT for it, and is by a user of the origin
+ * for one of the destination (an exchange: the other way round); leaves the invite in invites[0],
  * and the x5u if the certificate is what is missing. */
 enum err rule_invite(struct judged *j) MUST_CHECK;
 
-/* Lists the invites of our users in a transaction that need to be known. */
+/* Lists the invites of the destination's users in a transaction that need to be known; outbound
+ * those by our users. */
 enum err rule_transaction_list(struct judged *j) MUST_CHECK;
 /* ... and refuses the transaction unless all are (O-9). */
 enum err rule_transaction(struct judged *j) MUST_CHECK;

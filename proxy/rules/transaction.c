@@ -2,24 +2,45 @@
 /*
  * transaction - invites that come as ordinary events inside PUT /send (O-9).
  *
- * Such an event has no invite_room_state, so it can only be recognised as one that was accepted
- * through the invite endpoint.  A transaction is signed as a whole: it passes or is refused as a
+ * Such an event has no invite_room_state, so it can only be recognised as one that went through the
+ * invite endpoint before: inbound, one our homeserver accepted; outbound, one of ours that the
+ * other homeserver accepted.  A transaction is signed as a whole: it passes or is refused as a
  * whole.
+ *
+ * Inbound it does not count whose invite of our user it is.  Outbound, a homeserver that catches up
+ * hands on the latest events of a room whoever sent them; an invite by a third service was judged
+ * there when it left, and is by the service of the invited user.
  */
 #include "lib/matrix/canonical.h"
 #include "lib/matrix/name.h"
 #include "proxy/rules/rules.h"
 
-/* Whether the user is one of ours.  `exactly`: not only for a homeserver that normalises names. */
+/* Whether the user is one of the server's, also for a homeserver that normalises names. */
 static bool
-is_ours(const struct judged *j, struct str mxid, bool exactly)
+lives_on(struct str mxid, struct str server)
 {
-	struct str local, domain, us = str_z(j->service->server_name);
-	char normal[NAME_MAX_LEN + 1];
+	struct str local, domain;
 
-	if (!mxid_parse(mxid, &local, &domain))
+	return mxid_parse(mxid, &local, &domain) && rule_same_server(domain, server);
+}
+
+static bool
+is_exactly_ours(const struct judged *j, struct str mxid)
+{
+	struct str local, domain;
+
+	return mxid_parse(mxid, &local, &domain) && str_eq(domain, str_z(j->service->server_name));
+}
+
+static bool
+must_be_known(const struct judged *j, const struct invite *in)
+{
+	if (!lives_on(in->invitee, j->destination))
 		return false;
-	return str_eq(exactly ? domain : name_normal(domain, normal), us);
+	if (j->outbound)
+		return lives_on(in->sender, str_z(j->service->server_name));
+	/* Invites among our own users need no PASSporT, wherever the event comes from. */
+	return !is_exactly_ours(j, in->sender);
 }
 
 /* A string member; false: it needed more memory than there is. */
@@ -44,10 +65,8 @@ look_at(struct judged *j, struct str pdu)
 	    !get_text(j, pdu, STR("sender"), &in->sender) ||
 	    !get_text(j, pdu, STR("room_id"), &in->room))
 		return ERR_MEMORY;
-	/* Invites among our own users need no PASSporT, wherever the event comes from. */
-	if (!is_ours(j, in->invitee, false) || is_ours(j, in->sender, true))
-		return OK;
-	j->n_invites++;
+	if (must_be_known(j, in))
+		j->n_invites++;
 	return OK;
 }
 

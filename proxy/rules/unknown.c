@@ -5,6 +5,8 @@
  *
  * Version prefixes, trailing slashes, letter case, path parameters, escaped slashes: what the
  * routes do not match is compared loosely here, so that a rule cannot be avoided by spelling.
+ * Outbound the answer is no 404: a homeserver takes that for one of the other server, and tries an
+ * older form.
  */
 #include "proxy/rules/rules.h"
 
@@ -31,6 +33,6 @@ rule_unknown(const struct judged *j)
 	for (size_t i = 0; i < j->path->n; i++)
 		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
 			if (rule_resembles(j->path->text[i], names[k]))
-				return ERR_UNRECOGNIZED;
+				return j->outbound ? ERR_OUT_TARGET_REFUSED : ERR_UNRECOGNIZED;
 	return OK;
 }

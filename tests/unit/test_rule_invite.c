@@ -13,8 +13,11 @@
 #define EVENT                                                                                      \
 	"\"type\":\"m.room.member\",\"sender\":\"@eve:" THEM "\",\"state_key\":\"@bob:" US                \
 	"\",\"room_id\":\"!r:" THEM "\",\"content\":{\"membership\":\"invite\"}"
+#define OUR_EVENT                                                                                  \
+	"\"type\":\"m.room.member\",\"sender\":\"@bob:" US "\",\"state_key\":\"@eve:" THEM                \
+	"\",\"room_id\":\"!r:" US "\",\"content\":{\"membership\":\"invite\"}"
 
-enum { GOOD, CAROL, MALLORY, FORGED, OLD, BACK, TOKENS };
+enum { GOOD, CAROL, MALLORY, FORGED, OLD, BACK, BACK_DAVE, BACK_ALICE, BACK_FORGED, BACK_OLD, TOKENS };
 
 static struct passport_trust *trust;
 static char *tokens[TOKENS];
@@ -79,6 +82,10 @@ setup(void)
 	tokens[FORGED] = token(strange, "eve:" THEM, "bob:" US, now_s);
 	tokens[OLD] = token(key, "eve:" THEM, "bob:" US, now_s - 86401);
 	tokens[BACK] = token(key, "bob:" US, "eve:" THEM, now_s);
+	tokens[BACK_DAVE] = token(key, "bob:" US, "dave:" THEM, now_s);
+	tokens[BACK_ALICE] = token(key, "alice:" US, "eve:" THEM, now_s);
+	tokens[BACK_FORGED] = token(strange, "bob:" US, "eve:" THEM, now_s);
+	tokens[BACK_OLD] = token(key, "bob:" US, "eve:" THEM, now_s - 86401);
 	pass = entry("@bob:" US, "@eve:" THEM, tokens[GOOD]);
 	back = entry("@eve:" THEM, "@bob:" US, tokens[BACK]);
 	EVP_PKEY_free(key);
@@ -100,16 +107,18 @@ TestSuite(rule_invite, .init = setup, .fini = teardown);
 static char *
 fill(const char *text)
 {
-	const struct macro macros[] = { { "$EVENT", EVENT }, { "$PASS", pass }, { "$BACK", back },
+	const struct macro macros[] = { { "$EVENT", EVENT }, { "$OURS", OUR_EVENT }, { "$PASS", pass }, { "$BACK", back },
 		{ "$GOOD", tokens[GOOD] }, { "$CAROL", tokens[CAROL] }, { "$MALLORY", tokens[MALLORY] },
-		{ "$FORGED", tokens[FORGED] }, { "$OLD", tokens[OLD] } };
+		{ "$FORGED", tokens[FORGED] }, { "$OLD", tokens[OLD] },
+		{ "$BACK_DAVE", tokens[BACK_DAVE] }, { "$BACK_ALICE", tokens[BACK_ALICE] },
+		{ "$BACK_FORGED", tokens[BACK_FORGED] }, { "$BACK_OLD", tokens[BACK_OLD] } };
 
 	return expand(text, macros, sizeof(macros) / sizeof(macros[0]));
 }
 
 static const struct {
 	const char *form, *target;
-	bool v2;
+	bool v2, outbound;
 } forms[] = {
 	{ "v2", "/_matrix/federation/v2/invite/{room}/$e", true },
 	{ "v1", "/_matrix/federation/v1/invite/{room}/$e", false },
@@ -119,6 +128,10 @@ static const struct {
 	{ "v3", "/_matrix/federation/v3/invite/{room}/$e", true },
 	{ "INVITE", "/_matrix/federation/v2/INVITE/{room}/$e", true },
 	{ "escaped", "/_matrix/federation/v2/inv%69te/{room}/$e", true },
+	{ "out v2", "/_matrix/federation/v2/invite/{room}/$e", true, true },
+	{ "out v1", "/_matrix/federation/v1/invite/{room}/$e", false, true },
+	{ "out exchange", "/_matrix/federation/v1/exchange_third_party_invite/{room}", false, true },
+	{ "out v3", "/_matrix/federation/v3/invite/{room}/$e", true, true },
 };
 
 static char *
@@ -158,6 +171,11 @@ open_request(struct request *r, const char *const *field)
 	free(target);
 	r->j.now_ms = now_s * 1000;
 	r->j.passports = trust;
+	if (forms[f].outbound) {
+		r->j.outbound = true;
+		r->j.origin = STR(US);
+		r->j.destination = STR("Them.example");
+	}
 	return err;
 }
 

@@ -27,6 +27,11 @@ verdict(const char *const *field)
 	struct request r;
 	enum err err = request_init(&r, "PUT", "/_matrix/federation/v1/send/1", "", body);
 
+	r.j.outbound = strcmp(field[2], "out") == 0;
+	if (r.j.outbound) {
+		r.j.origin = STR(US);
+		r.j.destination = STR("Them.example");
+	}
 	if (err == OK)
 		err = rule_transaction_list(&r.j);
 	if (err == OK) {

@@ -12,6 +12,8 @@ verdict(const char *const *field)
 	if (err == OK) {
 		cr_assert_eq(r.j.route->rule, RULE_UNKNOWN_FEDERATION, "%s", field[1]);
 		err = rule_unknown(&r.j);
+		r.j.outbound = true;
+		cr_assert_eq(rule_unknown(&r.j), err == OK ? OK : ERR_OUT_TARGET_REFUSED, "%s", field[1]);
 	}
 	request_fini(&r);
 	return err_name(err);
