@@ -64,18 +64,22 @@ arm(struct forward *f)
 
 /* --- upload --- */
 
+/* Fields we write ourselves stay behind, and those nobody may say but we.  How long the body is, is
+ * not for the owner to choose. */
 static bool
-sent_anew(const struct h1_field *f) /* fields we write ourselves, or drop */
+goes_on(const struct forward *f, const struct h1_field *field)
 {
-	switch (f->id) {
+	switch (field->id) {
 	case H1_F_X_FORWARDED:
 	case H1_F_FORWARDED:
 	case H1_F_X_REAL_IP:
 	case H1_F_METHOD_OVERRIDE:
 	case H1_F_X_REQUEST_ID:
+		return false;
+	case H1_F_CONTENT_LENGTH:
 		return true;
 	default:
-		return f->hop;
+		return !field->hop && (f->how.keep == NULL || f->how.keep(field));
 	}
 }
 
@@ -99,7 +103,7 @@ put_head(struct forward *f)
 	for (size_t i = 0; i < req->n_fields; i++) {
 		const struct h1_field *field = &req->fields[i];
 
-		if (sent_anew(field))
+		if (!goes_on(f, field))
 			continue;
 		p = str_put(p, field->name);
 		p = str_put(p, STR(": "));

@@ -14,8 +14,8 @@
 
 struct forward_request {
 	struct str extra; /* complete field lines to add, each ending in CRLF */
-	/* Which end-to-end fields of the request go on, Host and Content-Length among them; NULL:
-	 * all but those that `extra` replaces. */
+	/* Which end-to-end fields of the request go on, Host among them; NULL: all but those that
+	 * `extra` replaces.  Nobody is asked about Content-Length, which goes with its body. */
 	bool (*keep)(const struct h1_field *f);
 	bool whole_body; /* `body` is the request's body, already read */
 	struct str body;

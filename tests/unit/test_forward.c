@@ -373,6 +373,66 @@ Test(forward, carries_every_framing_with_the_body_at_hand)
 	every_framing(true, true);
 }
 
+/* --- chosen fields --- */
+
+static bool
+keep_few(const struct h1_field *f)
+{
+	return f->id == H1_F_USER_AGENT || f->id == H1_F_AUTHORIZATION || f->id == H1_F_CONTENT_TYPE;
+}
+
+static bool
+keep_any(const struct h1_field *f)
+{
+	(void)f;
+	return true;
+}
+
+#define NEW_HOST "Host: delegated.test\r\n"
+
+Test(forward, sends_on_the_fields_it_is_told_to)
+{
+	static const struct {
+		const char *client, *upstream;
+		bool (*keep)(const struct h1_field *f);
+		bool whole;
+	} rows[] = {
+		/* as Synapse asks a forward proxy */
+		{ "PUT matrix-federation://a.test/x HTTP/1.1\r\nConnection: close\r\nContent-Length: 2\r\n"
+		  "User-Agent: Synapse\r\nContent-Type: application/json\r\nAuthorization: X-Matrix a\r\n"
+		  "Proxy-Authorization: Bearer s3cret\r\nHost: a.test:80\r\nCookie: c\r\n\r\n{}",
+		    "PUT /x HTTP/1.1\r\nContent-Length: 2\r\nUser-Agent: Synapse\r\nContent-Type: application/json\r\n"
+		    "Authorization: X-Matrix a\r\n" NEW_HOST "\r\n{}", keep_few, false },
+		{ "POST https://a.test/y HTTP/1.1\r\nHost: b.test\r\nAccept: *\r\nConnection: close\r\n"
+		  "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+		    "POST /y HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" NEW_HOST "\r\n3\r\nabc\r\n0\r\n\r\n",
+		    keep_few, true },
+		{ "POST https://a.test/z HTTP/1.0\r\nAccept: *\r\nContent-Length: 0\r\n\r\n",
+		    "POST /z HTTP/1.1\r\nContent-Length: 0\r\n" NEW_HOST "\r\n", keep_few, false },
+		{ "GET https://a.test HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\n" NEW_HOST "\r\n", keep_few, false },
+		/* what only we may say, and what is for one hop, stays behind whatever is kept */
+		{ "GET http://a.test/ HTTP/1.0\r\nProxy-Authorization: Basic x\r\nX-Forwarded-For: 6\r\nA: b\r\n"
+		  "Proxy-Connection: close\r\n\r\n", "GET / HTTP/1.1\r\nA: b\r\n" NEW_HOST "\r\n", keep_any, false },
+	};
+
+	g.server.limits.head.proxy = true;
+	g.how.extra = STR(NEW_HOST);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		g.how.keep = rows[i].keep;
+		g.whole = rows[i].whole;
+		lab_say(&client, rows[i].client);
+		UNTIL(loop, up.fd >= 0 || lab_accepted(listener, &up));
+		UNTIL(loop, (lab_read(&up), up.n >= strlen(rows[i].upstream)));
+		cr_assert_str_eq(up.got, rows[i].upstream, "row %zu", i);
+		lab_say(&up, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+		UNTIL(loop, lab_ended(&client));
+		cr_assert_eq(g.result, OK);
+		lab_close(&up);
+		lab_close(&client);
+		open_client();
+	}
+}
+
 /* --- reuse --- */
 
 static void
