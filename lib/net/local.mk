@@ -18,6 +18,7 @@ libschleuse_a_SOURCES += lib/net/mint_leaf.c
 libschleuse_a_SOURCES += lib/net/minter.c
 libschleuse_a_SOURCES += lib/net/minter.h
 libschleuse_a_SOURCES += lib/net/minter_int.h
+libschleuse_a_SOURCES += lib/net/minter_make.c
 libschleuse_a_SOURCES += lib/net/minter_names.c
 libschleuse_a_SOURCES += lib/net/preface.c
 libschleuse_a_SOURCES += lib/net/preface.h

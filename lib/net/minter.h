@@ -20,19 +20,23 @@
 
 struct minter_ca; /* begins with a struct snapshot */
 
-/* From PEM.  NULL with a message of what is wrong and what to do: no CA, key does not fit, expired,
- * no name constraints, not pathlen 0. */
+/* From PEM; behind the CA's certificate may stand those of its issuers, which are then shown too.
+ * NULL with a message of what is wrong and what to do: no CA, key does not fit, expired, no name
+ * constraints, not pathlen 0.  Else why[] is "", or a warning: it ends within 30 days. */
 struct minter_ca *minter_ca_load(
     struct str certificate_pem, struct str key_pem, char *why, size_t why_size) MUST_CHECK;
 int64_t minter_ca_not_after(const struct minter_ca *ca); /* wall-clock second */
 
 /* --- making one (schleuse-proxy --make-ca) --- */
 
+#define MINTER_CA_CERTIFICATE "ca.pem"
+#define MINTER_CA_KEY "ca.key"
+
 struct minter_ca_request {
-	const char *const *permitted; /* DNS names and their subdomains, or IP addresses, it may
-					 issue for; n == 0: any but the excluded ones */
+	const char *const *permitted; /* DNS names and their subdomains, IP addresses or networks,
+					 it may issue for; n == 0: any but the excluded ones */
 	size_t n_permitted;
-	const char *const *excluded;
+	const char *const *excluded; /* the same; they win over permitted ones */
 	size_t n_excluded;
 	unsigned days;
 };

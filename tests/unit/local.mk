@@ -68,6 +68,7 @@ tests_unit_unit_SOURCES += tests/unit/test_lookups.c
 tests_unit_unit_SOURCES += tests/unit/test_loop.c
 tests_unit_unit_SOURCES += tests/unit/test_mailbox.c
 tests_unit_unit_SOURCES += tests/unit/test_metrics.c
+tests_unit_unit_SOURCES += tests/unit/test_minter.c
 tests_unit_unit_SOURCES += tests/unit/test_misses.c
 tests_unit_unit_SOURCES += tests/unit/test_name.c
 tests_unit_unit_SOURCES += tests/unit/test_notify.c
