@@ -29,8 +29,9 @@ enum route_rule {
 	RULE_NONE,
 	RULE_INVITE,             /* body of PUT invite v2: {event, invite_room_state} */
 	RULE_INVITE_V1,          /* body is the event */
-	RULE_EXCHANGE,           /* body is the event; here our user invites one of the origin's */
+	RULE_EXCHANGE,           /* body is the event: a user of the server that is asked invites */
 	RULE_TRANSACTION,        /* PUT send: invites among the PDUs */
+	RULE_EVENT,              /* body is an event that is no invite; outbound its domains count */
 	RULE_UNKNOWN_FEDERATION, /* unknown to us; others may find invites in it */
 	RULE_PROFILE_NAME,       /* writes the display name */
 	RULE_PROFILE_KEY,        /* writes the profile key named by the last segment */

@@ -41,7 +41,7 @@ static const char *const versions[] = { "r0", "v1", "v3", "unstable", "api/v1" }
 static const struct macro parameters[] = {
 	{ "{room}", "!r%3Aus.example" }, { "{user}", "%40anna%3Aus.example" }, { "{event}", "$e" }, { "{txn}", "17" },
 	{ "{type}", "m.some" }, { "{key}", "some" }, { "{media}", "abc" }, { "{server}", "them.example" },
-	{ "{device}", "DEV" }, { "**", "a/b%2Fc/" },
+	{ "{device}", "DEV" }, { "{name}", "a.pdf" }, { "**", "a/b%2Fc/" },
 };
 
 static void
@@ -88,6 +88,7 @@ rule_name(const struct route *r)
 {
 	static const char *const names[] = { [RULE_NONE] = "none", [RULE_INVITE] = "invite",
 		[RULE_INVITE_V1] = "invite", [RULE_EXCHANGE] = "exchange", [RULE_TRANSACTION] = "transaction",
+		[RULE_EVENT] = "event",
 		[RULE_UNKNOWN_FEDERATION] = "unknown", [RULE_PROFILE_NAME] = "profile", [RULE_PROFILE_KEY] = "profile",
 		[RULE_MEMBER_STATE] = "state", [RULE_JOIN] = "join", [RULE_CREATE_ROOM] = "create",
 		[RULE_UNKNOWN_CLIENT] = "none", [RULE_SESSION_END] = "none" };
@@ -112,6 +113,44 @@ verdict(const char *const *field)
 Test(routes, serve_the_whole_catalogue)
 {
 	judge_cases("routes", verdict);
+}
+
+/* --- what the homeserver may ask others for without signing it (O-11) --- */
+
+static enum route_out
+out_of(struct str method, struct str target)
+{
+	const struct route *r;
+
+	return find(method, target, &r) == OK ? r->out : OUT_NONE;
+}
+
+Test(routes, media_of_other_servers_may_be_fetched)
+{
+	const struct route *r;
+
+	cr_assert_eq(out_of(STR("GET"), STR("/_matrix/media/v3/download/them.example/abc?allow_remote=false")), OUT_MEDIA);
+	cr_assert_eq(out_of(STR("GET"), STR("/_matrix/media/r0/download/them.example/abc/a%20b.pdf")), OUT_MEDIA);
+	cr_assert_eq(out_of(STR("HEAD"), STR("/_matrix/media/v1/thumbnail/them.example/abc?width=1")), OUT_MEDIA);
+	cr_assert_eq(out_of(STR("GET"), STR("/_matrix/media/api/v1/download/them.example/abc")), OUT_MEDIA);
+	cr_assert_eq(out_of(STR("POST"), STR("/_matrix/media/v3/download/them.example/abc")), OUT_NONE);
+	cr_assert_eq(out_of(STR("GET"), STR("/_matrix/media/v3/download/them.example")), OUT_NONE);
+	cr_assert_eq(out_of(STR("GET"), STR("/_matrix/media/v3/download/them.example/abc/d/e")), OUT_NONE);
+	cr_assert_eq(out_of(STR("GET"), STR("/_matrix/media/v9/download/them.example/abc")), OUT_NONE);
+	cr_assert_eq(out_of(STR("GET"), STR("/_matrix/media/v3/config")), OUT_NONE);
+	cr_assert_eq(out_of(STR("GET"), STR("/_matrix/media/v3/preview_url?url=x")), OUT_NONE);
+	cr_assert_eq(out_of(STR("GET"), STR("/_matrix/client/v1/media/download/them.example/abc")), OUT_NONE);
+	/* Clients upload and download as before. */
+	cr_assert_eq(find(STR("OPTIONS"), STR("/_matrix/media/v3/download/them.example/abc"), &r), OK);
+	cr_assert_eq(r->api, API_CLIENT);
+	cr_assert_eq(r->pace, PACE_MEDIA);
+}
+
+Test(routes, where_another_server_is_may_be_asked)
+{
+	cr_assert_eq(out_of(STR("GET"), STR("/.well-known/matrix/server")), OUT_WELL_KNOWN);
+	cr_assert_eq(out_of(STR("GET"), STR("/.well-known/matrix/client")), OUT_NONE);
+	cr_assert_eq(out_of(STR("GET"), STR("/.well-known/matrix/server/")), OUT_NONE);
 }
 
 /* --- paths --- */
