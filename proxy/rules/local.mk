@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 libproxy_a_SOURCES += proxy/rules/authorization.c
 libproxy_a_SOURCES += proxy/rules/displayname.c
+libproxy_a_SOURCES += proxy/rules/domains.c
 libproxy_a_SOURCES += proxy/rules/invite.c
 libproxy_a_SOURCES += proxy/rules/membership.c
 libproxy_a_SOURCES += proxy/rules/outbound.c

@@ -37,3 +37,10 @@ rule_outbound(struct judged *j)
 		j->destination = j->signed_for;
 	return rule_same_server(j->destination, j->signed_for) ? OK : ERR_OUT_DESTINATION;
 }
+
+/* /_matrix/media/<v>/download/{server}/..., of which the oldest version has two segments. */
+struct str
+rule_media_server(const struct judged *j)
+{
+	return j->path->text[str_eq(j->path->text[2], STR("api")) ? 5 : 4];
+}

@@ -91,12 +91,18 @@ enum err rule_outbound(struct judged *j) MUST_CHECK;
  * do not count.  false: also if one is no server name. */
 bool rule_same_server(struct str a, struct str b);
 
-/* AF_10064: the server names in the events of an outbound body (sender, state key of a member
- * event, origin, room and event IDs that have one), each once, at most DOMAINS_MAX; leaves them in
- * domains. ERR_JSON_SHAPE where the endpoint's form is not met. */
+/* AF_10064-02: the server names in the events of an outbound body (whom events are by, about or, if
+ * ephemeral, for), each once and in its normal form; leaves them in domains.  A body that has no
+ * events by its route names none.  ERR_JSON_SHAPE where the endpoint's form is not met, and for
+ * more than DOMAINS_MAX. */
 enum err rule_domains_list(struct judged *j) MUST_CHECK;
-/* ... and whether all are members: ERR_DOMAIN_UNLISTED with the first that is not in stranger. */
+/* ... and whether all are members of the list at hand: ERR_DOMAIN_UNLISTED with the first that is
+ * not in stranger. */
 enum err rule_domains(struct judged *j) MUST_CHECK;
+
+/* A_26328, O-11: the server named in the path of an OUT_MEDIA route; whether it is one is not
+ * checked. */
+struct str rule_media_server(const struct judged *j);
 
 /* FD-5.2.1.2-7/-11/-12: a valid list is at hand, and both ends are on it.  Before any key is
  * fetched (O-12).  The other end first: what its user or ours is told is about that one. */

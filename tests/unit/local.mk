@@ -94,6 +94,7 @@ tests_unit_unit_SOURCES += tests/unit/test_roots.c
 tests_unit_unit_SOURCES += tests/unit/test_routes.c
 tests_unit_unit_SOURCES += tests/unit/test_rule_authorization.c
 tests_unit_unit_SOURCES += tests/unit/test_rule_displayname.c
+tests_unit_unit_SOURCES += tests/unit/test_rule_domains.c
 tests_unit_unit_SOURCES += tests/unit/test_rule_invite.c
 tests_unit_unit_SOURCES += tests/unit/test_rule_membership.c
 tests_unit_unit_SOURCES += tests/unit/test_rule_outbound.c

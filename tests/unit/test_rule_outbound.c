@@ -82,3 +82,24 @@ Test(rule_outbound, needs_a_destination_whatever_is_asked_of_others)
 	cr_assert(r.j.destination_absent);
 	request_fini(&r);
 }
+
+static void
+check_media_server(const char *target, const char *expected)
+{
+	struct request r;
+
+	cr_assert_eq(request_init(&r, "GET", target, "", ""), OK);
+	cr_assert_eq(r.j.route->out, OUT_MEDIA);
+	cr_assert(str_eq(rule_media_server(&r.j), str_z(expected)), "%s", target);
+	request_fini(&r);
+}
+
+/* O-11 */
+Test(rule_outbound, finds_the_server_of_a_media_path)
+{
+	check_media_server("/_matrix/media/v3/download/them.example/abc", THEM);
+	check_media_server("/_matrix/media/r0/download/them.example%3A8448/abc/a.pdf?x", THEM ":8448");
+	check_media_server("/_matrix/media/v1/thumbnail/them.example/abc?width=1", THEM);
+	check_media_server("/_matrix/media/api/v1/download/them.example/abc", THEM);
+	check_media_server("/_matrix/media/api/v1/thumbnail/them.example/abc", THEM);
+}
