@@ -15,7 +15,6 @@ sys.path[:0] = [str(TESTS / "interop"), str(TESTS / "integration"), str(TESTS)]
 
 from federation import Federation, resolve_here  # noqa: E402
 from person import Person  # noqa: E402
-from sim import wire  # noqa: E402
 
 SAMPLE = TESTS.parent / "etc" / "synapse-homeserver.yaml"
 OWN = ("server_name", "public_baseurl", "listeners")  # what a test's homeserver has to choose itself
@@ -45,7 +44,11 @@ def federation() -> Iterator[Federation]:
     """alpha and beta are members; gamma is none, but its own proxy believes it is."""
     resolve_here()
     folder = Path(tempfile.mkdtemp(prefix="interop-"))
-    f = Federation(folder, ["alpha.test", "beta.test"], ["gamma.test"], settings=sample())
+    yield from kept(Federation(folder, ["alpha.test", "beta.test"], ["gamma.test"], settings=sample()))
+
+
+def kept(f: Federation) -> Iterator[Federation]:
+    """Until the end, with its logs at hand."""
     started.append(f)
     yield f
     started.remove(f)
@@ -54,21 +57,8 @@ def federation() -> Iterator[Federation]:
 
 @pytest.fixture(scope="session")
 def login(federation: Federation) -> Iterator[Callable[..., Person]]:
-    """Creates accounts and logs them in through their server's proxy."""
-    people: list[Person] = []
-    tls = wire.tls_context(federation.pki.web_root.pem)
-
-    def make(localpart: str, server: str, *, admin: bool = False) -> Person:
-        site = federation[server]
-        mxid = site.synapse.register(localpart, "correct horse", admin=admin)
-        store = federation.folder / f"{server}-{localpart}"
-        store.mkdir()
-        people.append(Person(site.url, mxid, "correct horse", tls, str(store)))
-        return people[-1]
-
-    yield make
-    for p in people:
-        p.close()
+    with federation.logins() as make:
+        yield make
 
 
 @pytest.fixture(scope="session")
@@ -94,15 +84,4 @@ def admin(login: Callable[..., Person]) -> Person:
 
 @pytest.fixture
 def meet(federation: Federation) -> Callable[..., str]:
-    """Makes a room of the first person that the second one was invited to and has joined."""
-
-    def make(host: Person, guest: Person, **how: Any) -> str:
-        room = host.create_room(**how)
-        host.send_passport(room, guest.mxid, federation.passport(host.mxid, guest.mxid))
-        host.invite(room, guest.mxid)
-        guest.until("the invite", lambda: guest.is_invited(room))
-        guest.join(room)
-        host.until("the join", lambda: guest.mxid in host.client.rooms[room].users)
-        return room
-
-    return make
+    return federation.meet

@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """A federation of real Synapse homeservers, each behind a schleuse-proxy of its own.
 
-Homeserver to homeserver traffic goes straight to the other one's proxy, on the loopback address and
-the ports (443, 8448) its name stands for.  Members share one federation list; an outsider's proxy has
-a list of its own on which it stands, and so believes that it belongs.
+A homeserver without an outlet goes straight to the other one's proxy, on the loopback address and the
+ports (443, 8448) its name stands for; one with an outlet is confined to a network namespace, and its own
+proxy goes there for it.  Members share one federation list; an outsider's proxy has a list of its own on
+which it stands, and so believes that it belongs.
 """
 from __future__ import annotations
 
 import socket
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Iterable, Iterator
 
-from harness import Daemon, until
-from sim import fedlist, passport
+from harness import PROXY, Daemon, run_proxy, until
+from netns import Namespace
+from outlet import Outlet
+from person import Person
+from sim import fedlist, passport, wire
+from sim.dns import DnsServer
 from sim.pki import PASSPORT_X5U, Pki
 from synapse import ADDRESSES, Synapse, SynapseError, start_all
 
@@ -38,16 +44,35 @@ def check_free(name: str) -> None:
 
 
 class Site:
-    """One messenger service: a homeserver and the proxy before it."""
+    """One messenger service: a homeserver and the proxy before it, perhaps also on its way out."""
 
-    def __init__(self, folder: Path, name: str, pki: Pki, the_list: Path, settings: dict[str, Any]) -> None:
+    def __init__(self, federation: Federation, name: str, the_list: Path, outlet: Outlet | None) -> None:
         self.name = name
-        self.folder = folder / name
+        self.folder = federation.folder / name
         self.folder.mkdir()
         (self.folder / "state").mkdir()
-        self.synapse = Synapse(name, pki.web_root.pem, settings)
+        self.outlet = outlet
+        self.synapse = Synapse(name, self._homeservers_ca(federation.pki), federation.settings, outlet)
         check_free(name)
-        self.proxy = Daemon(self.folder, self._config(pki, the_list))
+        self.proxy = Daemon(self.folder, self._config(federation, the_list))
+        if outlet is not None:
+            self._add_way_out(self.proxy.config, outlet)
+            self.proxy.program = outlet.program(self.folder, PROXY)
+
+    def _homeservers_ca(self, pki: Pki) -> bytes:
+        """Whom Synapse believes the certificates of others: in tunnels all are the proxy's own."""
+        if self.outlet is None:
+            return pki.web_root.pem
+        run_proxy("--make-ca", str(self.folder))
+        return (self.folder / "ca.pem").read_bytes()
+
+    def _add_way_out(self, config: dict[str, Any], outlet: Outlet) -> None:
+        config["listeners"].append(outlet.listener())
+        config["services"][0]["outbound"] = {"secret_file": str(outlet.secret_file)}
+        config["outbound"] = {
+            "ca_certificate": str(self.folder / "ca.pem"),
+            "ca_key": str(self.folder / "ca.key"),
+        }
 
     @property
     def url(self) -> str:
@@ -58,7 +83,8 @@ class Site:
         path.write_bytes(data)
         return str(path)
 
-    def _config(self, pki: Pki, the_list: Path) -> dict[str, Any]:
+    def _config(self, federation: Federation, the_list: Path) -> dict[str, Any]:
+        pki = federation.pki
         here = ADDRESSES[self.name]
         cert, key = pki.web.server(self.name).write(self.folder / "server")
         passport_file, _ = pki.passport_signer.write(self.folder / "passport")
@@ -92,14 +118,14 @@ class Site:
                     "certificate": str(cert),
                     "key": str(key),
                     "default": True,
-                    "homeserver": f"127.0.0.1:{self.synapse.port}",
+                    "homeserver": self.synapse.where,
                     "federation": "ti",
                 }
             ],
             "timeouts": {"drain": "1s"},
             "lookups": {
-                "hosts": dict(ADDRESSES),
-                "nameservers": ["127.0.0.1:9"],
+                "hosts": federation.hosts,
+                "nameservers": [federation.dns.where],
                 "ca_file": self._put("web-root.pem", pki.web_root.pem),
                 "ca_system": False,
                 "private_addresses": True,
@@ -115,10 +141,16 @@ class Site:
             self.proxy.stop()
         finally:
             self.synapse.stop()
+            if self.outlet is not None:
+                self.outlet.close()
 
 
 class Federation:
-    """Members share a list; each outsider is told by a list of its own that it belongs."""
+    """Members share a list; each outsider is told by a list of its own that it belongs.
+
+    `outlets` confines members and says how each goes out; `guests` are listed names and the addresses
+    where a test plays their servers, `strangers` the same for names that are on no list.
+    """
 
     def __init__(
         self,
@@ -126,23 +158,31 @@ class Federation:
         members: Iterable[str],
         outsiders: Iterable[str] = (),
         *,
+        outlets: dict[str, type[Outlet]] | None = None,
+        guests: dict[str, str] | None = None,
+        strangers: dict[str, str] | None = None,
         settings: dict[str, Any] | None = None,
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.folder = folder
         self.pki = Pki()
         self.members = list(members)
+        self.listed = [*self.members, *(guests or {})]
+        self.hosts = {**ADDRESSES, **(guests or {}), **(strangers or {})}
+        self.dns = DnsServer()
+        self.settings = settings or {}
+        self.outlets = outlets or {}
         self.version = 0
         self.list = folder / "members.jws"
-        self._write(self.list, 1, self.members)
+        self._write(self.list, 1, self.listed)
         self.sites: dict[str, Site] = {}
         try:
             for name in self.members:
-                self._add(name, self.list, settings)
+                self._add(name, self.list)
             for name in outsiders:
                 own = folder / f"{name}.jws"
                 self._write(own, 1, [*self.members, name])
-                self._add(name, own, settings)
+                self._add(name, own)
             start_all([s.synapse for s in self.sites.values()], tell)
             for site in self.sites.values():
                 site.proxy.start()
@@ -152,8 +192,11 @@ class Federation:
             raise
         self.version = 1
 
-    def _add(self, name: str, the_list: Path, settings: dict[str, Any] | None) -> None:
-        self.sites[name] = Site(self.folder, name, self.pki, the_list, settings or {})
+    def _add(self, name: str, the_list: Path) -> None:
+        outlet = None
+        if name in self.outlets:
+            outlet = self.outlets[name](Namespace(self.folder / f"{name}.agent"))
+        self.sites[name] = Site(self, name, the_list, outlet)
 
     def _write(self, path: Path, version: int, names: list[str]) -> None:
         fedlist.write(path, fedlist.sign(fedlist.plain(version, names), self.pki.list_signer))
@@ -172,9 +215,46 @@ class Federation:
                 lambda: proxy.metric("schleuse_federation_list_version") == self.version,
             )
 
+    @contextmanager
+    def without(self, name: str) -> Iterator[None]:
+        """The list is shortened for the time of the block and complete again afterwards."""
+        self.publish([n for n in self.listed if n != name])
+        try:
+            yield
+        finally:
+            self.publish(self.listed)
+
     def passport(self, inviter: str, invited: str, **how: Any) -> str:
         """A PASSporT by which `invited` allows `inviter` to invite."""
         return passport.issue(self.pki.passport_signer, inviter, invited, **how)
+
+    def meet(self, host: Person, guest: Person, **how: Any) -> str:
+        """Makes a room of the first person that the second one was invited to and has joined."""
+        room = host.create_room(**how)
+        host.send_passport(room, guest.mxid, self.passport(host.mxid, guest.mxid))
+        host.invite(room, guest.mxid)
+        guest.until("the invite", lambda: guest.is_invited(room))
+        guest.join(room)
+        host.until("the join", lambda: guest.mxid in host.client.rooms[room].users)
+        return room
+
+    @contextmanager
+    def logins(self) -> Iterator[Callable[..., Person]]:
+        """Creates accounts and logs them in through their server's proxy."""
+        people: list[Person] = []
+        tls = wire.tls_context(self.pki.web_root.pem)
+
+        def make(localpart: str, server: str, *, admin: bool = False) -> Person:
+            site = self[server]
+            mxid = site.synapse.register(localpart, "correct horse", admin=admin)
+            store = self.folder / f"{server}-{localpart}"
+            store.mkdir()
+            people.append(Person(site.url, mxid, "correct horse", tls, str(store)))
+            return people[-1]
+
+        yield make
+        for p in people:
+            p.close()
 
     def stop(self) -> None:
         """Ends everything, whatever fails; the first failure is raised at the end."""
@@ -185,5 +265,6 @@ class Federation:
             except BaseException as e:
                 failure = failure or e
         self.sites = {}
+        self.dns.close()
         if failure is not None:
             raise failure

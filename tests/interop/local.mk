@@ -11,6 +11,9 @@ EXTRA_DIST += \
 	tests/interop/js/package-lock.json \
 	tests/interop/js/package.json \
 	tests/interop/js/person.mjs \
+	tests/interop/netns.py \
+	tests/interop/outlet.py \
+	tests/interop/peers.py \
 	tests/interop/person.py \
 	tests/interop/run \
 	tests/interop/synapse.py \

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real Synapse homeserver out of the tree that bootstrap-synapse made.
 
-It runs in that tree with chroot, as the user who calls; it listens on loopback without TLS and expects
-its proxy in front.  The tree's own /etc/hosts knows the servers of the federation (bootstrap-synapse
-writes it), so each name exists once on a machine: a lock keeps two runs apart.
+It runs in that tree with chroot, as the user who calls; it listens without TLS, on loopback or on a unix
+socket, and expects its proxy in front.  The tree's own /etc/hosts knows the servers of the federation
+(bootstrap-synapse writes it), so each name exists once on a machine: a lock keeps two runs apart.  With
+an outlet (outlet.py) it is confined: its only way to other servers is its proxy.
 """
 from __future__ import annotations
 
@@ -23,7 +24,10 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
+
+if TYPE_CHECKING:
+    from outlet import Outlet
 
 BOOTSTRAP = Path(__file__).resolve().parent / "bootstrap-synapse"
 PASSPORT_EVENT = "de.gematik.ti-messenger.passport"
@@ -32,6 +36,10 @@ ADDRESSES = {
     "alpha.test": "127.1.0.1",
     "beta.test": "127.1.0.2",
     "gamma.test": "127.1.0.3",
+    # not there: confined servers resolve no names of others
+    "delta.test": "127.1.0.4",
+    "epsilon.test": "127.1.0.5",
+    # in it again
     "praxis.test": "127.2.0.1",
     "klinik.test": "127.2.0.2",
     "fremd.test": "127.2.0.3",
@@ -62,12 +70,14 @@ def _free_port() -> int:
         return int(s.getsockname()[1])
 
 
-def _way_in() -> list[str]:
-    """The words that run a command with the right to chroot, as ourselves.
+def _way_in(outlet: Outlet | None) -> list[str]:
+    """The words that run a command with the right to chroot, as ourselves, where it is confined to.
 
     A user namespace gives it to everybody where the kernel lets users have one; inside a chroot and
     in many containers it does not, and then sudo must.
     """
+    if outlet is not None:
+        return [*outlet.namespace.enter(), "chroot"]
     if os.geteuid() == 0:
         return ["chroot"]
     own = ["unshare", "--user", "--map-root-user"]
@@ -90,12 +100,32 @@ def _alive(pid: int, *words: str) -> bool:
     return bool(line) and all(w in line for w in words)
 
 
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP to a unix socket."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
 class Synapse:
     """One homeserver.  `settings` are merged over its configuration."""
 
-    def __init__(self, name: str, ca_pem: bytes, settings: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        ca_pem: bytes,
+        settings: dict[str, Any] | None = None,
+        outlet: Outlet | None = None,
+    ) -> None:
         self.name = name
-        self.port = _free_port()
+        self.outlet = outlet
+        self.port = 0 if outlet else _free_port()
         self.tree = tree()
         self.secret = secrets.token_hex(16)
         self._process: subprocess.Popen[bytes] | None = None
@@ -109,7 +139,19 @@ class Synapse:
         seed = base64.b64encode(secrets.token_bytes(32)).decode().rstrip("=")
         self._write("signing.key", f"ed25519 a_{secrets.token_hex(2)} {seed}\n")
         self._write("log.yaml", json.dumps(self._logging(inside)))
-        self._write("homeserver.yaml", json.dumps({**self._config(inside), **(settings or {})}, indent=1))
+        config = {**self._config(inside), **(settings or {})}
+        if outlet is not None:
+            config.update(outlet.open(self.data, inside))
+        self._write("homeserver.yaml", json.dumps(config, indent=1))
+
+    @property
+    def where(self) -> str:
+        """Its address, as a proxy's configuration names it."""
+        return f"unix:{self._socket}" if self.outlet else f"127.0.0.1:{self.port}"
+
+    @property
+    def _socket(self) -> Path:
+        return self.data / "homeserver.sock"
 
     def _write(self, name: str, text: str) -> None:
         (self.data / name).write_text(text)
@@ -154,6 +196,11 @@ class Synapse:
             "disable_existing_loggers": False,
         }
 
+    def _listener(self, inside: str) -> dict[str, Any]:
+        if self.outlet is not None:
+            return {"path": f"{inside}/{self._socket.name}"}
+        return {"port": self.port, "bind_addresses": ["127.0.0.1"]}
+
     def _config(self, inside: str) -> dict[str, Any]:
         plenty = {"per_second": 10000, "burst_count": 10000}
         return {
@@ -163,8 +210,7 @@ class Synapse:
             "serve_server_wellknown": True,
             "listeners": [
                 {
-                    "port": self.port,
-                    "bind_addresses": ["127.0.0.1"],
+                    **self._listener(inside),
                     "type": "http",
                     "x_forwarded": True,
                     "resources": [{"names": ["client", "federation"]}],
@@ -192,6 +238,7 @@ class Synapse:
             "federation": {
                 "client_timeout": "20s",
                 "max_short_retry_delay": "1s",
+                "max_short_retries": 1,
                 "max_long_retry_delay": "1s",
                 "destination_min_retry_interval": "1s",
                 "destination_retry_multiplier": 1,
@@ -212,7 +259,7 @@ class Synapse:
 
     def launch(self) -> "Synapse":
         """Starts the process and returns at once; wait() for its answer."""
-        way = _way_in()
+        way = _way_in(self.outlet)
         run = 'echo $$ >"$1/pid"; exec python3 -m synapse.app.homeserver -c "$1/homeserver.yaml"'
         inside = os.path.dirname(self._config_inside)
         with (self.data / "output.log").open("wb") as out:
@@ -282,9 +329,11 @@ class Synapse:
         self, method: str, target: str, body: Any = None, token: str | None = None
     ) -> tuple[int, Any]:
         """Asks the server itself; status and JSON (None where the answer is no JSON)."""
-        head = {"Authorization": f"Bearer {token}"} if token else {}
+        head = {"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https"}  # a unix socket tells no address
+        if token:
+            head["Authorization"] = f"Bearer {token}"
         data = None if body is None else json.dumps(body)
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        c = self._connection()
         try:
             c.request(method, target, data, head)
             answer = c.getresponse()
@@ -295,6 +344,11 @@ class Synapse:
             return answer.status, json.loads(text)
         except ValueError:
             return answer.status, None
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self.outlet is not None:
+            return _UnixConnection(str(self._socket), 30)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
 
     def register(self, localpart: str, password: str, *, admin: bool = False) -> str:
         """Creates an account with the operator's shared secret; its Matrix user ID."""

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Only servers on the federation list take part (FD-5.2.1.2-11, -12)."""
-from contextlib import contextmanager
-
 import pytest
 from nio import RoomPreset
 
@@ -36,22 +34,11 @@ def test_unlisted_server_cannot_join(federation, alice, carol):
     assert alpha.refusals("origin_unlisted") > before
 
 
-@contextmanager
-def list_without(federation, name: str):
-    """The list is shortened for the time of the block and complete again afterwards."""
-    members = list(federation.members)
-    federation.publish([m for m in members if m != name])
-    try:
-        yield
-    finally:
-        federation.publish(members)
-
-
 def test_member_struck_off_the_list_is_refused_at_once(federation, alice, bob, meet):
     alpha = federation["alpha.test"]
     shared, fresh = meet(bob, alice), bob.create_room()
     bob.send_passport(fresh, alice.mxid, federation.passport(bob.mxid, alice.mxid))
-    with list_without(federation, "beta.test"):
+    with federation.without("beta.test"):
         before = alpha.refusals("origin_unlisted")
         with pytest.raises(Refused) as caught:
             bob.invite(fresh, alice.mxid)

@@ -15,13 +15,18 @@ def _labels(name: str) -> bytes:
 
 
 class DnsServer:
-    """`records` maps (name, type) to a list of rdata: addresses, or (priority, weight, port, host)."""
+    """`records` maps (name, type) to a list of rdata: addresses, or (priority, weight, port, host).
 
-    def __init__(self) -> None:
+    `sock` is a bound socket, perhaps of another network namespace; without it there is a new one.
+    """
+
+    def __init__(self, sock: socket.socket | None = None) -> None:
         self.records: dict[tuple[str, int], list] = {}
         self.asked: list[tuple[str, int]] = []
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind(("127.0.0.1", 0))
+        if sock is None:
+            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            sock.bind(("127.0.0.1", 0))
+        self.sock = sock
         self.where = "%s:%d" % self.sock.getsockname()
         threading.Thread(target=self._serve, daemon=True).start()
 
