@@ -399,8 +399,7 @@ destinations_free(struct destinations *d)
 
 	if (d == NULL)
 		return;
-	if (d->cache != NULL)
-		fact_cache_free(d->cache);
+	fact_cache_free(d->cache);
 	while ((node = list_first(&d->searches)) != NULL)
 		free_search(LIST_ENTRY(node, struct search, node));
 	backoff_free(d->backoff);

@@ -61,6 +61,8 @@ void destinations_free(struct destinations *d); /* waiting askers are cancelled 
 /* Values are struct destination if err is OK. */
 struct fact_cache *destinations_cache(struct destinations *d);
 
+/* The reverse question is discovery_owners(): which server names point to a host and port. */
+
 /* --- pure --- */
 
 /* Whether host:port is one of its endpoints (or, for an endpoint that is a literal, the same

@@ -7,40 +7,38 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "lib/base/arena.h"
 #include "lib/base/log.h"
 #include "lib/fact/backoff.h"
-#include "lib/matrix/canonical.h"
+#include "lib/matrix/delegation.h"
 
 #define SECOND_MS ((clock_ms)1000)
 #define MINUTE_MS (60 * SECOND_MS)
 #define HOUR_MS (60 * MINUTE_MS)
-#define LIFETIME_MIN (5 * MINUTE_MS)
-#define LIFETIME_DEFAULT (24 * HOUR_MS)
-#define LIFETIME_MAX (48 * HOUR_MS)
-#define LIFETIME_NONE HOUR_MS  /* the server has no valid .well-known */
-#define GRACE_MS (2 * HOUR_MS) /* served beyond its lifetime while a refresh runs or fails */
-#define REDIRECTS 5
+#define LIFETIME_DIRECT (24 * HOUR_MS) /* of what follows from the name alone */
+#define TTL_MIN (5 * SECOND_MS)        /* of SRV records */
+#define DELEGATION_TTL_MIN MINUTE_MS   /* of one that outlives its time */
+#define RETRY_MAX MINUTE_MS            /* after an outage of DNS, members are back that soon */
+#define GRACE_MS (2 * HOUR_MS)
 
 struct discovery {
 	struct discovery_config cfg;
 	struct fact_cache *cache;
-	struct backoff *backoff;     /* names whose discovery fails */
-	struct backoff *unreachable; /* names whose .well-known fails */
+	struct delegations *delegations;
+	struct owners *owners;
+	struct backoff *backoff; /* names whose discovery fails */
 	struct list hunts;
 };
 
 struct hunt {
 	struct list node;
 	struct discovery *d;
-	struct fetch *fetch;
+	struct fact_wait where;
 	struct resolver_req req;
 	struct server_name name; /* being pursued: the key's, then the delegated one */
 	enum discovery_step step;
 	bool delegated;
-	clock_ms lifetime;
+	clock_ms lifetime; /* the shortest of what the steps said */
 	char delegation[NAME_MAX_LEN + 1];
 	size_t key_len;
 	char key[NAME_MAX_LEN + 1];
@@ -72,84 +70,6 @@ discovery_next(enum discovery_step s, enum err err)
 	default:
 		return err == OK ? DISCOVERY_DONE : DISCOVERY_FAILED;
 	}
-}
-
-struct str
-discovery_delegation(struct str body, char out[NAME_MAX_LEN + 1])
-{
-	struct server_name name;
-	struct arena a;
-	struct str json, text, result = STR_NONE;
-
-	arena_init(&a, (size_t)4 * DISCOVERY_WELL_KNOWN_MAX);
-	if (canonical_form(&a, body, &json) == OK) {
-		text = json_text(&a, json_get(json, STR("m.server")));
-		if (text.p != NULL && text.n <= NAME_MAX_LEN && name_parse(text, &name)) {
-			memcpy(out, text.p, text.n);
-			out[text.n] = '\0';
-			result = str_of(out, text.n);
-		}
-	}
-	arena_fini(&a);
-	return result;
-}
-
-static clock_ms
-bounded(clock_ms ms)
-{
-	return ms < LIFETIME_MIN ? LIFETIME_MIN : ms > LIFETIME_MAX ? LIFETIME_MAX : ms;
-}
-
-/* Looks through the directives; true if they decide. */
-static bool
-from_cache_control(struct str directives, clock_ms *lifetime)
-{
-	bool decided = false;
-
-	while (directives.n > 0) {
-		struct str one, name, value;
-		uint64_t seconds;
-
-		str_cut(directives, ',', &one, &directives);
-		str_cut(str_trim(one), '=', &name, &value);
-		value = str_trim(value);
-		if (value.n >= 2 && value.p[0] == '"')
-			value = str_of(value.p + 1, value.n - 2);
-		if (str_eq_ci(str_trim(name), STR("no-store"))) {
-			*lifetime = LIFETIME_MIN;
-			return true;
-		}
-		if (str_eq_ci(str_trim(name), STR("max-age"))) {
-			if (!str_to_u64(value, INT32_MAX, &seconds))
-				seconds = value.n > 0 && strspn(value.p, "0123456789") >= value.n
-					      ? INT32_MAX
-					      : 0;
-			*lifetime = bounded(seconds * SECOND_MS);
-			decided = true;
-		}
-	}
-	return decided;
-}
-
-clock_ms
-discovery_lifetime(const char *cache_control, const char *expires, int64_t now_s)
-{
-	struct tm tm = { 0 };
-	const char *end;
-	clock_ms lifetime;
-	int64_t at;
-
-	if (from_cache_control(str_z(cache_control), &lifetime))
-		return lifetime;
-	if (expires == NULL || *expires == '\0')
-		return LIFETIME_DEFAULT;
-	end = strptime(expires, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-	if (end == NULL || *end != '\0')
-		return LIFETIME_MIN;
-	at = timegm(&tm);
-	if (at <= now_s)
-		return LIFETIME_MIN;
-	return at - now_s > INT32_MAX ? LIFETIME_MAX : bounded((clock_ms)(at - now_s) * SECOND_MS);
 }
 
 bool
@@ -200,8 +120,9 @@ make_target(const struct hunt *h, const struct fetch_endpoint *at, size_t n)
 		return NULL;
 	snapshot_init(&t->fact.snap, free_target);
 	t->fact.looked_up = clock_now();
-	t->fact.fresh_until = t->fact.looked_up + h->lifetime;
-	t->fact.usable_until = t->fact.fresh_until + GRACE_MS;
+	t->fact.usable_until = t->fact.looked_up + h->lifetime;
+	t->fact.fresh_until = t->fact.usable_until - h->lifetime / 5;
+	t->fact.grace_until = t->fact.usable_until + GRACE_MS;
 	if (h->name.kind == NAME_IPV6) {
 		snprintf(literal, sizeof(literal), "[" STR_FMT "]", STR_ARG(tls));
 		tls = str_z(literal);
@@ -219,7 +140,7 @@ make_target(const struct hunt *h, const struct fetch_endpoint *at, size_t n)
 static void
 free_hunt(struct hunt *h)
 {
-	fetch_cancel(h->fetch);
+	fact_cancel(&h->where);
 	resolver_cancel(&h->req);
 	list_remove(&h->node);
 	free(h);
@@ -237,83 +158,78 @@ end(struct hunt *h, struct fact *f)
 	fact_answer(d->cache, str_of(key, n), f);
 }
 
+/* final: what was known before is wrong now. */
 static void
-fail(struct hunt *h, enum err err)
+fail(struct hunt *h, enum err err, clock_ms ttl, bool final)
 {
+	struct fact *f = fact_negative(err, ttl);
 	char id[17];
-	clock_ms wait = backoff_fail(h->d->backoff, str_of(h->key, h->key_len));
 
+	if (f != NULL)
+		f->final = final;
 	log_info("discovery: failed server=%s reason=%s", log_id(str_of(h->key, h->key_len), id),
 	    err_name(err));
-	end(h, fact_negative(err, wait));
+	end(h, f);
+}
+
+static void
+fail_for_now(struct hunt *h, enum err err)
+{
+	fail(h, err, backoff_fail(h->d->backoff, str_of(h->key, h->key_len)), false);
 }
 
 static void
 succeed(struct hunt *h, const struct fetch_endpoint *at, size_t n)
 {
 	struct discovery_target *t = make_target(h, at, n);
+	struct str key = str_of(h->key, h->key_len);
 
-	backoff_forget(h->d->backoff, str_of(h->key, h->key_len));
+	backoff_forget(h->d->backoff, key);
+	for (size_t i = 0; t != NULL && i < n; i++)
+		owners_note(h->d->owners, str_z(at[i].host), at[i].port, key, t->fact.grace_until);
 	end(h, t != NULL ? &t->fact : NULL);
+}
+
+static void
+shorten(struct hunt *h, clock_ms ttl, clock_ms min)
+{
+	if (ttl < min)
+		ttl = min;
+	if (ttl < h->lifetime)
+		h->lifetime = ttl;
 }
 
 /* --- the steps --- */
 
 static void enter(struct hunt *h, enum discovery_step step);
 
-/* A network failure says nothing about the delegation: while we hold one, it stays (an error answer
- * makes the cache keep it); otherwise the search goes on, and is repeated soon. */
-static bool
-keep_old(struct hunt *h)
-{
-	const struct fact *f = fact_peek(h->d->cache, str_of(h->key, h->key_len), NULL);
-
-	return f != NULL && f->err == OK;
-}
-
 static void
-on_well_known(void *arg, const struct fetch_result *r)
+on_delegation(void *arg, const struct fact *f)
 {
 	struct hunt *h = arg;
-	struct str key = str_of(h->key, h->key_len), to = STR_NONE;
+	const struct delegation *to = (const struct delegation *)(const void *)f;
+	clock_ms now = clock_now(), until = f->err == OK ? f->usable_until : f->fresh_until;
 
-	h->fetch = NULL;
-	if (r->err != OK || r->status >= 500) {
-		if (keep_old(h)) {
-			end(h,
-			    fact_negative(ERR_HTTP_ANSWER, backoff_fail(h->d->unreachable, key)));
-			return;
-		}
-		h->lifetime = backoff_fail(h->d->unreachable, key);
-	} else {
-		backoff_forget(h->d->unreachable, key);
-		h->lifetime = LIFETIME_NONE;
-		if (r->status == 200)
-			to = discovery_delegation(r->body, h->delegation);
-	}
-	if (to.n == 0 || !name_parse(to, &h->name)) {
-		enter(h, discovery_next(DISCOVERY_WELL_KNOWN, ERR_NOT_FOUND));
+	if (f->err == ERR_OVERLOAD || f->err == ERR_MEMORY) {
+		fail(h, f->err, 0, false);
 		return;
 	}
-	h->lifetime = discovery_lifetime(r->cache_control, r->expires, clock_wall_s());
-	h->delegated = true;
-	enter(h, discovery_first(&h->name, true));
+	shorten(h, until > now ? until - now : 0, DELEGATION_TTL_MIN);
+	if (f->err == OK) {
+		memcpy(h->delegation, to->to, sizeof(h->delegation));
+		h->delegated = name_parse(str_z(h->delegation), &h->name);
+	}
+	enter(h, h->delegated ? discovery_first(&h->name, true)
+			      : discovery_next(DISCOVERY_WELL_KNOWN, ERR_NOT_FOUND));
 }
 
 static void
 ask_well_known(struct hunt *h)
 {
-	char url[NAME_MAX_LEN + 64];
-	const struct fetch_request req = { .url = url,
-		.redirects = REDIRECTS,
-		.max_bytes = DISCOVERY_WELL_KNOWN_MAX,
-		.timeout_ms = h->d->cfg.timeout_ms / 2 };
+	char host[NAME_MAX_LEN + 1];
 
-	snprintf(url, sizeof(url), "https://" STR_FMT "/.well-known/matrix/server",
-	    STR_ARG(h->name.host));
-	h->fetch = fetch_start(h->d->cfg.fetcher, &req, on_well_known, h);
-	if (h->fetch == NULL)
-		fail(h, ERR_MEMORY);
+	fact_get(delegations_cache(h->d->delegations), delegations_key(h->name.host, host), NULL, 0,
+	    &h->where, on_delegation, h);
 }
 
 static void
@@ -324,9 +240,11 @@ on_services(void *arg, enum err err, const struct resolver_service *s, size_t n)
 	enum discovery_step next = discovery_next(h->step, err);
 	size_t count = 0;
 
+	if (err == OK || err == ERR_NOT_FOUND)
+		shorten(h, h->req.ttl_ms, TTL_MIN);
 	if (next != DISCOVERY_DONE) {
 		if (next == DISCOVERY_FAILED)
-			fail(h, err);
+			fail_for_now(h, err);
 		else
 			enter(h, next);
 		return;
@@ -335,7 +253,7 @@ on_services(void *arg, enum err err, const struct resolver_service *s, size_t n)
 		if (s[i].target[0] != '\0')
 			at[count++] = (struct fetch_endpoint){ s[i].target, s[i].port };
 	if (count == 0)
-		fail(h, ERR_NOT_FOUND); /* target ".": federation is not offered */
+		fail(h, ERR_NOT_FOUND, h->lifetime, true); /* ".": federation is not offered */
 	else
 		succeed(h, at, count);
 }
@@ -344,7 +262,7 @@ static void
 ask_services(struct hunt *h, struct str service)
 {
 	if (!resolver_services(h->d->cfg.resolver, service, h->name.host, &h->req, on_services, h))
-		fail(h, ERR_MEMORY);
+		end(h, NULL);
 }
 
 static void
@@ -354,8 +272,6 @@ connect_to(struct hunt *h, uint16_t port)
 	const struct fetch_endpoint at = { host, port };
 
 	snprintf(host, sizeof(host), STR_FMT, STR_ARG(h->name.host));
-	if (h->step == DISCOVERY_DIRECT && !h->delegated)
-		h->lifetime = LIFETIME_DEFAULT; /* follows from the name alone */
 	succeed(h, &at, 1);
 }
 
@@ -401,13 +317,35 @@ look_up(void *arg, struct fact_cache *c, struct str key, const void *input)
 	h->d = d;
 	h->key_len = key.n;
 	memcpy(h->key, key.p, key.n);
+	h->lifetime = LIFETIME_DIRECT;
 	resolver_req_init(&h->req);
+	fact_wait_init(&h->where);
 	list_init(&h->node);
 	list_append(&d->hunts, &h->node);
 	if (name_parse(str_of(h->key, h->key_len), &h->name))
 		enter(h, discovery_first(&h->name, false));
 	else
-		fail(h, ERR_SERVER_NAME);
+		fail(h, ERR_SERVER_NAME, h->lifetime, true);
+}
+
+static bool
+open_parts(struct discovery *d, struct loop *loop, const struct fact_config *facts)
+{
+	const struct discovery_config *cfg = &d->cfg;
+	const struct delegations_config delegations = { .fetcher = cfg->fetcher,
+		.max_entries = cfg->max_entries,
+		.max_pending = cfg->max_pending,
+		.timeout_ms = cfg->timeout_ms / 2, /* the rest is for DNS */
+		.grace = GRACE_MS };
+
+	d->cache = fact_cache_new(loop, facts);
+	d->delegations = delegations_new(loop, &delegations);
+	d->owners = owners_new(loop, cfg->max_entries);
+	d->backoff = backoff_new(cfg->negative_ttl,
+	    cfg->negative_ttl_max < RETRY_MAX ? cfg->negative_ttl_max : RETRY_MAX,
+	    cfg->max_entries);
+	return d->cache != NULL && d->delegations != NULL && d->owners != NULL &&
+	       d->backoff != NULL;
 }
 
 struct discovery *
@@ -426,10 +364,7 @@ discovery_new(struct loop *loop, const struct discovery_config *cfg)
 		return NULL;
 	d->cfg = *cfg;
 	list_init(&d->hunts);
-	d->cache = fact_cache_new(loop, &facts);
-	d->backoff = backoff_new(cfg->negative_ttl, cfg->negative_ttl_max, cfg->max_entries);
-	d->unreachable = backoff_new(LIFETIME_MIN, LIFETIME_NONE, cfg->max_entries);
-	if (d->cache == NULL || d->backoff == NULL || d->unreachable == NULL) {
+	if (!open_parts(d, loop, &facts)) {
 		discovery_free(d);
 		return NULL;
 	}
@@ -446,8 +381,9 @@ discovery_free(struct discovery *d)
 	fact_cache_free(d->cache);
 	while ((node = list_first(&d->hunts)) != NULL)
 		free_hunt(LIST_ENTRY(node, struct hunt, node));
+	delegations_free(d->delegations);
+	owners_free(d->owners);
 	backoff_free(d->backoff);
-	backoff_free(d->unreachable);
 	free(d);
 }
 
@@ -455,4 +391,10 @@ struct fact_cache *
 discovery_cache(struct discovery *d)
 {
 	return d->cache;
+}
+
+struct owners *
+discovery_owners(struct discovery *d)
+{
+	return d->owners;
 }

@@ -3,7 +3,11 @@
  * discovery - where a Matrix server name points (Matrix server-server API, "Server discovery").
  *
  * Runs on the control thread; one fact cache by server name.  A name that has an IP literal or a
- * port is answered without asking anyone; else .well-known, SRV _matrix-fed and _matrix, port 8448.
+ * port is answered without asking anyone; else .well-known (delegation), SRV _matrix-fed and
+ * _matrix, port 8448.  A fact lives as long as the shortest of what it is made of, and is looked up
+ * again in the background in the last fifth of that; if name servers fail, it goes on being served
+ * for two hours. The target of an SRV record is resolved like any name: aliases (CNAME), which RFC
+ * 2782 forbids there, are followed.
  * Whether a name is worth asking about (membership) is the caller's business: ask that first.
  */
 #ifndef SCHLEUSE_MATRIX_DISCOVERY_H
@@ -12,8 +16,8 @@
 #include "lib/fact/fact.h"
 #include "lib/http/fetch.h"
 #include "lib/matrix/name.h"
+#include "lib/matrix/owners.h"
 
-#define DISCOVERY_WELL_KNOWN_MAX 51200 /* bytes of .well-known/matrix/server */
 #define DISCOVERY_PORT 8448
 
 struct discovery_target {
@@ -43,6 +47,9 @@ void discovery_free(struct discovery *d); /* waiting askers are cancelled withou
  * err is OK. */
 struct fact_cache *discovery_cache(struct discovery *d);
 
+/* What points to a host and port; owned by the discovery. */
+struct owners *discovery_owners(struct discovery *d);
+
 /* Makes `req` ask the target for `path` (url must hold it all).  false: url is too small. */
 bool discovery_request(const struct discovery_target *t, const char *path, char *url,
     size_t url_size, struct fetch_request *req) MUST_CHECK;
@@ -64,12 +71,5 @@ enum discovery_step discovery_first(const struct server_name *n, bool delegated)
 /* The step after `s` which ended with `err`.  For DISCOVERY_WELL_KNOWN, OK means that discovery
  * goes on with discovery_first() of the delegated name. */
 enum discovery_step discovery_next(enum discovery_step s, enum err err);
-
-/* The name in m.server, in `out`; n == 0 if the answer is not a valid delegation. */
-struct str discovery_delegation(struct str body, char out[NAME_MAX_LEN + 1]);
-
-/* How long a valid .well-known answer may be used: Cache-Control, then Expires; 24 h if silent; 5
- * min to 48 h. */
-clock_ms discovery_lifetime(const char *cache_control, const char *expires, int64_t now_s);
 
 #endif

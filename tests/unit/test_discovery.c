@@ -5,69 +5,6 @@
 
 #include "lib/matrix/discovery.h"
 
-#define MINUTE ((clock_ms)60000)
-#define HOUR (60 * MINUTE)
-#define NOW 1767225600 /* 2026-01-01T00:00:00Z */
-
-static const struct {
-	const char *cache_control, *expires;
-	clock_ms lifetime;
-} lifetimes[] = {
-	{ "", "", 24 * HOUR },
-	{ "public", "", 24 * HOUR },
-	{ "max-age=3600", "", HOUR },
-	{ "public, MAX-AGE = \"7200\"", "", 2 * HOUR },
-	{ "max-age=0", "", 5 * MINUTE },
-	{ "max-age=nonsense", "", 5 * MINUTE },
-	{ "max-age=99999999999999999999", "", 48 * HOUR },
-	{ "max-age=999999", "", 48 * HOUR },
-	{ "max-age=3600, no-store", "", 5 * MINUTE },
-	{ "no-store", "Thu, 01 Jan 2026 10:00:00 GMT", 5 * MINUTE },
-	{ "max-age=3600", "Thu, 01 Jan 2026 10:00:00 GMT", HOUR },
-	{ "", "Thu, 01 Jan 2026 10:00:00 GMT", 10 * HOUR },
-	{ "", "Wed, 31 Dec 2025 10:00:00 GMT", 5 * MINUTE },
-	{ "", "0", 5 * MINUTE },
-	{ "", "Fri, 01 Jan 2036 10:00:00 GMT", 48 * HOUR },
-	{ "", "Fri, 01 Jan 9999 10:00:00 GMT", 48 * HOUR },
-};
-
-Test(discovery, uses_an_answer_as_long_as_its_headers_say_within_bounds)
-{
-	for (size_t i = 0; i < sizeof(lifetimes) / sizeof(lifetimes[0]); i++)
-		cr_expect_eq(
-		    discovery_lifetime(lifetimes[i].cache_control, lifetimes[i].expires, NOW),
-		    lifetimes[i].lifetime, "row %zu", i);
-}
-
-static const struct {
-	const char *body, *to;
-} delegations[] = {
-	{ "{\"m.server\":\"delegated.example:443\"}", "delegated.example:443" },
-	{ " { \"x\": [1], \"m.server\" : \"a.example\" } ", "a.example" },
-	{ "{\"m.server\":\"[2001:db8::1]:8448\"}", "[2001:db8::1]:8448" },
-	{ "", "" },
-	{ "{}", "" },
-	{ "[]", "" },
-	{ "{\"m.server\":1}", "" },
-	{ "{\"m.server\":\"\"}", "" },
-	{ "{\"m.server\":\"https://a.example\"}", "" },
-	{ "{\"m.server\":\"a.example/x\"}", "" },
-	{ "{\"m.server\":\"a.example:99999999\"}", "" },
-	{ "{\"m.server\":\"a.example\"", "" },
-	{ "{\"m.server\":\"a.example\",\"m.server\":\"b.example\"}", "" },
-	{ "<html>not found</html>", "" },
-};
-
-Test(discovery, takes_only_a_valid_delegation)
-{
-	for (size_t i = 0; i < sizeof(delegations) / sizeof(delegations[0]); i++) {
-		char out[NAME_MAX_LEN + 1];
-		struct str to = discovery_delegation(str_z(delegations[i].body), out);
-
-		cr_expect(str_eq(to, str_z(delegations[i].to)), "row %zu", i);
-	}
-}
-
 static const struct {
 	const char *name;
 	bool delegated;
