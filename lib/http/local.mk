@@ -33,5 +33,7 @@ libschleuse_a_SOURCES += lib/http/h2conn_recv.c
 libschleuse_a_SOURCES += lib/http/h2conn_stream.c
 libschleuse_a_SOURCES += lib/http/pool.c
 libschleuse_a_SOURCES += lib/http/pool.h
+libschleuse_a_SOURCES += lib/http/pool_int.h
+libschleuse_a_SOURCES += lib/http/pool_wait.c
 libschleuse_a_SOURCES += lib/http/server.c
 libschleuse_a_SOURCES += lib/http/server.h

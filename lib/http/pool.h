@@ -2,8 +2,9 @@
 /*
  * pool - one worker's connections to one upstream: reuse, bounds, a queue with a deadline.
  *
- * A connection taken from the pool belongs to the taker until pool_release().  Idle ones are
- * watched: one that closes or speaks out of turn is dropped.
+ * An upstream is a homeserver, which is dialled, or another server, which a connector brings.  A
+ * connection taken from the pool belongs to the taker until pool_release().  Idle ones are watched:
+ * one that closes or speaks out of turn is dropped; messages of TLS itself are neither.
  */
 #ifndef SCHLEUSE_HTTP_POOL_H
 #define SCHLEUSE_HTTP_POOL_H
@@ -23,7 +24,21 @@ enum pool_count {
 	POOL_QUEUE_FULL, /* takers refused */
 	POOL_QUEUE_TIMEOUT,
 	POOL_CONNECT_FAILED,
-	POOL_CONNECT_TIMEOUT
+	POOL_CONNECT_TIMEOUT,
+	/* to other servers only */
+	POOL_CONNECT_PROXY,
+	POOL_CONNECT_TLS,
+	POOL_CONNECT_TLS_NAME,
+	POOL_CONNECT_TLS_CHAIN,
+	POOL_CONNECT_TLS_EXPIRED,
+	POOL_COUNTS
+};
+
+/* Bounds the idle connections of several pools together: the one that was used longest ago goes.
+ * Outlives them. */
+struct pool_shared {
+	struct list idle; /* last used first */
+	size_t n, max;
 };
 
 struct pool_config {
@@ -31,8 +46,10 @@ struct pool_config {
 	socklen_t address_len;
 	/* Another server, over TLS: how to connect.  Must live as long as the pool. */
 	const struct connector_target *to;
+	struct pool_shared *shared; /* or NULL */
 	size_t connections_max, idle_max, queue_max;
-	clock_ms connect_timeout, idle_timeout, queue_timeout;
+	clock_ms connect_timeout; /* with `to`, that of the target counts */
+	clock_ms idle_timeout, queue_timeout;
 	size_t buffer_max;                          /* ceiling of an upstream's input buffer */
 	void (*count)(enum pool_count what, int n); /* may be NULL */
 };
@@ -41,11 +58,13 @@ struct pool;
 
 struct upstream {
 	struct list node;
+	struct list shared; /* while idle, if the pool shares a bound */
 	struct pool *pool;
-	struct stream *stream;
-	struct buf in; /* bytes received and not yet understood */
-	bool reused;   /* has carried a request before */
-	stream_fn *fn; /* the taker's; NULL while idle or connecting */
+	struct stream *stream;       /* NULL while `connector` is at work */
+	struct connector *connector; /* to another server */
+	struct buf in;               /* bytes received and not yet understood */
+	bool reused;                 /* has carried a request before */
+	stream_fn *fn;               /* the taker's; NULL while idle or connecting */
 	void *arg;
 	struct timer timer;
 	struct pool_wait *wait; /* who the connect is for */
@@ -61,6 +80,7 @@ struct pool_wait {
 	struct timer timer;
 	bool fresh;   /* a reused connection will not do */
 	bool stalled; /* a first attempt was put off: the listen queue was full */
+	enum err why; /* about to be told */
 	void (*fn)(void *arg, struct upstream *up, enum err why); /* up NULL: why tells */
 	void *arg;
 };
@@ -68,8 +88,8 @@ struct pool_wait {
 struct pool *pool_new(struct loop *loop, const struct pool_config *cfg) MUST_CHECK;
 void pool_free(struct pool *p); /* closes idle connections; those in use close when released; who is
 				   queued is refused */
-/* New limits, from now on: what is beyond them goes when it is released or idle.  The address
- * stays. */
+/* New limits, from now on: what is beyond them goes when it is released or idle.  Address, target
+ * and shared bound stay. */
 void pool_set_limits(struct pool *p, const struct pool_config *cfg);
 
 /* An idle connection at once, or NULL.  `certain`: each is looked at once more (a system call), for
@@ -80,7 +100,7 @@ struct upstream *pool_take(struct pool *p, bool certain) MUST_CHECK;
  * one.  A unix socket whose listen queue is full is tried again until connect_timeout.  fn is
  * called once, not before this returns, with ERR_UPSTREAM_DOWN, ERR_UPSTREAM_SLOW (connecting),
  * ERR_UPSTREAM_BUSY (queue full or waited too long); to another server with the connector's
- * reasons instead of the first two. */
+ * reasons, or ERR_REMOTE_BUSY. */
 void pool_wait_init(struct pool_wait *w);
 void pool_acquire(struct pool *p, bool fresh, struct pool_wait *w,
     void (*fn)(void *arg, struct upstream *up, enum err why), void *arg);
@@ -91,6 +111,9 @@ void upstream_own(struct upstream *up, stream_fn *fn, void *arg);
 
 /* Gives the connection back; not reusable: it is closed. */
 void pool_release(struct upstream *up, bool reusable);
+
+void pool_shared_init(struct pool_shared *s, size_t max);
+void pool_shared_set(struct pool_shared *s, size_t max); /* what is beyond goes at once */
 
 size_t pool_connections(const struct pool *p);
 size_t pool_waiting(const struct pool *p);

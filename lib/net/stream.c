@@ -553,6 +553,16 @@ stream_read(struct stream *s, char *p, size_t n)
 	return got;
 }
 
+bool
+stream_quiet(struct stream *s)
+{
+	char byte;
+
+	s->readable = true;
+	s->assumed = false;
+	return stream_read(s, &byte, 1) == STREAM_AGAIN;
+}
+
 ssize_t
 stream_write(struct stream *s, struct str data)
 {

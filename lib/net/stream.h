@@ -68,6 +68,11 @@ void stream_want(struct stream *s, unsigned what);
  * of something looks once more. */
 void stream_doubt(struct stream *s);
 
+/* Asks the socket whether the peer has neither ended nor said anything for the owner; messages of
+ * TLS itself, such as a session ticket, are dealt with and count as nothing.  If it has, the stream
+ * is good for closing only: a byte is lost. */
+bool stream_quiet(struct stream *s);
+
 /* Bytes read (> 0), STREAM_EOF, STREAM_AGAIN or STREAM_FAILED. */
 ssize_t stream_read(struct stream *s, char *p, size_t n);
 

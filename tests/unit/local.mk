@@ -79,6 +79,7 @@ tests_unit_unit_SOURCES += tests/unit/test_pace.c
 tests_unit_unit_SOURCES += tests/unit/test_passport.c
 tests_unit_unit_SOURCES += tests/unit/test_paths.c
 tests_unit_unit_SOURCES += tests/unit/test_pool.c
+tests_unit_unit_SOURCES += tests/unit/test_pool_remote.c
 tests_unit_unit_SOURCES += tests/unit/test_preface.c
 tests_unit_unit_SOURCES += tests/unit/test_proxyproto.c
 tests_unit_unit_SOURCES += tests/unit/test_proxytunnel.c
