@@ -43,8 +43,8 @@ map_hosts(struct loaded *d)
 	return true;
 }
 
-struct proxy_conf *
-proxy_conf_load(const char *path, struct buf *errors)
+static struct proxy_conf *
+load(const char *path, bool files, struct buf *errors)
 {
 	struct loaded *d = calloc(1, sizeof(*d));
 	struct load l;
@@ -60,7 +60,8 @@ proxy_conf_load(const char *path, struct buf *errors)
 	if (load_file(&l, proxy_conf_rows, &d->conf) ||
 	    d->conf.n_listeners + d->conf.n_services > 0) {
 		config_check(&l, &d->conf);
-		config_files(&l, &d->conf);
+		if (files)
+			config_files(&l, &d->conf);
 	}
 	good = load_ok(&l) && d->conf.path != NULL && map_hosts(d);
 	load_fini(&l);
@@ -68,6 +69,18 @@ proxy_conf_load(const char *path, struct buf *errors)
 		return &d->conf;
 	snapshot_drop(&d->conf.snap);
 	return NULL;
+}
+
+struct proxy_conf *
+proxy_conf_load(const char *path, struct buf *errors)
+{
+	return load(path, true, errors);
+}
+
+struct proxy_conf *
+proxy_conf_read(const char *path, struct buf *errors)
+{
+	return load(path, false, errors);
 }
 
 const struct service_conf *

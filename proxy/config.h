@@ -340,6 +340,9 @@ struct proxy_conf {
  * one reference. */
 struct proxy_conf *proxy_conf_load(const char *path, struct buf *errors) MUST_CHECK;
 
+/* The same, but the files it names are not looked at: what they hold is missing. */
+struct proxy_conf *proxy_conf_read(const char *path, struct buf *errors) MUST_CHECK;
+
 /* 0: the homeserver, n: upstreams[n - 1]. */
 static inline const struct upstream_conf *
 service_upstream(const struct service_conf *s, size_t n)

@@ -6,6 +6,7 @@
 
 #include "lib/daemon/program.h"
 #include "proxy/control.h"
+#include "proxy/makeca.h"
 #include "proxy/routes.h"
 #include "proxy/series.h"
 
@@ -49,6 +50,7 @@ main(int argc, char **argv)
 		.load = load,
 		.print = print,
 		.run = run,
+		.more = makeca_options,
 	};
 
 	return program_main(&p, argc, argv);

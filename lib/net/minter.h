@@ -41,6 +41,10 @@ struct minter_ca_request {
 	unsigned days;
 };
 
+/* Whether `name` is among the permitted names, or above one: excluding it would take that one back.
+ */
+bool minter_ca_permits(const struct minter_ca_request *r, const char *name);
+
 /* Writes <folder>/ca.pem (0644) and <folder>/ca.key (0600), both new: an existing file is never
  * overwritten.  false with a message. */
 bool minter_ca_make(

@@ -275,6 +275,25 @@ check_names(const char *const *v, size_t n, char *why, size_t why_size)
 	return true;
 }
 
+static bool
+same_network(const char *a, const char *b)
+{
+	struct network x, y;
+
+	return network_parse(str_z(a), &x) && network_parse(str_z(b), &y) && x.family == y.family &&
+	       x.bits == y.bits && memcmp(x.bytes, y.bytes, sizeof(x.bytes)) == 0;
+}
+
+bool
+minter_ca_permits(const struct minter_ca_request *r, const char *name)
+{
+	for (size_t i = 0; i < r->n_permitted; i++)
+		if (minter_name_within(str_z(r->permitted[i]), str_z(name)) ||
+		    same_network(r->permitted[i], name))
+			return true;
+	return false;
+}
+
 bool
 minter_ca_make(const char *folder, const struct minter_ca_request *r, char *why, size_t why_size)
 {

@@ -41,6 +41,7 @@ EXTRA_DIST += \
 	tests/integration/test_invites.py \
 	tests/integration/test_invites_elsewhere.py \
 	tests/integration/test_keys.py \
+	tests/integration/test_make_ca.py \
 	tests/integration/test_membership.py \
 	tests/integration/test_ocsp.py \
 	tests/integration/test_privacy.py \
