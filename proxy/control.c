@@ -287,6 +287,7 @@ start(struct control *c)
 	if (c->admin == NULL || !start_workers(c, n) || !open_heartbeat(c) || !listeners_tell(l)) {
 		admin_free(c->admin);
 		c->admin = NULL;
+		listeners_remove_files(l, c->inherited.listeners);
 		snapshot_drop(&l->snap);
 		return false;
 	}

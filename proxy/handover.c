@@ -81,7 +81,8 @@ send_all(int fd, const struct handover_config *cfg)
 	bool ok = send_endpoint(fd, GIFT_ADMIN, l->admin, 0);
 
 	for (size_t i = 0; ok && i < l->n; i++)
-		ok = send_endpoint(fd, GIFT_LISTENER, l->of[i].endpoint, l->of[i].kind);
+		if (l->of[i].until == 0 || !endpoint_is_unix(l->of[i].endpoint)) /* no file */
+			ok = send_endpoint(fd, GIFT_LISTENER, l->of[i].endpoint, l->of[i].kind);
 	memcpy(g.tickets, cfg->tickets->keys, sizeof(g.tickets));
 	ok = ok && send_message(fd, &g, NULL, 0);
 	sodium_memzero(&g, sizeof(g));

@@ -22,6 +22,8 @@ drain(struct control *c, const char *why, bool alone)
 	for (unsigned i = 0; i < c->n_workers; i++)
 		if (!worker_post_drain(c->workers[i], alone))
 			loop_stop(c->workers[i]->loop);
+	if (alone)
+		listeners_remove_files(c->listeners, NULL);
 	snapshot_drop(&c->listeners->snap);
 	c->listeners = NULL;
 }

@@ -131,13 +131,56 @@ is_own_port(const struct listeners *had, uint16_t port)
 	return false;
 }
 
-static struct endpoint *
-bind_listener(const struct conf_address *a, const struct listeners *had, unsigned n_workers)
+static void
+complain_taken(const struct conf_address *a)
 {
+	log_error("listener: cannot listen on %s: another process, perhaps another "
+		  "schleuse-proxy, uses it",
+	    a->text);
+}
+
+/* One socket, which all workers share. */
+static struct endpoint *
+bind_unix(const struct listener_conf *conf)
+{
+	const struct conf_address *a = &conf->address;
+	char key[LISTENERS_KEY_MAX];
+	struct endpoint *e;
+	int fd;
+
+	if (listener_taken_unix(a->unix_path)) {
+		complain_taken(a);
+		return NULL;
+	}
+	fd = listener_bind_unix(a->unix_path, conf->mode);
+	if (fd < 0) {
+		log_error("listener: cannot listen on %s: %s%s", a->text, strerror(errno),
+		    errno == EEXIST   ? " (the file is no socket)"
+		    : errno == ENOENT ? " (the folder is not there)"
+		    : errno == EACCES ? " (the folder must be writable by the daemon)"
+				      : "");
+		return NULL;
+	}
+	e = endpoint_new(listeners_key(a, key), false, 1);
+	if (e != NULL) {
+		endpoint_add(e, fd);
+		return e;
+	}
+	log_error("listener: out of memory");
+	close(fd);
+	unlink(a->unix_path);
+	return NULL;
+}
+
+static struct endpoint *
+bind_listener(const struct listener_conf *conf, const struct listeners *had, unsigned n_workers)
+{
+	const struct conf_address *a = &conf->address;
+
+	if (a->unix_path != NULL)
+		return bind_unix(conf);
 	if (!is_own_port(had, a->port) && listener_taken(a->host, a->port)) {
-		log_error("listener: cannot listen on %s: another process, perhaps another "
-			  "schleuse-proxy, uses it",
-		    a->text);
+		complain_taken(a);
 		return NULL;
 	}
 	return bind_endpoint(a, n_workers, "listener");
@@ -181,7 +224,8 @@ holds(const struct listeners *l, const struct endpoint *e)
 	return l->admin == e;
 }
 
-/* A listener of `had` for this address that `l` does not yet use, or NULL. */
+/* A listener of `had` for this address that `l` does not yet use, or NULL.  The file of a unix
+ * socket that is being given up is gone. */
 static const struct listening *
 find(const struct listeners *l, const struct listeners *had, const struct conf_address *a)
 {
@@ -189,7 +233,8 @@ find(const struct listeners *l, const struct listeners *had, const struct conf_a
 
 	listeners_key(a, key);
 	for (size_t i = 0; had != NULL && i < had->n; i++)
-		if (strcmp(had->of[i].endpoint->key, key) == 0 && !holds(l, had->of[i].endpoint))
+		if (strcmp(had->of[i].endpoint->key, key) == 0 && !holds(l, had->of[i].endpoint) &&
+		    (a->unix_path == NULL || had->of[i].until == 0))
 			return &had->of[i];
 	return NULL;
 }
@@ -225,8 +270,9 @@ open_all(struct listeners *l, const struct listeners *had, unsigned n_workers)
 	for (size_t i = 0; i < conf->n_listeners; i++) {
 		const struct conf_address *a = &conf->listeners[i].address;
 		const struct listening *old = find(l, had, a);
-		struct endpoint *e = old != NULL ? snapshot_hold(&old->endpoint->snap)
-						 : bind_listener(a, had, n_workers);
+		struct endpoint *e = old != NULL
+					 ? snapshot_hold(&old->endpoint->snap)
+					 : bind_listener(&conf->listeners[i], had, n_workers);
 
 		if (e == NULL)
 			return false;
@@ -246,6 +292,7 @@ listeners_open(struct proxy_conf *conf, struct listeners *had, unsigned n_worker
 		return NULL;
 	}
 	if (!open_all(l, had, n_workers)) {
+		listeners_remove_files(l, had);
 		snapshot_drop(&l->snap);
 		return NULL;
 	}
@@ -273,8 +320,9 @@ listeners_refuse(const struct listeners *l)
 		bool refuse = l->of[i].until != 0;
 
 		any |= refuse;
-		/* Those of the service manager must go on: it will pass them again. */
-		for (size_t k = 0; !e->activated && k < e->n; k++)
+		/* Those of the service manager must go on: it will pass them again.  A unix socket
+		 * has no handshake to refuse, and its file has gone. */
+		for (size_t k = 0; !e->activated && !endpoint_is_unix(e) && k < e->n; k++)
 			if (!listener_refuse(e->sockets[k], refuse) && refuse)
 				log_warn("listener %s: cannot hold back new connections before it "
 					 "is closed: %s",

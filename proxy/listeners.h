@@ -7,7 +7,8 @@
  * from them.  Endpoints that were bound here have one socket for each worker (SO_REUSEPORT), so
  * that workers do not contend.  Inherited ones have as many as were passed; with fewer sockets than
  * workers some share, and whoever is faster accepts.  None of an inherited group is closed, because
- * that would reset what waits in its queue.
+ * that would reset what waits in its queue.  A unix socket cannot be bound twice: the workers share
+ * one.  Its file belongs to the process that accepts there; a successor takes it over.
  *
  * A set is what one configuration listens on; it is immutable, the control thread makes a new one
  * on reload and hands it to the workers.
@@ -62,6 +63,15 @@ struct listeners *listeners_open(
 bool listeners_refuse(const struct listeners *l);
 /* The same set without those whose time has come.  NULL: out of memory. */
 struct listeners *listeners_settle(struct listeners *l, clock_ms now) MUST_CHECK;
+
+/* --- the files of unix sockets (listeners_files.c) --- */
+
+bool endpoint_is_unix(const struct endpoint *e);
+/* Once a set is in force: files have the mode that is configured, those being given up go. */
+void listeners_adopt_files(const struct listeners *l);
+/* Removes those of l that are not in force in `but` (NULL: all), unless the service manager made
+ * them.  Nobody connects there any more; who waits in the queue is still accepted. */
+void listeners_remove_files(const struct listeners *l, const struct listeners *but);
 
 /* A set of endpoints that were inherited, to be given to listeners_open(); takes them over, also
  * when it fails (out of memory).  admin: or NULL. */

@@ -66,6 +66,7 @@ libproxy_a_SOURCES += proxy/judge.c
 libproxy_a_SOURCES += proxy/judge.h
 libproxy_a_SOURCES += proxy/leave.c
 libproxy_a_SOURCES += proxy/listeners.c
+libproxy_a_SOURCES += proxy/listeners_files.c
 libproxy_a_SOURCES += proxy/listeners.h
 libproxy_a_SOURCES += proxy/lookups.c
 libproxy_a_SOURCES += proxy/lookups.h

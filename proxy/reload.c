@@ -82,12 +82,14 @@ prepare(struct control *c, struct next *n)
 }
 
 static void
-give_up(struct next *n)
+give_up(struct next *n, const struct listeners *old)
 {
 	outside_close(&n->out);
 	admin_free(n->admin);
-	if (n->listeners != NULL)
+	if (n->listeners != NULL) {
+		listeners_remove_files(n->listeners, old);
 		snapshot_drop(&n->listeners->snap);
+	}
 	if (n->conf != NULL)
 		snapshot_drop(&n->conf->snap);
 }
@@ -120,6 +122,7 @@ void
 reload_listeners(struct control *c, struct listeners *l)
 {
 	post_listeners(c, l);
+	listeners_adopt_files(l);
 	if (listeners_refuse(l))
 		timer_set(c->loop, &c->settle, SETTLE_LOOK_MS);
 	else
@@ -187,7 +190,7 @@ reload(struct control *c)
 		metrics_inc(S_RELOADS);
 		log_info("reload: the new configuration is in force");
 	} else {
-		give_up(&n);
+		give_up(&n, c->listeners);
 		metrics_inc(S_RELOADS_REFUSED);
 		log_error("reload: refused; the old configuration stays in force");
 	}

@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -30,25 +31,79 @@ struct listener {
 	struct timer wake;
 };
 
-static int
-bind_unix(const char *path)
+static bool
+unix_address(const char *path, struct sockaddr_un *out)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd;
-
-	if (strlen(path) >= sizeof(a.sun_path)) {
+	*out = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (strlen(path) >= sizeof(out->sun_path)) {
 		errno = ENAMETOOLONG;
-		return -1;
+		return false;
 	}
-	memcpy(a.sun_path, path, strlen(path) + 1);
+	memcpy(out->sun_path, path, strlen(path) + 1);
+	return true;
+}
+
+/* mode < 0: as the umask has it.  Linux takes that of the file from the socket, so it is at no time
+ * open to more than it should be. */
+static int
+bind_unix(const char *path, int mode)
+{
+	struct sockaddr_un a;
+	int fd, err;
+
+	if (!unix_address(path, &a))
+		return -1;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
 	unlink(path);
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 && listen(fd, BACKLOG) == 0)
+	if ((mode < 0 || fchmod(fd, (mode_t)mode) == 0) &&
+	    bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 &&
+	    (mode < 0 || chmod(path, (mode_t)mode) == 0) && listen(fd, BACKLOG) == 0)
 		return fd;
+	err = errno;
 	close(fd);
+	errno = err;
 	return -1;
+}
+
+static bool
+is_socket(const char *path)
+{
+	struct stat s;
+
+	return lstat(path, &s) == 0 && S_ISSOCK(s.st_mode);
+}
+
+int
+listener_bind_unix(const char *path, unsigned mode)
+{
+	struct stat s;
+
+	if (lstat(path, &s) == 0 && !S_ISSOCK(s.st_mode)) {
+		errno = EEXIST;
+		return -1;
+	}
+	return bind_unix(path, (int)mode);
+}
+
+bool
+listener_taken_unix(const char *path)
+{
+	struct sockaddr_un a;
+	int fd;
+	bool taken;
+
+	if (!is_socket(path) || !unix_address(path, &a))
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	/* EAGAIN: somebody listens who has much to do; EACCES: it is not ours to look */
+	taken = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 || errno == EAGAIN ||
+		errno == EACCES;
+	close(fd);
+	return taken;
 }
 
 static socklen_t
@@ -80,7 +135,7 @@ listener_bind(const char *unix_path, const char *host, uint16_t port)
 	int fd, one = 1, err;
 
 	if (unix_path != NULL)
-		return bind_unix(unix_path);
+		return bind_unix(unix_path, -1);
 	len = parse_ip(host, port, &a);
 	if (len == 0)
 		return -1;

@@ -26,6 +26,11 @@ struct listener;
  * by SO_REUSEPORT (not unix ones). */
 int listener_bind(const char *unix_path, const char *host, uint16_t port) MUST_CHECK;
 
+/* The same for a unix socket whose file gets this mode.  Replaces the file of a socket, nothing
+ * else: EEXIST. */
+int listener_bind_unix(const char *path, unsigned mode) MUST_CHECK;
+bool listener_taken_unix(const char *path); /* somebody listens there; it would be replaced */
+
 /* Whether another socket already listens there.  Sharing by SO_REUSEPORT would hide it, and
  * connections would go astray. */
 bool listener_taken(const char *host, uint16_t port);

@@ -77,6 +77,7 @@ EXTRA_DIST += \
 	tests/integration/test_tls.py \
 	tests/integration/test_trust.py \
 	tests/integration/test_unauthenticated.py \
+	tests/integration/test_unix_listeners.py \
 	tests/integration/test_upstreams.py \
 	tests/integration/test_wellknown.py \
 	tests/integration/test_xmatrix.py \
