@@ -114,7 +114,7 @@ begin(struct passage *p)
 static void
 answer(struct passage *p, enum err why)
 {
-	refusal_answer(p->ex, p->j.route, why, p->retry_after);
+	refusal_answer(p->ex, p->j.route, why, STR_NONE, p->retry_after);
 }
 
 static const struct passage_side inward = {

@@ -52,7 +52,8 @@ refusal_status(const struct exchange *ex, enum err why)
 }
 
 void
-refusal_answer(struct exchange *ex, const struct route *route, enum err why, clock_ms retry_after)
+refusal_answer(struct exchange *ex, const struct route *route, enum err why, struct str about,
+    clock_ms retry_after)
 {
 	int status = refusal_status(ex, why);
 	struct buf fields, body;
@@ -63,7 +64,8 @@ refusal_answer(struct exchange *ex, const struct route *route, enum err why, clo
 	}
 	buf_init(&fields, PART_MAX);
 	buf_init(&body, PART_MAX);
-	if (put_fields(&fields, ex, route, why, retry_after) && reply_body(&body, why, retry_after))
+	if (put_fields(&fields, ex, route, why, retry_after) &&
+	    reply_body(&body, why, about, retry_after))
 		exchange_answer(ex, status, "application/json", buf_str(&fields), buf_str(&body));
 	else
 		exchange_abort(ex);

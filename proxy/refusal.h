@@ -16,10 +16,11 @@
 	"Access-Control-Allow-Headers: X-Requested-With, Content-Type, Authorization, Date\r\n"
 
 /* Answers with the Matrix error of `why` and ends the exchange; cuts it where an answer is begun
- * already, `why` has none, or memory is short.  `route`: NULL where none was found.  `retry_after`:
- * when it may be asked again, 0: as the reason has it. */
-void refusal_answer(
-    struct exchange *ex, const struct route *route, enum err why, clock_ms retry_after);
+ * already, `why` has none, or memory is short.  `route`: NULL where none was found.  `about`: the
+ * server that is not a member, n == 0: none is named.  `retry_after`: when it may be asked again,
+ * 0: as the reason has it. */
+void refusal_answer(struct exchange *ex, const struct route *route, enum err why, struct str about,
+    clock_ms retry_after);
 
 /* The status that will be sent, 0: none. */
 int refusal_status(const struct exchange *ex, enum err why);

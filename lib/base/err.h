@@ -107,8 +107,8 @@
 	X(ERR_OUT_SIGNATURE,         "out_signature",          403, "M_FORBIDDEN",     "Signature of this homeserver does not verify") \
 	X(ERR_OUT_INVITER,           "out_inviter",            403, "M_FORBIDDEN",     "Inviting user does not belong to this homeserver") \
 	X(ERR_OUT_INVITEE,           "out_invitee",            403, "M_FORBIDDEN",     "Invited user does not belong to the server that is contacted") \
-	X(ERR_DESTINATION_UNLISTED,  "destination_unlisted",   403, "M_FORBIDDEN",     "kann nicht in der Föderation gefunden werden") \
-	X(ERR_DOMAIN_UNLISTED,       "domain_unlisted",        403, "M_FORBIDDEN",     "kann nicht in der Föderation gefunden werden") \
+	X(ERR_DESTINATION_UNLISTED,  "destination_unlisted",   403, "M_FORBIDDEN",     "Domain kann nicht in der Föderation gefunden werden") \
+	X(ERR_DOMAIN_UNLISTED,       "domain_unlisted",        403, "M_FORBIDDEN",     "Domain kann nicht in der Föderation gefunden werden") \
 	X(ERR_REMOTE_DNS,            "remote_dns",             502, "M_UNKNOWN",       "Name of the other server cannot be resolved") \
 	X(ERR_REMOTE_ADDRESS,        "remote_address",         502, "M_UNKNOWN",       "Other server's name leads to no public address") \
 	X(ERR_REMOTE_OFF,            "remote_off",             502, "M_UNKNOWN",       "Other server's domain says that it offers no federation") \

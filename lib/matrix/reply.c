@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "lib/base/jsontext.h"
+#include "lib/matrix/name.h"
 
 unsigned
 reply_retry_after(enum err why)
@@ -14,6 +15,7 @@ reply_retry_after(enum err why)
 	case ERR_DRAINING:
 	case ERR_CHANGES_OPEN:
 	case ERR_UPSTREAM_BUSY:
+	case ERR_REMOTE_BUSY:
 		return 1;
 	case ERR_CHANGES_FULL:
 	case ERR_AUTH_CLIENTS:
@@ -38,20 +40,36 @@ put(char *out, struct str s)
 	return out + s.n;
 }
 
+#define TEXT_MAX 512
+
+/* Who is not found takes the place of the text's first word. */
+static struct str
+text_of(enum err why, struct str text, struct str about, char out[TEXT_MAX])
+{
+	struct str first, rest;
+
+	if ((why != ERR_DESTINATION_UNLISTED && why != ERR_DOMAIN_UNLISTED) || about.n == 0 ||
+	    about.n > NAME_MAX_LEN)
+		return text;
+	str_cut(text, ' ', &first, &rest);
+	return str_of(out,
+	    (size_t)snprintf(out, TEXT_MAX, STR_FMT " " STR_FMT, STR_ARG(about), STR_ARG(rest)));
+}
+
 /* Reasons that are no peer's business look like an internal error. */
 bool
-reply_body(struct buf *out, enum err why, clock_ms retry_after)
+reply_body(struct buf *out, enum err why, struct str about, clock_ms retry_after)
 {
 	const struct err_row *row = &err_rows[why];
 	struct str open = STR("{\"errcode\":"), middle = STR(",\"error\":"), errcode, text;
-	char wait[48] = "";
+	char wait[48] = "", named[TEXT_MAX];
 	size_t n;
 	char *p;
 
 	if (row->errcode[0] == '\0')
 		row = &err_rows[ERR_INTERNAL];
 	errcode = str_z(row->errcode);
-	text = str_z(row->text);
+	text = text_of(why, str_z(row->text), about, named);
 	if (retry_after > 0)
 		snprintf(wait, sizeof(wait), ",\"retry_after_ms\":%llu",
 		    (unsigned long long)retry_after);
