@@ -108,6 +108,7 @@ tests_unit_unit_SOURCES += tests/unit/test_rule_transaction.c
 tests_unit_unit_SOURCES += tests/unit/test_rule_unknown.c
 tests_unit_unit_SOURCES += tests/unit/test_serverkeys.c
 tests_unit_unit_SOURCES += tests/unit/test_snapshot.c
+tests_unit_unit_SOURCES += tests/unit/test_splice.c
 tests_unit_unit_SOURCES += tests/unit/test_store_file.c
 tests_unit_unit_SOURCES += tests/unit/test_store_redis.c
 tests_unit_unit_SOURCES += tests/unit/test_str.c
