@@ -5,67 +5,19 @@
  * c-ares cannot cancel one query, so each has an object of its own which outlives its asker; the
  * answer is copied into it and told from a deferred task.  A query is in `all` from start to end.
  */
-#include "lib/net/resolver.h"
-
-#define CARES_NO_DEPRECATED 1
-#include <ares.h>
 #include <event2/event.h>
-#include <netdb.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/base/buf.h"
 #include "lib/base/log.h"
-#include "lib/net/dnsanswer.h"
-
-#define CLASS_IN 1
-#define SECOND_MS ((clock_ms)1000)
+#include "lib/net/resolver_int.h"
 
 struct watch { /* a socket c-ares waits on */
 	struct list node;
 	struct resolver *resolver;
 	struct event *event;
 	ares_socket_t fd;
-};
-
-struct fixed {
-	struct str name;
-	struct address address;
-};
-
-struct resolver {
-	struct loop *loop;
-	ares_channel channel;
-	struct timer timer;
-	struct list watches;
-	struct list all;
-	struct fixed *fixed;
-	size_t n_fixed;
-	bool closing;
-};
-
-enum kind { ADDRS, SERVICES };
-
-struct resolver_query {
-	struct list node;
-	struct resolver *resolver;
-	struct resolver_req *req; /* NULL: cancelled */
-	struct task task;
-	enum kind kind;
-	enum err err;
-	bool flying; /* c-ares holds a pointer to us */
-	char name[RESOLVER_NAME_MAX + 1];
-	uint16_t port;
-	clock_ms ttl_ms;
-	bool none;
-	enum err denial;  /* ADDRS without an answer: what is wrong with "none" */
-	unsigned denials; /* still to come */
-	size_t n;
-	union {
-		struct address addrs[RESOLVER_MAX_ANSWERS];
-		struct resolver_service services[RESOLVER_MAX_ANSWERS];
-	};
 };
 
 /* --- c-ares on the loop --- */
@@ -170,7 +122,7 @@ tell(void *arg)
 	req->none = q->none;
 	/* The answer must survive whatever the asker does, closing the resolver included. */
 	list_remove(&q->node);
-	if (q->kind == ADDRS)
+	if (q->kind == RESOLVER_ADDRS)
 		req->on_addrs(req->arg, q->err, q->addrs, q->n);
 	else
 		req->on_services(req->arg, q->err, q->services, q->n);
@@ -178,7 +130,7 @@ tell(void *arg)
 }
 
 static struct resolver_query *
-start(struct resolver *r, struct resolver_req *req, enum kind kind)
+start(struct resolver *r, struct resolver_req *req, enum resolver_kind kind)
 {
 	struct resolver_query *q = calloc(1, sizeof(*q));
 
@@ -194,8 +146,8 @@ start(struct resolver *r, struct resolver_req *req, enum kind kind)
 	return q;
 }
 
-static void
-end(struct resolver_query *q, enum err err)
+void
+resolver_query_end(struct resolver_query *q, enum err err)
 {
 	q->flying = false;
 	q->err = err;
@@ -205,167 +157,6 @@ end(struct resolver_query *q, enum err err)
 		free_query(q);
 	else
 		task_defer(q->resolver->loop, &q->task);
-}
-
-static enum err
-err_of(int status, enum err none)
-{
-	switch (status) {
-	case ARES_SUCCESS:
-		return OK;
-	case ARES_ENOTFOUND:
-	case ARES_ENODATA:
-		return none;
-	case ARES_ETIMEOUT:
-		return ERR_TIMEOUT;
-	case ARES_ENOMEM:
-		return ERR_MEMORY;
-	case ARES_ECANCELLED:
-	case ARES_EDESTRUCTION:
-		return ERR_CANCELLED;
-	default:
-		return ERR_DNS;
-	}
-}
-
-/* --- answers --- */
-
-static clock_ms
-ttl_of(const struct ares_addrinfo *ai)
-{
-	int ttl = INT_MAX;
-
-	for (const struct ares_addrinfo_node *n = ai->nodes; n != NULL; n = n->ai_next)
-		ttl = n->ai_ttl < ttl ? n->ai_ttl : ttl;
-	for (const struct ares_addrinfo_cname *c = ai->cnames; c != NULL; c = c->next)
-		ttl = c->ttl < ttl ? c->ttl : ttl;
-	return ttl > 0 ? (clock_ms)ttl * SECOND_MS : 0;
-}
-
-static void
-take_addrs(struct resolver_query *q, const struct ares_addrinfo *ai)
-{
-	for (const struct ares_addrinfo_node *n = ai->nodes; n != NULL; n = n->ai_next)
-		if (q->n < RESOLVER_MAX_ANSWERS &&
-		    address_from(n->ai_addr, q->port, &q->addrs[q->n]))
-			q->n++;
-	q->ttl_ms = ttl_of(ai);
-}
-
-static void
-take_denial(struct resolver_query *q, const struct dnsanswer *a)
-{
-	clock_ms ttl = a->has_negative ? a->negative * SECOND_MS : RESOLVER_TTL_NONE;
-
-	if (ttl < q->ttl_ms)
-		q->ttl_ms = ttl;
-}
-
-static void
-on_denial(struct resolver_query *q, uint16_t type, int status, const void *reply, int len)
-{
-	struct dnsanswer a = dnsanswer_read(str_of(reply, (size_t)len), type);
-	enum err err = err_of(status, ERR_NOT_FOUND);
-
-	if (err == OK && a.n == 0)
-		err = ERR_NOT_FOUND; /* an alias of nothing */
-	if (err == ERR_NOT_FOUND)
-		take_denial(q, &a);
-	else
-		q->denial = err != OK ? err : ERR_DNS; /* it has an answer now */
-	if (--q->denials > 0)
-		return;
-	q->none = q->denial == OK;
-	end(q, q->none ? ERR_DNS : q->denial);
-}
-
-static void
-on_denial_a(void *arg, int status, int timeouts, unsigned char *reply, int len)
-{
-	on_denial(arg, DNS_TYPE_A, status, reply, len);
-}
-
-static void
-on_denial_aaaa(void *arg, int status, int timeouts, unsigned char *reply, int len)
-{
-	on_denial(arg, DNS_TYPE_AAAA, status, reply, len);
-}
-
-/* ares_getaddrinfo() says "none" even if one of its two questions failed, and not for how long. */
-static void
-ask_for_denial(struct resolver_query *q)
-{
-	ares_channel channel = q->resolver->channel;
-
-	q->ttl_ms = RESOLVER_TTL_FIXED;
-	q->denials = 2;
-	ares_query(channel, q->name, CLASS_IN, DNS_TYPE_A, on_denial_a, q);
-	ares_query(channel, q->name, CLASS_IN, DNS_TYPE_AAAA, on_denial_aaaa, q);
-}
-
-static void
-on_addrinfo(void *arg, int status, int timeouts, struct ares_addrinfo *ai)
-{
-	struct resolver_query *q = arg;
-	enum err err = err_of(status, ERR_NOT_FOUND);
-
-	if (err == OK) {
-		take_addrs(q, ai);
-		if (q->n == 0)
-			err = ERR_NOT_FOUND;
-	}
-	if (ai != NULL)
-		ares_freeaddrinfo(ai);
-	if (err == ERR_NOT_FOUND && q->req != NULL)
-		ask_for_denial(q);
-	else
-		end(q, err);
-}
-
-static void
-take_services(struct resolver_query *q, const struct ares_srv_reply *r)
-{
-	for (; r != NULL && q->n < RESOLVER_MAX_ANSWERS; r = r->next) {
-		struct resolver_service *s = &q->services[q->n];
-		struct str target = str_z(r->host);
-
-		if (target.n > 0 && target.p[target.n - 1] == '.')
-			target.n--;
-		if (target.n >= sizeof(s->target))
-			continue;
-		memcpy(s->target, target.p, target.n);
-		s->port = r->port;
-		s->priority = r->priority;
-		s->weight = r->weight;
-		q->n++;
-	}
-}
-
-static void
-on_srv(void *arg, int status, int timeouts, unsigned char *reply, int len)
-{
-	struct resolver_query *q = arg;
-	enum err err = err_of(status, ERR_NOT_FOUND);
-	struct ares_srv_reply *records = NULL;
-	struct dnsanswer a = dnsanswer_read(str_of((const char *)reply, (size_t)len), DNS_TYPE_SRV);
-
-	if (err == OK)
-		err = err_of(ares_parse_srv_reply(reply, len, &records), ERR_NOT_FOUND);
-	if (err == OK) {
-		take_services(q, records);
-		resolver_order(q->services, q->n);
-		q->ttl_ms = a.has_ttl ? a.ttl * SECOND_MS : 0;
-		if (q->n == 0)
-			err = ERR_NOT_FOUND;
-	}
-	if (err == ERR_NOT_FOUND) {
-		q->none = true;
-		q->ttl_ms = RESOLVER_TTL_FIXED;
-		take_denial(q, &a);
-	}
-	if (records != NULL)
-		ares_free_data(records);
-	end(q, err);
 }
 
 static bool
@@ -407,12 +198,12 @@ know_addrs(struct resolver *r, struct str host, struct resolver_query *q)
 	q->ttl_ms = RESOLVER_TTL_FIXED;
 	if (address_parse(host, q->port, &q->addrs[0])) {
 		q->n = 1;
-		end(q, OK);
+		resolver_query_end(q, OK);
 	} else if (find_fixed(r, host, q)) {
-		end(q, OK);
+		resolver_query_end(q, OK);
 	} else if (!full_name(q->name, STR_NONE, host)) {
 		q->none = true;
-		end(q, ERR_DNS);
+		resolver_query_end(q, ERR_DNS);
 	} else {
 		return false;
 	}
@@ -430,14 +221,14 @@ resolver_addrs(struct resolver *r, struct str host, uint16_t port, struct resolv
 	resolver_cancel(req);
 	req->on_addrs = fn;
 	req->arg = arg;
-	q = start(r, req, ADDRS);
+	q = start(r, req, RESOLVER_ADDRS);
 	if (q == NULL)
 		return false;
 	q->port = port;
 	if (know_addrs(r, host, q))
 		return true;
 	q->flying = true;
-	ares_getaddrinfo(r->channel, q->name, NULL, &hints, on_addrinfo, q);
+	ares_getaddrinfo(r->channel, q->name, NULL, &hints, resolver_on_addrinfo, q);
 	schedule(r);
 	return true;
 }
@@ -451,17 +242,17 @@ resolver_services(struct resolver *r, struct str service, struct str host, struc
 	resolver_cancel(req);
 	req->on_services = fn;
 	req->arg = arg;
-	q = start(r, req, SERVICES);
+	q = start(r, req, RESOLVER_SERVICES);
 	if (q == NULL)
 		return false;
 	if (find_fixed(r, host, NULL) || !full_name(q->name, service, host)) {
 		q->none = true;
 		q->ttl_ms = RESOLVER_TTL_FIXED;
-		end(q, ERR_NOT_FOUND);
+		resolver_query_end(q, ERR_NOT_FOUND);
 		return true;
 	}
 	q->flying = true;
-	ares_query(r->channel, q->name, CLASS_IN, DNS_TYPE_SRV, on_srv, q);
+	ares_query(r->channel, q->name, RESOLVER_CLASS_IN, DNS_TYPE_SRV, resolver_on_srv, q);
 	schedule(r);
 	return true;
 }
@@ -483,51 +274,6 @@ resolver_cancel(struct resolver_req *req)
 	q->req = NULL;
 	if (!q->flying)
 		free_query(q);
-}
-
-/* --- order of services --- */
-
-static int
-by_priority(const void *a, const void *b)
-{
-	const struct resolver_service *x = a, *y = b;
-
-	return (x->priority > y->priority) - (x->priority < y->priority);
-}
-
-/* Which of n records of one priority comes first; each is as likely as its weight. */
-static size_t
-draw(const struct resolver_service *s, size_t n)
-{
-	uint32_t total = 0, lot;
-
-	for (size_t i = 0; i < n; i++)
-		total += s[i].weight;
-	lot = randombytes_uniform(total + 1);
-	for (size_t i = 0; i < n; i++) {
-		if (lot <= s[i].weight)
-			return i;
-		lot -= s[i].weight;
-	}
-	return 0;
-}
-
-void
-resolver_order(struct resolver_service *s, size_t n)
-{
-	if (n > 1)
-		qsort(s, n, sizeof(*s), by_priority);
-	for (size_t i = 0; i < n; i++) {
-		size_t same = 1, first;
-		struct resolver_service swap;
-
-		while (i + same < n && s[i + same].priority == s[i].priority)
-			same++;
-		first = i + draw(&s[i], same);
-		swap = s[i];
-		s[i] = s[first];
-		s[first] = swap;
-	}
 }
 
 /* --- the resolver --- */

@@ -4,7 +4,8 @@
  *
  * Runs on one loop (the control thread's).  IP literals and the table of fixed hosts are answered
  * without DNS; a fixed host has no SRV records.  Every answer is a call from the loop, never from
- * within the asking function.  c-ares appears nowhere else.
+ * within the asking function.  c-ares appears in
+ * the files of resolver only.
  */
 #ifndef SCHLEUSE_NET_RESOLVER_H
 #define SCHLEUSE_NET_RESOLVER_H
