@@ -97,7 +97,7 @@ address_parse(struct str literal, uint16_t port, struct address *out)
 	*out = (struct address){ 0 };
 	if (literal.n >= 2 && literal.p[0] == '[' && literal.p[literal.n - 1] == ']')
 		literal = str_of(literal.p + 1, literal.n - 2);
-	if (literal.n == 0 || literal.n >= sizeof(z))
+	if (literal.n == 0 || literal.n >= sizeof(z) || str_chr(literal, '\0') != NULL)
 		return false;
 	memcpy(z, literal.p, literal.n);
 	z[literal.n] = '\0';

@@ -97,3 +97,7 @@ tests_fuzz_fuzz_credentials_LDADD = libregsvc.a $(FUZZ_LIBS)
 FUZZ_TARGETS += tests/fuzz/fuzz_vzd
 tests_fuzz_fuzz_vzd_SOURCES = tests/fuzz/fuzz_vzd.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_vzd_LDADD = libregsvc.a $(FUZZ_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_minter
+tests_fuzz_fuzz_minter_SOURCES = tests/fuzz/fuzz_minter.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_minter_LDADD = $(FUZZ_LIBS)

@@ -58,6 +58,8 @@ Test(address, parses_only_literals)
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		cr_expect_not(address_parse(str_z(bad[i]), 0, &a), "%s", bad[i]);
+	cr_expect_not(address_parse(STR("1.2.3.4\0.example.org"), 0, &a));
+	cr_expect_not(address_parse(STR("::1\0"), 0, &a));
 }
 
 Test(address, prints_what_it_parsed)
