@@ -7,6 +7,7 @@
 #include <sodium.h>
 
 #include "lib/daemon/setting.h"
+#include "lib/net/minter.h"
 #include "proxy/config_check.h"
 
 #define SECRET_MIN 16
@@ -109,12 +110,18 @@ read_ca(struct load *l, struct proxy_conf *c)
 {
 	struct forward_conf *f = &c->forward;
 	struct str certificate, key;
+	char why[512];
 
 	if (!setting_file(l, "ca_certificate", &f->ca_certificate, CERTIFICATE_MAX, &certificate) ||
 	    !setting_file(l, "ca_key", &f->ca_key, KEY_MAX, &key))
 		return;
 	setting_private(l, c->test_mode, "ca_key", &f->ca_key);
+	f->ca = minter_ca_load(certificate, key, why, sizeof(why));
 	setting_wipe(key);
+	if (f->ca == NULL)
+		load_fault(l, &f->ca_certificate, "ca_certificate: %s: %s", f->ca_certificate, why);
+	else if (why[0] != '\0')
+		log_warn("%s: outbound.ca_certificate: %s: %s", c->path, f->ca_certificate, why);
 }
 
 /* "Basic " and the credentials as RFC 7617 has them. */

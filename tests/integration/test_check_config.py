@@ -53,7 +53,23 @@ def drop(*path: Any) -> Callable[[dict], None]:
     return change
 
 
+def listener(**one: Any) -> Callable[[dict], None]:
+    return lambda c: c["listeners"].append(one)
+
+
 FAULTS: dict[str, tuple[Callable[[dict], None], str]] = {
+    # FD-5.2.1.2-4, ML-123615
+    "outbound beyond loopback": (
+        listener(address="0.0.0.0:3128", serves=["outbound"]), "other machines"),
+    "outbound with others": (
+        listener(address="127.0.0.1:3128", serves=["outbound", "federation"]), "stands alone"),
+    "outbound for nobody": (
+        listener(address="unix:out.sock", serves=["outbound"]), "no service has outbound.secret_file"),
+    "a secret that is not there": (
+        service(outbound={"secret_file": "/nonexistent"}), "/nonexistent cannot be read"),
+    "allowed without a secret": (
+        service(outbound={"allow": [{"host": "push.test"}]}), "allow"),
+    "half a CA": (lambda c: c.update(outbound={"ca_key": "x"}), "ca_certificate"),
     "unknown option": (lambda c: c.update(lisseners=[]), "lisseners"),
     "unknown option inside": (service(hoomserver="x"), "hoomserver"),
     "size": (lambda c: c.update(limits={"head_max": "many"}), "head_max"),
@@ -153,10 +169,14 @@ def test_the_sample_knows_every_option(make_world) -> None:
     """The sample's option names are accepted (its files do not exist, which is all that may be wrong)."""
     sample = yaml.safe_load((SOURCE / "etc" / "proxy.yaml").read_text())
     w = make_world()
-    for part in ("tls", "limits", "timeouts", "lookups", "invites"):
+    for part in ("outbound", "tls", "limits", "timeouts", "lookups", "invites"):
         w.config[part] = {**sample[part], **w.config.get(part, {})}
     for option, value in sample["services"][0].items():
         if option not in ("ocsp_file", "display_names"):
             w.main_service.setdefault(option, value)
+    secret = w.folder / "out.secret"
+    secret.touch(0o600)
+    secret.write_text("0123456789abcdef\n")
+    w.main_service["outbound"]["secret_file"] = str(secret)
     code, text = check(w)
     assert code == 0, text

@@ -6,8 +6,10 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/net/minter.h"
 #include "proxy/config.h"
 #include "tests/unit/tlscert.h"
 
@@ -35,7 +37,6 @@ start(void)
 	tlscert_write(folder, "server.pem", chain, 0644);
 	tlscert_write(folder, "server.key", key, 0600);
 	tlscert_write(folder, "ca.pem", strstr(chain + 1, "-----BEGIN"), 0644);
-	tlscert_write(folder, "open.key", key, 0644);
 	free(chain);
 	free(key);
 	tlscert_write(folder, "a.secret", SECRET_A "\n", 0600);
@@ -49,20 +50,30 @@ start(void)
 }
 
 static void
-finish(void)
+empty(const char *dir)
 {
-	DIR *d = opendir(folder);
+	DIR *d = opendir(dir);
 	struct dirent *e;
 	char path[PATH_MAX + 300];
 
 	while (d != NULL && (e = readdir(d)) != NULL) {
-		snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
+		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
 		if (e->d_name[0] != '.')
 			unlink(path);
 	}
 	if (d != NULL)
 		closedir(d);
-	rmdir(folder);
+	rmdir(dir);
+}
+
+static void
+finish(void)
+{
+	char made[PATH_MAX + 16];
+
+	snprintf(made, sizeof(made), "%s/made", folder);
+	empty(made);
+	empty(folder);
 	buf_fini(&errors);
 }
 
@@ -331,6 +342,45 @@ Test(config_outbound, wants_the_ca_with_its_key)
 	    .more = "outbound: { ca_key: server.key }");
 	REFUSES("14:29: ca_certificate: ",
 	    .more = "outbound: { ca_certificate: none.pem, ca_key: server.key }");
+	says("none.pem cannot be read");
+}
+
+#define CA "ca_certificate: made/ca.pem, ca_key: "
+
+static void
+make_ca(void)
+{
+	const char *const not_own[] = { "a.example.org" };
+	const struct minter_ca_request r = { .excluded = not_own, .n_excluded = 1, .days = 31 };
+	char made[PATH_MAX + 16], why[256];
+
+	snprintf(made, sizeof(made), "%s/made", folder);
+	cr_assert_eq(mkdir(made, 0700), 0);
+	cr_assert(minter_ca_make(made, &r, why, sizeof(why)), "%s", why);
+}
+
+Test(config_outbound, takes_only_a_ca_that_was_made_for_this)
+{
+	struct proxy_conf *c;
+	char key[PATH_MAX + 32];
+
+	make_ca();
+	c = good(&(struct parts){
+	    ALLOW("{ host: x.org, inspect: true }"), .more = "outbound: { " CA "made/ca.key }" });
+	cr_assert_not_null(c->forward.ca);
+	cr_assert(c->services[0].way_out.allow[0].inspect);
+	snapshot_drop(&c->snap);
+	/* that of a server, another one's key, a key for everybody */
+	REFUSES("14:29: ca_certificate: ",
+	    .more = "outbound: { ca_certificate: server.pem, ca_key: server.key }");
+	says("server.pem: the certificate is not one of a CA");
+	REFUSES("14:29: ca_certificate: ", .more = "outbound: { " CA "server.key }");
+	says("the key is not the one of the certificate");
+	snprintf(key, sizeof(key), "%s/made/ca.key", folder);
+	cr_assert_eq(chmod(key, 0644), 0);
+	REFUSES("14:50: ca_key: ", .more = "outbound: { " CA "made/ca.key }");
+	says("can be read by others");
+	ACCEPTS(.more = "outbound: { " CA "made/ca.key }\ntest_mode: true");
 }
 
 Test(config_outbound, reads_the_credentials_for_a_proxy)
