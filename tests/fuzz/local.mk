@@ -101,3 +101,6 @@ tests_fuzz_fuzz_vzd_LDADD = libregsvc.a $(FUZZ_LIBS)
 FUZZ_TARGETS += tests/fuzz/fuzz_minter
 tests_fuzz_fuzz_minter_SOURCES = tests/fuzz/fuzz_minter.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_minter_LDADD = $(FUZZ_LIBS)
+FUZZ_TARGETS += tests/fuzz/fuzz_events
+tests_fuzz_fuzz_events_SOURCES = tests/fuzz/fuzz_events.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_events_LDADD = $(FUZZ_LIBS)
