@@ -17,6 +17,12 @@ static const char *const classes[] = { "none", "1xx", "2xx", "3xx", "4xx", "5xx"
 #define MISSES_HELP \
 	"Unknown domains and certificates of PASSporTs, by whether the registration service was " \
 	"asked"
+#define REMOTE_QUEUE_HELP \
+	"Requests refused because of outbound.queue_max (full) or outbound.timeouts.queue " \
+	"(timeout)"
+#define REMOTE_FAILED(id, name) \
+	[S_REMOTE_FAILED_##id] = { "schleuse_remote_connects_failed_total", "class=\"" name "\"", \
+		METRIC_COUNTER, "Connections to other servers that failed, by class" }
 #define PAUSES_HELP "How often a worker stopped accepting, by what was used up"
 
 static struct metric_row rows[S_COUNT] = {
@@ -98,6 +104,31 @@ static struct metric_row rows[S_COUNT] = {
 	    "How often a worker began to avoid an address that it could not connect to" },
 	[S_UPSTREAM_FAILOVERS] = { "schleuse_upstream_failovers_total", "", METRIC_COUNTER,
 	    "Requests that went to another address because one could not be connected to" },
+	[S_REMOTES] = { "schleuse_remote_destinations", "", METRIC_GAUGE,
+	    "Other servers with a pool of connections, summed over the workers" },
+	[S_REMOTES_FULL] = { "schleuse_remote_destinations_refused_total", "", METRIC_COUNTER,
+	    "Requests refused because outbound.destinations_max other servers were in use" },
+	[S_REMOTE_BUSY] = { "schleuse_remote_connections", "state=\"busy\"", METRIC_GAUGE,
+	    "Connections to other servers" },
+	[S_REMOTE_IDLE] = { "schleuse_remote_connections", "state=\"idle\"", METRIC_GAUGE,
+	    "Connections to other servers" },
+	[S_REMOTE_QUEUED] = { "schleuse_remote_queued", "", METRIC_GAUGE,
+	    "Requests waiting for a connection to another server" },
+	[S_REMOTE_QUEUE_FULL] = { "schleuse_remote_queue_refused_total", "cause=\"full\"",
+	    METRIC_COUNTER, REMOTE_QUEUE_HELP },
+	[S_REMOTE_QUEUE_TIMEOUT] = { "schleuse_remote_queue_refused_total", "cause=\"timeout\"",
+	    METRIC_COUNTER, REMOTE_QUEUE_HELP },
+	REMOTE_FAILED(DNS, "dns"),
+	REMOTE_FAILED(CONNECT, "connect"),
+	REMOTE_FAILED(TIMEOUT, "timeout"),
+	REMOTE_FAILED(PROXY, "proxy"),
+	REMOTE_FAILED(TLS, "tls"),
+	REMOTE_FAILED(TLS_NAME, "tls-name"),
+	REMOTE_FAILED(TLS_CHAIN, "tls-chain"),
+	REMOTE_FAILED(TLS_EXPIRED, "tls-expired"),
+	[S_REMOTE_RETRIES] = { "schleuse_remote_retries_total", "", METRIC_COUNTER,
+	    "Requests sent again because an idle connection to another server had just been "
+	    "closed" },
 	[S_KEYS_HIT] = { "schleuse_fact_lookups_total", "fact=\"keys\",outcome=\"hit\"",
 	    METRIC_COUNTER, "Facts a worker needed, by outcome" },
 	[S_KEYS_MISS] = { "schleuse_fact_lookups_total", "fact=\"keys\",outcome=\"miss\"",

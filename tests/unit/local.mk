@@ -85,6 +85,7 @@ tests_unit_unit_SOURCES += tests/unit/test_proxyproto.c
 tests_unit_unit_SOURCES += tests/unit/test_proxytunnel.c
 tests_unit_unit_SOURCES += tests/unit/test_rates.c
 tests_unit_unit_SOURCES += tests/unit/test_ratelimit.c
+tests_unit_unit_SOURCES += tests/unit/test_remotes.c
 tests_unit_unit_SOURCES += tests/unit/test_regcertset.c
 tests_unit_unit_SOURCES += tests/unit/test_regtoken.c
 tests_unit_unit_SOURCES += tests/unit/test_regwatch.c
