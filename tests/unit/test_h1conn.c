@@ -7,7 +7,6 @@
 
 #include "lib/base/buf.h"
 #include "lib/http/server.h"
-#include "lib/net/tls.h"
 #include "tests/unit/lab.h"
 #include "tests/unit/tlscert.h"
 
@@ -496,36 +495,11 @@ Test(h1conn, notices_a_reset_that_came_with_part_of_a_body)
 	cr_assert(seen.gone == 1 || seen.body_err == ERR_CLIENT_GONE);
 }
 
-static SSL *
-server_tls(void)
-{
-	static const char *const hosts[] = { "a.example.org" };
-	struct tls_tickets *tickets = tls_tickets_rotate(NULL);
-	struct tls_identity id = { .name = "a", .hosts = hosts, .n_hosts = 1 };
-	struct tls_server_config cfg = { .identities = &id, .n = 1, .fallback = 0, .tls13 = true,
-		.ticket_lifetime_s = 3600 };
-	char *chain, *key, why[256];
-	struct tls_server *t;
-	SSL *ssl;
-
-	tlscert_make(&(struct tlscert){ .names = NULL }, &chain, &key);
-	id.certificate = str_z(chain);
-	id.key = str_z(key);
-	t = tls_server_new(&cfg, tickets, why, sizeof(why));
-	cr_assert_not_null(t, "%s", why);
-	ssl = tls_server_accept(t);
-	tls_server_free(t);
-	snapshot_drop(&tickets->snap);
-	free(chain);
-	free(key);
-	return ssl;
-}
-
 static void
 connect_tls(void)
 {
 	lab_close(&client);
-	cr_assert(http_server_open(&server, lab_pair(&client), server_tls(), "192.0.2.1", NULL, NULL));
+	cr_assert(http_server_open(&server, lab_pair(&client), tlscert_accept(), "192.0.2.1", NULL, NULL));
 	client.ssl = lab_client_tls("a.example.org");
 	SSL_set_fd(client.ssl, client.fd);
 }
@@ -683,7 +657,7 @@ Test(h1conn, speaks_tls_in_a_tunnel_with_what_was_read_before)
 	fd = take(&rest);
 	cr_assert_geq(fd, 0);
 	cr_assert_gt(buf_len(&rest), 0);
-	cr_assert(http_server_adopt(&server, fd, buf_str(&rest), server_tls(), "192.0.2.1", NULL, NULL));
+	cr_assert(http_server_adopt(&server, fd, buf_str(&rest), tlscert_accept(), "192.0.2.1", NULL, NULL));
 	buf_fini(&rest);
 	SSL_set_fd(client.ssl, client.fd);
 	UNTIL(loop, SSL_do_handshake(client.ssl) == 1);

@@ -11,6 +11,7 @@
 #include "lib/base/buf.h"
 #include "lib/net/splice.h"
 #include "tests/unit/lab.h"
+#include "tests/unit/tlscert.h"
 
 #define BUFFER 32768
 #define BIG (8 * 1024 * 1024)
@@ -44,15 +45,21 @@ on_nothing(void *arg, unsigned what)
 }
 
 static void
-start_on(int client_fd, int remote_fd)
+start_tls(int client_fd, SSL *ssl, int remote_fd)
 {
-	struct stream *c = stream_new(loop, client_fd, NULL, false, on_nothing, NULL);
+	struct stream *c = stream_new(loop, client_fd, ssl, false, on_nothing, NULL);
 	struct stream *r = stream_new(loop, remote_fd, NULL, false, on_nothing, NULL);
 
 	cr_assert(c != NULL && r != NULL);
 	tunnel = splice_start(loop, c, r, &cfg, on_end, &seen);
 	cr_assert_not_null(tunnel);
 	cr_assert_eq(seen.ends, 0);
+}
+
+static void
+start_on(int client_fd, int remote_fd)
+{
+	start_tls(client_fd, NULL, remote_fd);
 }
 
 static void
@@ -281,6 +288,27 @@ Test(splice, passes_on_the_end_behind_the_last_byte)
 	expect_pattern(&client, sent);
 	cr_assert_eq(seen.ends, 0);
 	lab_close(&client);
+	UNTIL(loop, seen.ends == 1);
+	cr_assert_eq(seen.why, OK);
+}
+
+/* What waits as ciphertext is not yet said. */
+Test(splice, closes_a_stream_with_tls_when_all_has_left)
+{
+	int fd = lab_pair(&client);
+	size_t sent;
+
+	start_tls(fd, tlscert_accept(), lab_pair(&remote));
+	client.ssl = lab_client_tls("a.example.org");
+	SSL_set_fd(client.ssl, client.fd);
+	UNTIL(loop, SSL_do_handshake(client.ssl) == 1);
+	sent = flood(&remote);
+	lab_close(&remote);
+	SSL_shutdown(client.ssl);
+	shutdown(client.fd, SHUT_WR);
+	lab_pass(loop, 100);
+	UNTIL(loop, lab_ended(&client));
+	expect_pattern(&client, sent);
 	UNTIL(loop, seen.ends == 1);
 	cr_assert_eq(seen.why, OK);
 }

@@ -8,14 +8,12 @@
 
 #include "lib/base/buf.h"
 #include "lib/net/stream.h"
-#include "lib/net/tls.h"
 #include "tests/unit/lab.h"
 #include "tests/unit/tlscert.h"
 
 static struct loop *loop;
 static struct stream *s;
 static struct lab_end far;
-static struct tls_server *tls;
 
 static struct {
 	unsigned want;
@@ -55,31 +53,11 @@ on_stream(void *arg, unsigned what)
 }
 
 static void
-make_tls(void)
-{
-	static const char *const hosts[] = { "a.example.org" };
-	struct tls_tickets *tickets = tls_tickets_rotate(NULL);
-	struct tls_identity id = { .name = "a", .hosts = hosts, .n_hosts = 1 };
-	struct tls_server_config cfg = { .identities = &id, .n = 1, .fallback = 0, .tls13 = true,
-		.ticket_lifetime_s = 3600 };
-	char *chain, *key, why[256];
-
-	tlscert_make(&(struct tlscert){ .names = NULL }, &chain, &key);
-	id.certificate = str_z(chain);
-	id.key = str_z(key);
-	tls = tls_server_new(&cfg, tickets, why, sizeof(why));
-	cr_assert_not_null(tls, "%s", why);
-	snapshot_drop(&tickets->snap);
-	free(chain);
-	free(key);
-}
-
-static void
 open_stream(bool with_tls)
 {
 	int fd = lab_pair(&far);
 
-	s = stream_new(loop, fd, with_tls ? tls_server_accept(tls) : NULL, false, on_stream, NULL);
+	s = stream_new(loop, fd, with_tls ? tlscert_accept() : NULL, false, on_stream, NULL);
 	cr_assert_not_null(s);
 	near.want = STREAM_READ;
 	stream_want(s, near.want);
@@ -96,7 +74,6 @@ setup(void)
 	loop = loop_new(NULL);
 	far.fd = -1;
 	memset(&near, 0, sizeof(near));
-	make_tls();
 }
 
 static void
@@ -106,7 +83,6 @@ teardown(void)
 	lab_turn(loop);
 	lab_close(&far);
 	loop_free(loop);
-	tls_server_free(tls);
 	free(near.got);
 	buf_drop_cache();
 }
@@ -206,7 +182,7 @@ Test(stream, puts_records_together_that_come_byte_by_byte)
 	ssize_t n;
 	int r = 0;
 
-	s = stream_new(loop, lab_pair(&far), tls_server_accept(tls), false, on_stream, NULL);
+	s = stream_new(loop, lab_pair(&far), tlscert_accept(), false, on_stream, NULL);
 	near.want = STREAM_READ;
 	stream_want(s, near.want);
 	SSL_set_bio(ssl, in, out);
@@ -324,7 +300,7 @@ Test(stream, fails_on_what_is_no_record)
 
 Test(stream, tells_that_a_handshake_failed)
 {
-	s = stream_new(loop, lab_pair(&far), tls_server_accept(tls), false, on_stream, NULL);
+	s = stream_new(loop, lab_pair(&far), tlscert_accept(), false, on_stream, NULL);
 	stream_want(s, near.want = STREAM_READ);
 	lab_say(&far, "GET / HTTP/1.1\r\n\r\n");
 	UNTIL(loop, near.calls > 0);
@@ -450,7 +426,7 @@ shakes_hands_after(size_t n)
 	cr_assert_lt(SSL_do_handshake(far.ssl), 1);
 	got = recv(fd, hello, n < sizeof(hello) ? n : sizeof(hello), 0);
 	cr_assert_gt(got, 0);
-	s = stream_new(loop, fd, tls_server_accept(tls), false, on_stream, NULL);
+	s = stream_new(loop, fd, tlscert_accept(), false, on_stream, NULL);
 	cr_assert_not_null(s);
 	cr_assert(stream_preload(s, str_of(hello, (size_t)got)));
 	near.want = STREAM_READ;

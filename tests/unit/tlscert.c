@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "lib/net/tls.h"
+
 static void *
 made(void *p)
 {
@@ -96,4 +98,29 @@ tlscert_write(const char *folder, const char *file, const char *text, unsigned m
 	cr_assert(fputs(text, f) >= 0);
 	cr_assert(fclose(f) == 0);
 	cr_assert(chmod(path, mode) == 0);
+}
+
+SSL *
+tlscert_accept(void)
+{
+	static const char *const hosts[] = { "a.example.org" };
+	struct tls_tickets *tickets = tls_tickets_rotate(NULL);
+	struct tls_identity id = { .name = "a", .hosts = hosts, .n_hosts = 1 };
+	struct tls_server_config cfg = { .identities = &id, .n = 1, .fallback = 0, .tls13 = true,
+		.ticket_lifetime_s = 3600 };
+	char *chain, *key, why[256];
+	struct tls_server *t;
+	SSL *ssl;
+
+	tlscert_make(&(struct tlscert){ .names = NULL }, &chain, &key);
+	id.certificate = str_z(chain);
+	id.key = str_z(key);
+	t = tls_server_new(&cfg, tickets, why, sizeof(why));
+	cr_assert_not_null(t, "%s", why);
+	ssl = made(tls_server_accept(t));
+	tls_server_free(t);
+	snapshot_drop(&tickets->snap);
+	free(chain);
+	free(key);
+	return ssl;
 }

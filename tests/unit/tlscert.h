@@ -7,7 +7,7 @@
 #ifndef SCHLEUSE_TESTS_TLSCERT_H
 #define SCHLEUSE_TESTS_TLSCERT_H
 
-#include <openssl/evp.h>
+#include <openssl/ssl.h>
 #include <stdbool.h>
 
 struct tlscert {
@@ -21,6 +21,8 @@ struct tlscert {
 };
 
 void tlscert_make(const struct tlscert *want, char **chain_pem, char **key_pem);
+/* The server's side of a handshake, with such a certificate; no ALPN. */
+SSL *tlscert_accept(void);
 void tlscert_write(const char *folder, const char *file, const char *text, unsigned mode);
 
 #endif
