@@ -295,9 +295,10 @@ Test(splice, passes_on_the_end_behind_the_last_byte)
 /* What waits as ciphertext is not yet said. */
 Test(splice, closes_a_stream_with_tls_when_all_has_left)
 {
-	int fd = lab_pair(&client);
+	int fd = lab_pair(&client), small = 4096; /* less than a record */
 	size_t sent;
 
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 	start_tls(fd, tlscert_accept(), lab_pair(&remote));
 	client.ssl = lab_client_tls("a.example.org");
 	SSL_set_fd(client.ssl, client.fd);
