@@ -16,7 +16,6 @@ static void
 on_fact(void *arg, const struct fact *f)
 {
 	found = snapshot_hold(&((struct fact *)(uintptr_t)f)->snap);
-	loop_stop(loop);
 }
 
 static void
@@ -70,7 +69,8 @@ find(struct str key)
 	fact_wait_init(&w);
 	fact_get(destinations_cache(destinations), key, NULL, 0, &w, on_fact, NULL);
 	cr_assert_null(found);
-	loop_run(loop);
+	while (found == NULL)
+		loop_turn(loop);
 	cr_assert_not_null(found);
 	return (const struct destination *)(const void *)found;
 }

@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Against a name server in a thread of the test, which knows:
- *   _matrix-fed._tcp.srv.test  two services      none.test     exists, without any record
- *   a.test                     192.0.2.7         broken.test   SERVFAIL       anything else:
- * NXDOMAIN */
-#include <arpa/inet.h>
 #include <criterion/criterion.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <unistd.h>
 
+#include "lib/net/dnsanswer.h"
 #include "lib/net/resolver.h"
+#include "tests/unit/dnsd.h"
 
-#define TYPE_A 1
-#define TYPE_SRV 33
+#define SERVFAIL 2
+#define SECOND ((clock_ms)1000)
 
-static int server;
-static pthread_t thread;
+static struct dnsd dns;
 static struct loop *loop;
 static struct resolver *resolver;
 
@@ -25,103 +19,9 @@ static struct {
 	size_t n;
 	char first[RESOLVER_NAME_MAX];
 	uint16_t port;
+	clock_ms ttl_ms;
+	bool none;
 } got;
-
-/* --- the name server --- */
-
-static size_t
-read_name(const unsigned char *q, char *out)
-{
-	size_t at = 12;
-
-	*out = '\0';
-	for (; q[at] != 0; at += q[at] + 1u) {
-		strncat(out, (const char *)q + at + 1, q[at]);
-		strcat(out, ".");
-	}
-	return at + 1;
-}
-
-static void
-put16(unsigned char **at, unsigned v)
-{
-	*(*at)++ = (unsigned char)(v >> 8);
-	*(*at)++ = (unsigned char)v;
-}
-
-static void
-put_head(unsigned char **at, unsigned type, unsigned len)
-{
-	put16(at, 0xc00c); /* the name asked for */
-	put16(at, type);
-	put16(at, 1);
-	put16(at, 0);
-	put16(at, 60);
-	put16(at, len);
-}
-
-static void
-put_srv(unsigned char **at, unsigned priority, unsigned port, const char *label)
-{
-	unsigned n = (unsigned)strlen(label);
-
-	put_head(at, TYPE_SRV, 6 + n + 2);
-	put16(at, priority);
-	put16(at, 1);
-	put16(at, port);
-	*(*at)++ = (unsigned char)n;
-	memcpy(*at, label, n);
-	*at += n;
-	*(*at)++ = 0;
-}
-
-static size_t
-answer(unsigned char *m, size_t n)
-{
-	static const unsigned char addr[] = { 192, 0, 2, 7 };
-	char name[300];
-	size_t end = read_name(m, name) + 4;
-	unsigned type = m[end - 3], code = 3, count = 0;
-	unsigned char *at = m + end;
-
-	if (strcmp(name, "none.test.") == 0 || strcmp(name, "a.test.") == 0)
-		code = 0;
-	if (strcmp(name, "broken.test.") == 0 || strcmp(name, "_matrix-fed._tcp.broken.test.") == 0)
-		code = 2;
-	if (strcmp(name, "a.test.") == 0 && type == TYPE_A) {
-		put_head(&at, TYPE_A, sizeof(addr));
-		memcpy(at, addr, sizeof(addr));
-		at += sizeof(addr);
-		count = 1;
-	}
-	if (strcmp(name, "_matrix-fed._tcp.srv.test.") == 0 && type == TYPE_SRV) {
-		put_srv(&at, 20, 2, "second");
-		put_srv(&at, 10, 1, "first");
-		code = 0;
-		count = 2;
-	}
-	m[2] = 0x81;
-	m[3] = (unsigned char)(0x80 | code);
-	memset(m + 4, 0, 8);
-	m[5] = 1;
-	m[7] = (unsigned char)count;
-	return (size_t)(at - m);
-}
-
-static void *
-serve(void *arg)
-{
-	unsigned char m[1024];
-	struct sockaddr_in from;
-	socklen_t len = sizeof(from);
-	ssize_t n;
-
-	while ((n = recvfrom(server, m, 512, 0, (struct sockaddr *)&from, &len)) > 12)
-		sendto(server, m, answer(m, (size_t)n), 0, (struct sockaddr *)&from, len);
-	return NULL; /* a short message ends it */
-}
-
-/* --- the client --- */
 
 static void
 on_addrs(void *arg, enum err err, const struct address *addrs, size_t n)
@@ -133,7 +33,6 @@ on_addrs(void *arg, enum err err, const struct address *addrs, size_t n)
 		address_text(&addrs[0], got.first);
 		got.port = ntohs(addrs[0].in.sin_port);
 	}
-	loop_stop(loop);
 }
 
 static void
@@ -146,7 +45,18 @@ on_services(void *arg, enum err err, const struct resolver_service *s, size_t n)
 		snprintf(got.first, sizeof(got.first), "%s", s[0].target);
 		got.port = s[0].port;
 	}
-	loop_stop(loop);
+}
+
+static void
+run(const struct resolver_req *q)
+{
+	cr_assert_eq(got.calls, 0);
+	while (got.calls == 0)
+		loop_turn(loop);
+	cr_assert_eq(got.calls, 1);
+	got.ttl_ms = q->ttl_ms;
+	got.none = q->none;
+	got.calls = 0;
 }
 
 static void
@@ -156,9 +66,7 @@ ask_addrs(struct str host)
 
 	resolver_req_init(&q);
 	cr_assert(resolver_addrs(resolver, host, 443, &q, on_addrs, NULL));
-	cr_assert_eq(got.calls, 0);
-	loop_run(loop);
-	cr_assert_eq(got.calls, 1);
+	run(&q);
 }
 
 static void
@@ -169,30 +77,22 @@ ask_services(struct str host)
 	resolver_req_init(&q);
 	cr_assert(
 	    resolver_services(resolver, STR("_matrix-fed._tcp"), host, &q, on_services, NULL));
-	cr_assert_eq(got.calls, 0);
-	loop_run(loop);
-	cr_assert_eq(got.calls, 1);
+	run(&q);
 }
-
-static struct sockaddr_in sa;
 
 static void
 setup(void)
 {
 	static const struct resolver_host hosts[] = { { "Fixed.test", "192.0.2.1" },
 		{ "fixed.test", "::1" } };
-	char text[32];
-	const char *nameservers[] = { text };
-	const struct resolver_config cfg = { hosts, 2, nameservers, 1, 2000, 3 };
-	socklen_t len = sizeof(sa);
+	const char *nameservers[] = { dns.where };
+	const struct resolver_config cfg = { hosts, 2, nameservers, 1, 50, 2 };
 
-	sa.sin_family = AF_INET;
-	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	server = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	cr_assert_eq(bind(server, (const struct sockaddr *)&sa, sizeof(sa)), 0);
-	getsockname(server, (struct sockaddr *)&sa, &len);
-	cr_assert_eq(pthread_create(&thread, NULL, serve, NULL), 0);
-	snprintf(text, sizeof(text), "127.0.0.1:%u", ntohs(sa.sin_port));
+	dnsd_open(&dns);
+	dnsd_srv(&dns, "_matrix-fed._tcp.srv.test", 300, 20, 1, 2, "second");
+	dnsd_srv(&dns, "_matrix-fed._tcp.srv.test", 200, 10, 1, 1, "first");
+	dnsd_srv(&dns, "none.test", 60, 0, 0, 0, ""); /* exists, without address */
+	dnsd_a(&dns, "a.test", 60, "192.0.2.7");
 	loop = loop_new(NULL);
 	resolver = resolver_new(loop, &cfg);
 	cr_assert_not_null(resolver);
@@ -203,9 +103,7 @@ teardown(void)
 {
 	resolver_free(resolver);
 	loop_free(loop);
-	sendto(server, "", 0, 0, (const struct sockaddr *)&sa, sizeof(sa));
-	pthread_join(thread, NULL);
-	close(server);
+	dnsd_close(&dns);
 }
 
 TestSuite(resolver, .init = setup, .fini = teardown);
@@ -262,8 +160,103 @@ Test(resolver, tells_no_services_from_a_failing_name_server)
 
 Test(resolver, tells_a_failing_name_server_from_no_services)
 {
-	ask_services(STR("broken.test"));
+	dnsd_fail(&dns, SERVFAIL, 0);
+	ask_services(STR("srv.test"));
 	cr_assert_eq(got.err, ERR_DNS);
+	cr_assert_not(got.none);
+}
+
+Test(resolver, tells_the_shortest_ttl_of_addresses)
+{
+	dnsd_a(&dns, "both.test", 300, "192.0.2.7");
+	dnsd_a(&dns, "both.test", 200, "2001:db8::7");
+	ask_addrs(STR("both.test"));
+	cr_assert_eq(got.n, 2);
+	cr_assert_eq(got.ttl_ms, 200 * SECOND);
+}
+
+Test(resolver, counts_the_ttl_of_an_alias)
+{
+	dnsd_a(&dns, "real.test", 300, "192.0.2.7");
+	dnsd_cname(&dns, "alias.test", 30, "real.test");
+	ask_addrs(STR("alias.test"));
+	cr_assert_eq(got.err, OK);
+	cr_assert_str_eq(got.first, "192.0.2.7");
+	cr_assert_eq(got.ttl_ms, 30 * SECOND);
+}
+
+Test(resolver, tells_the_shortest_ttl_of_services)
+{
+	ask_services(STR("srv.test"));
+	cr_assert_eq(got.ttl_ms, 200 * SECOND);
+}
+
+Test(resolver, tells_how_long_none_holds)
+{
+	dns.minimum = 17;
+	ask_addrs(STR("nobody.test"));
+	cr_assert(got.none);
+	cr_assert_eq(got.ttl_ms, 17 * SECOND);
+	ask_addrs(STR("none.test"));
+	cr_assert(got.none);
+	cr_assert_eq(got.ttl_ms, 17 * SECOND);
+	ask_services(STR("nobody.test"));
+	cr_assert(got.none);
+	cr_assert_eq(got.ttl_ms, 17 * SECOND);
+}
+
+Test(resolver, has_a_time_for_none_without_soa_record)
+{
+	dns.minimum = -1;
+	ask_addrs(STR("nobody.test"));
+	cr_assert(got.none);
+	cr_assert_eq(got.ttl_ms, RESOLVER_TTL_NONE);
+}
+
+Test(resolver, takes_an_alias_of_nothing_as_none)
+{
+	dnsd_cname(&dns, "alias.test", 30, "nobody.test");
+	ask_addrs(STR("alias.test"));
+	cr_assert_eq(got.err, ERR_DNS);
+	cr_assert(got.none);
+}
+
+Test(resolver, does_not_take_half_an_answer_for_none)
+{
+	dnsd_fail(&dns, SERVFAIL, DNS_TYPE_A);
+	ask_addrs(STR("none.test"));
+	cr_assert_eq(got.err, ERR_DNS);
+	cr_assert_not(got.none);
+	dnsd_fail(&dns, SERVFAIL, DNS_TYPE_AAAA);
+	ask_addrs(STR("none.test"));
+	cr_assert_not(got.none);
+}
+
+Test(resolver, is_content_with_one_family)
+{
+	dnsd_fail(&dns, SERVFAIL, DNS_TYPE_AAAA);
+	ask_addrs(STR("a.test"));
+	cr_assert_eq(got.err, OK);
+	cr_assert_eq(got.n, 1);
+}
+
+Test(resolver, says_when_no_answer_comes)
+{
+	dnsd_fail(&dns, -1, 0);
+	ask_addrs(STR("a.test"));
+	cr_assert_eq(got.err, ERR_TIMEOUT);
+	cr_assert_not(got.none);
+	ask_services(STR("srv.test"));
+	cr_assert_eq(got.err, ERR_TIMEOUT);
+}
+
+Test(resolver, knows_the_sign_of_a_service_that_is_not_offered)
+{
+	dnsd_srv(&dns, "_matrix-fed._tcp.off.test", 60, 0, 0, 0, "");
+	ask_services(STR("off.test"));
+	cr_assert_eq(got.err, OK);
+	cr_assert_eq(got.n, 1);
+	cr_assert_str_eq(got.first, "");
 }
 
 Test(resolver, has_no_services_for_fixed_hosts)
