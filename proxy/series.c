@@ -194,6 +194,8 @@ static struct metric_row rows[S_COUNT] = {
 	    "Hand-overs to a successor that failed" },
 	[S_CERTIFICATE_NOT_AFTER] = { "schleuse_certificate_not_after_seconds", "", METRIC_GAUGE,
 	    "When the first of the server certificates expires, Unix time" },
+	[S_OUTBOUND_CA_NOT_AFTER] = { "schleuse_outbound_ca_not_after_seconds", "", METRIC_GAUGE,
+	    "When the CA of the homeserver's tunnels expires, Unix time; 0: there is none" },
 	[S_OCSP_VALID_UNTIL] = { "schleuse_ocsp_valid_until_seconds", "", METRIC_GAUGE,
 	    "When the first of the stapled OCSP responses ends, Unix time; 0: one is missing, or "
 	    "none is configured" },

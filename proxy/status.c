@@ -2,6 +2,7 @@
 /*
  * status - what the admin listener says about the process: what is missing, and its gauges.
  */
+#include "lib/net/minter.h"
 #include "proxy/control_int.h"
 #include "proxy/series.h"
 
@@ -68,6 +69,8 @@ status_refresh(void *arg)
 		if (ends == 0 || c->conf->services[i].certificate_not_after < ends)
 			ends = c->conf->services[i].certificate_not_after;
 	metrics_set(S_CERTIFICATE_NOT_AFTER, ends);
+	metrics_set(S_OUTBOUND_CA_NOT_AFTER,
+	    c->conf->forward.ca != NULL ? minter_ca_not_after(c->conf->forward.ca) : 0);
 	metrics_set(S_INVITES_HELD, (int64_t)invites_count(c->invites));
 	refresh_federations(c);
 }
