@@ -145,13 +145,21 @@ def test_manuals_are_sound(manual):
 
 def test_the_sample_homeserver_keeps_to_its_side():
     yaml = pytest.importorskip("yaml")
-    sample = yaml.safe_load((SOURCE / "etc" / "synapse-homeserver.yaml").read_text())
+    sample = yaml.safe_load((SOURCE / "etc" / "synapse" / "homeserver.yaml").read_text())
     for listener in sample["listeners"]:
         assert listener["bind_addresses"] == ["127.0.0.1"]  # T-11
     assert sample["enable_registration"] is False and sample["allow_guest_access"] is False
     assert "de.gematik.ti-messenger.passport" in sample["room_prejoin_state"]["additional_event_types"]
     assert sample["push"]["include_content"] is False  # ML-123618-6
     assert sample["trusted_key_servers"] == []
+    kept = [sample["retention"]["default_policy"]["max_lifetime"], *sample["media_retention"].values()]
+    assert all(int(k.removesuffix("d")) <= 181 for k in kept)  # ML-123617
+    proxy = yaml.safe_load((SOURCE / "etc" / "proxy.yaml").read_text())
+    ways_out = [f"unix:{i['path']}" for i in sample["instance_map"].values()]
+    assert ways_out == [n["address"] for n in proxy["listeners"] if n["serves"] == ["outbound"]]
+    assert [*sample["instance_map"]] == sample["outbound_federation_restricted_to"]  # FD-5.2.1.2-6
+    limit = int(proxy["limits"]["client_body_max"].removesuffix("M"))
+    assert int(sample["max_upload_size"].removesuffix("M")) <= limit
 
 
 def test_the_configuration_in_the_readme_is_sound(tmp_path):

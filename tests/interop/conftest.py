@@ -16,8 +16,15 @@ sys.path[:0] = [str(TESTS / "interop"), str(TESTS / "integration"), str(TESTS)]
 from federation import Federation, resolve_here  # noqa: E402
 from person import Person  # noqa: E402
 
-SAMPLE = TESTS.parent / "etc" / "synapse-homeserver.yaml"
-OWN = ("server_name", "public_baseurl", "listeners")  # what a test's homeserver has to choose itself
+SAMPLE = TESTS.parent / "etc" / "synapse" / "homeserver.yaml"
+# what a test's homeserver has to choose itself: names, places, how patient it is
+OWN = {
+    "server_name", "public_baseurl", "serve_server_wellknown", "listeners", "database", "log_config",
+    "pid_file", "media_store_path", "signing_key_path", "registration_shared_secret_path",
+    "macaroon_secret_key_path", "form_secret_path", "instance_map", "worker_replication_secret_path",
+    "outbound_federation_restricted_to", "federation", "bcrypt_rounds", "password_config", "rc_message",
+    "rc_login", "rc_federation",
+}
 
 started: list[Federation] = []
 

@@ -22,4 +22,5 @@ EXTRA_DIST += \
 	tests/interop/test_javascript.py \
 	tests/interop/test_members.py \
 	tests/interop/test_restarts.py \
-	tests/interop/test_rooms.py
+	tests/interop/test_rooms.py \
+	tests/interop/test_sample.py
