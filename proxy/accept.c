@@ -121,6 +121,20 @@ no_memory(struct worker_listener *l, int fd)
 	leave(l);
 }
 
+/* The homeserver's way out: on this machine, so without TLS and without limits by address. */
+static void
+open_outbound(struct worker_listener *l, int fd)
+{
+	struct http_server *s = &l->worker->out.plain;
+
+	if (!http_server_open(s, fd, NULL, "", l, NULL)) {
+		log_error("listener: no memory for a connection; closed it");
+		leave(l);
+	} else if (l->leaving) {
+		http_server_leave(s, l);
+	}
+}
+
 static void
 open_connection(struct worker_listener *l, int fd, const struct address *client, void *ticket)
 {
@@ -203,7 +217,9 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
 	(void)peer_len;
 	connlimit_enter(w->connections);
 	l->n_conns++;
-	if (l->conf == NULL || !l->conf->proxied)
+	if (l->kind == LISTEN_OUTBOUND)
+		open_outbound(l, fd);
+	else if (l->conf == NULL || !l->conf->proxied)
 		admit(l, fd, &from, true);
 	else if (!ip || !networks_have(&l->conf->proxies, &from))
 		turn_away(l, fd, S_REFUSED_PROXY_SOURCE);
@@ -319,13 +335,21 @@ open_listener(struct worker *w, const struct listening *of)
 	return l;
 }
 
+static void
+give_up(struct worker_listener *l)
+{
+	struct worker *w = l->worker;
+
+	http_server_leave(l->kind == LISTEN_OUTBOUND ? &w->out.plain : &w->http, l);
+}
+
 /* What the set says of it from now on.  One being given up keeps the configuration it had. */
 static void
 update(struct worker_listener *l, const struct listening *of, struct proxy_conf *conf)
 {
 	l->leaving = of->until != 0;
 	if (l->leaving) {
-		http_server_leave(&l->worker->http, l);
+		give_up(l);
 		return;
 	}
 	if (l->conf_of != NULL)
@@ -371,7 +395,7 @@ give_up_others(struct worker *w)
 	for (size_t i = 0; i < w->n_listeners; i++)
 		if (w->listeners[i] != NULL) {
 			w->listeners[i]->leaving = true;
-			http_server_leave(&w->http, w->listeners[i]);
+			give_up(w->listeners[i]);
 		}
 }
 

@@ -63,6 +63,18 @@ control_misses(struct control *c)
 	return misses_cache(c->out.misses);
 }
 
+struct fact_cache *
+control_destinations(struct control *c)
+{
+	return destinations_cache(c->out.destinations);
+}
+
+struct fact_cache *
+control_owners(struct control *c)
+{
+	return destinations_owners(c->out.destinations);
+}
+
 struct list *
 control_questions(struct control *c)
 {

@@ -22,6 +22,8 @@ struct connlimit *control_connections(struct control *c);
 struct rates *control_rates(struct control *c);
 struct fact_cache *control_keys(struct control *c);
 struct fact_cache *control_misses(struct control *c);
+struct fact_cache *control_destinations(struct control *c);
+struct fact_cache *control_owners(struct control *c);
 struct fact_cache *control_accounts(struct control *c);
 struct list *control_questions(struct control *c); /* of workers, waiting here */
 struct list *control_invite_questions(struct control *c);

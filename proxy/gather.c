@@ -170,6 +170,36 @@ gather_account_err(const struct gather *g)
 	return g->account != NULL ? g->account->err : OK;
 }
 
+/* --- others --- */
+
+static void
+on_fact(void *arg, const struct fact *f)
+{
+	struct gather *g = arg;
+
+	*g->slot = snapshot_hold((struct snapshot *)(uintptr_t)&f->snap);
+	answered(g);
+}
+
+enum gathered
+gather_fact(struct gather *g, struct fact_cache *cache, struct str key, const struct fact **slot)
+{
+	const struct fact *f;
+
+	if (*slot != NULL)
+		return GATHER_HERE;
+	f = fact_peek(cache, key, NULL);
+	if (f != NULL) {
+		if (cache == g->w->destinations)
+			metrics_inc(S_DESTINATIONS_HIT);
+		*slot = snapshot_hold((struct snapshot *)(uintptr_t)&f->snap);
+		return GATHER_HERE;
+	}
+	g->slot = slot;
+	fact_get(cache, key, NULL, 0, &g->wait, on_fact, g);
+	return later(g);
+}
+
 /* --- names that are not known here --- */
 
 static void
@@ -195,13 +225,25 @@ gather_miss(struct gather *g, enum miss kind, struct str name)
 	return later(g);
 }
 
-enum err
-gather_membership(struct gather *g)
+void
+gather_list(struct gather *g)
 {
 	struct judged *j = g->j;
 
 	worker_list(g->w, j->federation, j->now_ms / 1000, &j->list, &j->list_stale);
-	return judge_membership(j);
+}
+
+enum err
+gather_membership(struct gather *g)
+{
+	gather_list(g);
+	return judge_membership(g->j);
+}
+
+enum gathered
+gather_domain(struct gather *g, struct str name)
+{
+	return gather_miss(g, MISS_DOMAIN, name);
 }
 
 enum gathered

@@ -34,6 +34,7 @@ struct gather {
 	const struct fact *keys; /* one reference each, or NULL */
 	const struct fact *account;
 	struct rule_account rule_account;
+	const struct fact **slot; /* where the answer goes */
 	bool *known;
 	bool keys_renewed;
 	bool missed[MISS_KINDS]; /* asked about */
@@ -52,8 +53,17 @@ enum err gather_keys_err(const struct gather *g); /* why those that are here wil
 enum gathered gather_account(struct gather *g) MUST_CHECK;
 enum err gather_account_err(const struct gather *g); /* why that is not known, or OK */
 
-/* judge_membership() by the list that the worker holds now. */
+/* A fact of any other kind, into *slot, which holds a reference to it then.  Nothing is asked if
+ * there is one in it already. */
+enum gathered gather_fact(struct gather *g, struct fact_cache *cache, struct str key,
+    const struct fact **slot) MUST_CHECK;
+
+/* Puts the list that the worker holds now into the struct judged. */
+void gather_list(struct gather *g);
+/* judge_membership() by it. */
 enum err gather_membership(struct gather *g) MUST_CHECK;
+/* Asks the registration service once whether this name is a member now. */
+enum gathered gather_domain(struct gather *g, struct str name) MUST_CHECK;
 /* The same once more; a member that is missing may be on a newer list, so before it is refused the
  * registration service, if there is one, is asked once (AF_10064, A_25537).  *err is for
  * GATHER_HERE. */

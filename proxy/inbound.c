@@ -107,10 +107,11 @@ inbound_adopt(struct worker *w, struct proxy_conf *conf, struct tls_staples *sta
 {
 	struct tls_server *tls = inbound_tls(conf, w->tickets, why, why_size);
 	struct upstreams *up = tls != NULL ? upstreams_new(w->loop, conf, w->upstreams) : NULL;
-	struct federation_view *views = up != NULL ? carry_views(w, conf) : NULL;
+	bool out = up != NULL && outward_adopt(w, conf, why, why_size);
+	struct federation_view *views = out ? carry_views(w, conf) : NULL;
 
 	if (views == NULL) {
-		if (tls != NULL)
+		if (tls != NULL && (up == NULL || out))
 			snprintf(why, why_size, "out of memory");
 		upstreams_drop(up);
 		tls_server_free(tls);
@@ -127,6 +128,7 @@ inbound_adopt(struct worker *w, struct proxy_conf *conf, struct tls_staples *sta
 	w->federations = views;
 	upstreams_adopt(up, conf);
 	set_limits(&w->http, conf);
+	outward_set_limits(w);
 	return true;
 }
 

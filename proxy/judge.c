@@ -85,8 +85,8 @@ judge_head(struct judged *j, const struct proxy_conf *conf, struct str sni, enum
 
 /* --- which rules apply --- */
 
-static bool
-carries_xmatrix(const struct judged *j)
+bool
+judge_carries_xmatrix(const struct judged *j)
 {
 	const struct h1_field *f = h1_find(j->req, H1_F_AUTHORIZATION);
 
@@ -105,7 +105,7 @@ judge_authenticates(const struct judged *j)
 	/* Who shows credentials where none are needed is judged by them. */
 	return !((r->open == OPEN_VERSION && j->service->version_open) ||
 		   (r->open == OPEN_OPENID && j->service->openid_open)) ||
-	       carries_xmatrix(j);
+	       judge_carries_xmatrix(j);
 }
 
 bool
@@ -131,9 +131,8 @@ judge_body_max(const struct judged *j, const struct proxy_conf *conf)
 
 /* --- verdicts --- */
 
-/* A rule in mode `log` lets through what it would refuse, and says so. */
-static enum err
-weigh(const struct judged *j, enum rule_mode mode, enum err err, unsigned series)
+enum err
+judge_weigh(const struct judged *j, enum rule_mode mode, enum err err, unsigned series)
 {
 	if (err == OK || mode == RULE_ENFORCE)
 		return err;
@@ -172,19 +171,22 @@ judge_membership(struct judged *j)
 bool
 judge_may_be_new(const struct judged *j, enum err membership)
 {
-	return (membership == ERR_ORIGIN_UNLISTED || membership == ERR_SELF_UNLISTED) &&
+	return (membership == ERR_ORIGIN_UNLISTED || membership == ERR_DESTINATION_UNLISTED ||
+		   membership == ERR_DOMAIN_UNLISTED || membership == ERR_SELF_UNLISTED) &&
 	       miss_can_help(MISS_DOMAIN, j->federation);
 }
 
 struct str
 judge_stranger(const struct judged *j)
 {
-	return rule_is_listed(j, j->origin) ? str_z(j->service->server_name) : j->origin;
+	struct str us = str_z(j->service->server_name),
+		   them = j->outbound ? j->destination : j->origin;
+
+	return rule_is_listed(j, them) ? us : them;
 }
 
-/* Canonical form and shape; a body that is not there stays empty. */
-static enum err
-understand(struct judged *j)
+enum err
+judge_understand(struct judged *j)
 {
 	enum err err;
 
@@ -196,12 +198,24 @@ understand(struct judged *j)
 	return err;
 }
 
+static enum rule_mode
+invite_mode(const struct judged *j)
+{
+	return j->outbound ? j->service->way_out.invites : j->service->invite_rule;
+}
+
+static unsigned
+invite_series(const struct judged *j)
+{
+	return j->outbound ? S_RULE_LOGGED_OUT_INVITE : S_RULE_LOGGED_INVITE;
+}
+
 enum err
 judge_invites(struct judged *j)
 {
 	enum err err;
 
-	if (j->service->invite_rule == RULE_OFF)
+	if (invite_mode(j) == RULE_OFF)
 		return OK;
 	switch (j->route->rule) {
 	case RULE_INVITE:
@@ -225,13 +239,13 @@ judge_invites(struct judged *j)
 enum err
 judge_weigh_invites(struct judged *j, enum err err)
 {
-	return weigh(j, j->service->invite_rule, err, S_RULE_LOGGED_INVITE);
+	return judge_weigh(j, invite_mode(j), err, invite_series(j));
 }
 
 enum err
 judge_body(struct judged *j)
 {
-	enum err err = understand(j);
+	enum err err = judge_understand(j);
 
 	if (err != OK || j->route->api == API_CLIENT)
 		return err;
@@ -242,11 +256,11 @@ enum err
 judge_facts(struct judged *j, enum err account)
 {
 	if (j->route->rule == RULE_TRANSACTION && j->n_invites > 0)
-		return weigh(j, j->service->invite_rule, rule_transaction(j), S_RULE_LOGGED_INVITE);
+		return judge_weigh(j, invite_mode(j), rule_transaction(j), invite_series(j));
 	if (j->account == NULL)
 		return OK;
 	if (account != OK && account != ERR_NOT_FOUND)
 		return account == ERR_UPSTREAM_DOWN ? ERR_UPSTREAM_DOWN : ERR_LOOKUP;
-	return weigh(
+	return judge_weigh(
 	    j, j->service->displayname_rule, rule_displayname(j), S_RULE_LOGGED_DISPLAYNAME);
 }

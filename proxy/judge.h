@@ -40,4 +40,13 @@ enum err judge_weigh_invites(struct judged *j, enum err err) MUST_CHECK; /* by t
  * for. */
 enum err judge_facts(struct judged *j, enum err account) MUST_CHECK;
 
+/* --- for both directions --- */
+
+bool judge_carries_xmatrix(const struct judged *j);
+/* Canonical form and shape of j->body; one that is not there stays empty. */
+enum err judge_understand(struct judged *j) MUST_CHECK;
+/* A rule in mode `log` lets through what it would refuse, and says so; `series` counts it. */
+enum err judge_weigh(
+    const struct judged *j, enum rule_mode mode, enum err err, unsigned series) MUST_CHECK;
+
 #endif

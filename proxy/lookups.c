@@ -16,7 +16,7 @@
 
 /* --- questions about facts --- */
 
-enum kind { KEYS, ACCOUNT, MISS };
+enum kind { KEYS, ACCOUNT, MISS, DESTINATION, OWNER };
 
 struct question {
 	struct letter letter;
@@ -47,7 +47,18 @@ question_free(struct question *q)
 static struct fact_cache *
 worker_cache(struct worker *w, enum kind kind)
 {
-	return kind == KEYS ? w->keys : kind == ACCOUNT ? w->accounts : w->misses;
+	switch (kind) {
+	case KEYS:
+		return w->keys;
+	case ACCOUNT:
+		return w->accounts;
+	case DESTINATION:
+		return w->destinations;
+	case OWNER:
+		return w->owners;
+	default:
+		return w->misses;
+	}
 }
 
 static void
@@ -67,9 +78,18 @@ open_answer(struct letter *l, void *receiver) /* on the worker */
 static struct fact_cache *
 control_cache(struct control *c, enum kind kind)
 {
-	return kind == KEYS      ? control_keys(c)
-	       : kind == ACCOUNT ? control_accounts(c)
-				 : control_misses(c);
+	switch (kind) {
+	case KEYS:
+		return control_keys(c);
+	case ACCOUNT:
+		return control_accounts(c);
+	case DESTINATION:
+		return control_destinations(c);
+	case OWNER:
+		return control_owners(c);
+	default:
+		return control_misses(c);
+	}
 }
 
 static void
@@ -170,6 +190,23 @@ look_up_miss(void *arg, struct fact_cache *c, struct str key, const void *input)
 	ask(arg, MISS, key, 0, STR_NONE, STR_NONE);
 }
 
+static void
+look_up_destination(void *arg, struct fact_cache *c, struct str key, const void *input)
+{
+	(void)c;
+	(void)input;
+	metrics_inc(S_DESTINATIONS_MISS);
+	ask(arg, DESTINATION, key, 0, STR_NONE, STR_NONE);
+}
+
+static void
+look_up_owner(void *arg, struct fact_cache *c, struct str key, const void *input)
+{
+	(void)c;
+	(void)input;
+	ask(arg, OWNER, key, 0, STR_NONE, STR_NONE);
+}
+
 bool
 lookups_open(struct worker *w)
 {
@@ -192,19 +229,33 @@ lookups_open(struct worker *w)
 	cfg.max_entries = w->conf->misses_max_entries;
 	cfg.look_up = look_up_miss;
 	w->misses = fact_cache_new(w->loop, &cfg);
-	return w->keys != NULL && w->accounts != NULL && w->misses != NULL;
+	cfg.name = "destinations";
+	cfg.max_entries = w->conf->forward.destinations_max;
+	cfg.look_up = look_up_destination;
+	w->destinations = fact_cache_new(w->loop, &cfg);
+	cfg.name = "owners";
+	cfg.look_up = look_up_owner;
+	w->owners = fact_cache_new(w->loop, &cfg);
+	return w->keys != NULL && w->accounts != NULL && w->misses != NULL &&
+	       w->destinations != NULL && w->owners != NULL;
+}
+
+static void
+close_cache(struct fact_cache **c)
+{
+	if (*c != NULL)
+		fact_cache_free(*c);
+	*c = NULL;
 }
 
 void
 lookups_close(struct worker *w)
 {
-	if (w->keys != NULL)
-		fact_cache_free(w->keys);
-	if (w->accounts != NULL)
-		fact_cache_free(w->accounts);
-	if (w->misses != NULL)
-		fact_cache_free(w->misses);
-	w->keys = w->accounts = w->misses = NULL;
+	close_cache(&w->keys);
+	close_cache(&w->accounts);
+	close_cache(&w->misses);
+	close_cache(&w->destinations);
+	close_cache(&w->owners);
 }
 
 /* --- forgetting accounts --- */

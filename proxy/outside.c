@@ -29,6 +29,8 @@ outside_close(struct outside *o)
 		homeserver_free(o->homeserver);
 	if (o->keyring != NULL)
 		keyring_free(o->keyring);
+	if (o->destinations != NULL)
+		destinations_free(o->destinations);
 	if (o->discovery != NULL)
 		discovery_free(o->discovery);
 	if (o->fetcher != NULL)
@@ -36,6 +38,27 @@ outside_close(struct outside *o)
 	if (o->resolver != NULL)
 		resolver_free(o->resolver);
 	*o = (struct outside){ 0 };
+}
+
+/* Our own homeservers' keys are asked for where the homeservers are, not on the Internet. */
+static bool
+own_keys(void *arg, struct str name, struct fetch_request *req, char *url, size_t url_size)
+{
+	const struct proxy_conf *conf = arg;
+	char base[256];
+
+	for (size_t i = 0; i < conf->n_services; i++) {
+		const struct service_conf *s = &conf->services[i];
+
+		if (!str_eq(name, str_z(s->server_name)))
+			continue;
+		req->local = true;
+		req->unix_path = s->upstream.unix_path;
+		req->url = url;
+		return snprintf(url, url_size, "%s/_matrix/key/v2/server",
+			   conf_address_url(&s->upstream, base, sizeof(base))) < (int)url_size;
+	}
+	return false;
 }
 
 static bool
@@ -46,7 +69,16 @@ open_lookups(struct outside *o, struct loop *loop, struct proxy_conf *conf)
 		.timeout_ms = conf->lookups.timeout,
 		.negative_ttl = conf->negative_ttl,
 		.negative_ttl_max = conf->negative_ttl_max };
-	struct keyring_config kc = { .notaries = (const char *const *)conf->notaries.v,
+	struct destinations_config sc = { .private_addresses = conf->lookups.private_addresses,
+		.by_name = conf->forward.proxy != NULL,
+		.max_entries = conf->discovery_max_entries,
+		.max_pending = PENDING_MAX,
+		.timeout_ms = conf->lookups.timeout,
+		.negative_ttl = conf->negative_ttl,
+		.negative_ttl_max = conf->negative_ttl_max };
+	struct keyring_config kc = { .own = own_keys,
+		.own_arg = conf,
+		.notaries = (const char *const *)conf->notaries.v,
 		.n_notaries = conf->notaries.n,
 		.max_entries = conf->keys_max_entries,
 		.max_pending = PENDING_MAX,
@@ -60,9 +92,12 @@ open_lookups(struct outside *o, struct loop *loop, struct proxy_conf *conf)
 	dc.fetcher = o->fetcher;
 	dc.resolver = o->resolver;
 	o->discovery = o->fetcher != NULL ? discovery_new(loop, &dc) : NULL;
+	sc.discovery = o->discovery;
+	sc.resolver = o->resolver;
+	o->destinations = o->discovery != NULL ? destinations_new(loop, &sc) : NULL;
 	kc.fetcher = o->fetcher;
 	kc.discovery = o->discovery;
-	o->keyring = o->discovery != NULL ? keyring_new(loop, &kc) : NULL;
+	o->keyring = o->destinations != NULL ? keyring_new(loop, &kc) : NULL;
 	o->homeserver = o->keyring != NULL ? homeserver_new(loop, o->fetcher, conf) : NULL;
 	return o->homeserver != NULL;
 }

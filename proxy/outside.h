@@ -9,6 +9,7 @@
 #ifndef SCHLEUSE_PROXY_OUTSIDE_H
 #define SCHLEUSE_PROXY_OUTSIDE_H
 
+#include "lib/matrix/destination.h"
 #include "lib/matrix/keyring.h"
 #include "lib/store/redis.h"
 #include "proxy/fedlink.h"
@@ -19,6 +20,7 @@ struct outside {
 	struct resolver *resolver;
 	struct fetcher *fetcher;
 	struct discovery *discovery;
+	struct destinations *destinations;
 	struct keyring *keyring;
 	struct homeserver *homeserver;
 	struct redis *redis; /* NULL: none is configured */

@@ -42,6 +42,10 @@ put_fields(struct buf *out, const struct exchange *ex, const struct route *route
 		return false;
 	if (why == ERR_METHOD && !buf_printf(out, "Allow: %s\r\n", allowed(route)))
 		return false;
+	if (why == ERR_PROXY_AUTH &&
+	    !buf_put(out, STR("Proxy-Authenticate: Basic realm=\"schleuse\"\r\n"
+			      "Proxy-Authenticate: Bearer\r\n")))
+		return false;
 	return wait == 0 || buf_printf(out, "Retry-After: %u\r\n", wait);
 }
 

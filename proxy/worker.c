@@ -34,14 +34,14 @@ on_drain_timer(void *arg)
 	struct worker *w = arg;
 
 	log_warn("drain: %zu connections still busy at the deadline; closing them (timeouts.drain)",
-	    w->http.n_conns);
+	    w->http.n_conns + w->out.plain.n_conns + w->out.n_tunnels);
 	finish_drain(w);
 }
 
 void
 worker_look_drained(struct worker *w)
 {
-	if (w->draining && w->http.n_conns == 0 && !accept_waits(w))
+	if (w->draining && w->http.n_conns == 0 && !outward_busy(w) && !accept_waits(w))
 		finish_drain(w);
 }
 
@@ -62,6 +62,7 @@ begin_drain(struct worker *w, bool alone)
 	accept_stop(w, alone);
 	w->draining = true;
 	http_server_drain(&w->http);
+	outward_drain(w);
 	timer_set(w->loop, &w->drain_timer, w->conf->drain_timeout);
 	worker_look_drained(w);
 }
@@ -97,6 +98,7 @@ worker_main(void *arg)
 		log_error("no memory for metrics; this worker counts nothing");
 	loop_run(w->loop);
 	http_server_fini(&w->http);
+	outward_cut(w);
 	lookups_close(w);
 	arena_drop_cache();
 	buf_drop_cache();
@@ -110,6 +112,7 @@ worker_free(struct worker *w)
 {
 	lookups_close(w);
 	inbound_close(w);
+	outward_close(w);
 	loop_free(w->loop); /* frees what is buried and opens what is still in the mailbox */
 	passage_drop_spares(w);
 	free(w);
@@ -139,6 +142,7 @@ worker_start(struct control *control, unsigned number, unsigned n_workers, struc
 		goto fail;
 	http_server_init(&w->http, w->loop);
 	w->http.closed = on_conn_closed;
+	outward_init(w);
 	accept_init(w);
 	timer_init(&w->drain_timer, on_drain_timer, w);
 	if (!inbound_adopt(w, conf, staples, why, why_size) || !lookups_open(w))

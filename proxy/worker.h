@@ -16,6 +16,7 @@
 #include "lib/net/tls.h"
 #include "proxy/config.h"
 #include "proxy/listeners.h"
+#include "proxy/outbound/outward.h"
 #include "proxy/upstreams.h"
 
 #define INVITE_KEY_BYTES 32
@@ -67,6 +68,9 @@ struct worker {
 	struct fact_cache *keys;             /* struct serverkeys by origin */
 	struct fact_cache *accounts;         /* struct account by token hash */
 	struct fact_cache *misses;           /* bare facts by miss_key() */
+	struct fact_cache *destinations;     /* struct destination by its key */
+	struct fact_cache *owners;           /* struct destination_owner by host and port */
+	struct outward out;                  /* the way out */
 	unsigned char invite_key[INVITE_KEY_BYTES];
 	struct passage *spare; /* a few freed passages, to save the allocator */
 	unsigned n_spare;

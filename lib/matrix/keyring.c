@@ -20,12 +20,15 @@ struct keyring {
 	size_t n_notaries;
 };
 
+#define OWN_AGAIN_MS 2000 /* our own homeserver may only be restarting */
+
 struct quest {
 	struct list node;
 	struct keyring *k;
 	struct fact_wait where;
 	struct fetch *fetch;
 	size_t place;
+	bool own;     /* of a server of our own */
 	enum err err; /* what went wrong at the server itself */
 	size_t key_len;
 	char key[NAME_MAX_LEN + 1];
@@ -87,10 +90,18 @@ succeed(struct quest *q, struct serverkeys *keys, int64_t now_ms)
 static void
 give_up(struct quest *q)
 {
+	clock_ms wait = backoff_fail(q->k->backoff, key_of(q));
 	char id[17];
 
-	log_info("keyring: no keys server=%s reason=%s", log_id(key_of(q), id), err_name(q->err));
-	end(q, fact_negative(q->err, backoff_fail(q->k->backoff, key_of(q))));
+	if (q->own)
+		log_warn(
+		    "keyring: our own homeserver gives no signing keys: reason=%s; its requests "
+		    "to other servers are refused",
+		    err_name(q->err));
+	else
+		log_info("keyring: no keys server=%s reason=%s", log_id(key_of(q), id),
+		    err_name(q->err));
+	end(q, fact_negative(q->err, q->own ? OWN_AGAIN_MS : wait));
 }
 
 /* --- one place after the other --- */
@@ -102,7 +113,7 @@ place_failed(struct quest *q, enum err err)
 {
 	if (q->place == 0)
 		q->err = err;
-	if (q->place < q->k->n_notaries) {
+	if (q->place < q->k->n_notaries && !q->own) {
 		q->place++;
 		ask_place(q);
 	} else {
@@ -132,6 +143,14 @@ on_answer(void *arg, const struct fetch_result *r)
 }
 
 static void
+ask(struct quest *q, const struct fetch_request *req)
+{
+	q->fetch = fetch_start(q->k->cfg.fetcher, req, on_answer, q);
+	if (q->fetch == NULL)
+		place_failed(q, ERR_MEMORY);
+}
+
+static void
 on_place(void *arg, const struct fact *f)
 {
 	struct quest *q = arg;
@@ -153,9 +172,23 @@ on_place(void *arg, const struct fact *f)
 		place_failed(q, ERR_SERVER_NAME);
 		return;
 	}
-	q->fetch = fetch_start(q->k->cfg.fetcher, &req, on_answer, q);
-	if (q->fetch == NULL)
-		place_failed(q, ERR_MEMORY);
+	ask(q, &req);
+}
+
+/* Nobody else is asked for the keys of a server of our own. */
+static bool
+ask_own(struct quest *q)
+{
+	char url[NAME_MAX_LEN + 512];
+	struct fetch_request req = { .max_bytes = KEYRING_ANSWER_MAX,
+		.timeout_ms = q->k->cfg.timeout_ms };
+	const struct keyring_config *cfg = &q->k->cfg;
+
+	if (cfg->own == NULL || !cfg->own(cfg->own_arg, key_of(q), &req, url, sizeof(url)))
+		return false;
+	q->own = true;
+	ask(q, &req);
+	return true;
 }
 
 static void
@@ -185,7 +218,8 @@ look_up(void *arg, struct fact_cache *c, struct str key, const void *input)
 	fact_wait_init(&q->where);
 	list_init(&q->node);
 	list_append(&k->quests, &q->node);
-	ask_place(q);
+	if (!ask_own(q))
+		ask_place(q);
 }
 
 static bool

@@ -34,6 +34,11 @@ struct keyring_config {
 	struct discovery *discovery; /* not owned; outlives the keyring */
 	const char *const *notaries; /* server names; copied */
 	size_t n_notaries;
+	/* For a server of our own: makes `req` (and url) ask it directly, or returns false.  NULL:
+	 * none is. */
+	bool (*own)(
+	    void *arg, struct str name, struct fetch_request *req, char *url, size_t url_size);
+	void *own_arg;
 	size_t max_entries, max_pending;
 	clock_ms timeout_ms; /* of one request */
 	clock_ms ttl_max, negative_ttl, negative_ttl_max;

@@ -27,10 +27,17 @@ struct aim {
 	bool warmed;                        /* discovery of a well-known's owner was begun */
 	bool domains_judged;
 	/* found on the way; one reference each, or NULL */
-	const struct destination_owner *owner;
-	const struct destination *destination;
+	const struct fact *owner;
+	const struct fact *destination;
+	const struct fact *through; /* where the HTTP proxy in between is */
 	struct remote *remote;
 };
+
+static inline const struct destination *
+aim_destination(const struct aim *aim)
+{
+	return (const struct destination *)(const void *)aim->destination;
+}
 
 /* From an absolute-form request.  ERR_PROXY_FORM: not one; ERR_OUT_TARGET: authority is no server
  * name, or no host and port. */

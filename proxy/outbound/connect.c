@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/outbound/connect.h"
+
+#include <stdlib.h>
+
+#include "lib/base/log.h"
+#include "lib/fact/fact.h"
+#include "lib/net/connector.h"
+#include "proxy/outbound/aim.h"
+#include "proxy/outbound/remotes.h"
+#include "proxy/outbound/tunnel.h"
+#include "proxy/refusal.h"
+#include "proxy/series.h"
+
+struct connect {
+	struct worker *w;
+	struct exchange *ex;
+	struct aim aim;
+	struct fact_wait wait;
+	struct timer timer; /* of the look-up */
+	struct connector_target to;
+	struct connector *connector;
+	struct grave grave;
+};
+
+/* --- the end --- */
+
+static void
+report(const struct exchange *ex, int status, enum err why)
+{
+	series_response(API_OUTBOUND, status);
+	metrics_inc(S_ENDED + why);
+	log_info("%016llx outbound status=%d reason=%s route=CONNECT ms=%llu",
+	    (unsigned long long)ex->id, status, err_name(why),
+	    (unsigned long long)(clock_now() - ex->began));
+}
+
+static void
+refuse(struct exchange *ex, enum err why)
+{
+	report(ex, refusal_status(ex, why), why);
+	refusal_answer(ex, NULL, why, 0);
+}
+
+static void
+leave(struct connect *c)
+{
+	fact_cancel(&c->wait);
+	timer_clear(&c->timer);
+	connector_cancel(c->connector);
+	snapshot_drop((struct snapshot *)(uintptr_t)c->aim.destination);
+	loop_bury(c->w->loop, &c->grave, free, c);
+}
+
+static void
+end(struct connect *c, enum err why)
+{
+	struct exchange *ex = c->ex;
+
+	leave(c);
+	refuse(ex, why);
+}
+
+static void
+on_gone(void *arg, enum err why)
+{
+	struct connect *c = arg;
+
+	report(c->ex, 0, why);
+	leave(c);
+}
+
+static void
+on_nothing(void *arg)
+{
+	(void)arg;
+}
+
+static const struct exchange_events events = {
+	.body = on_nothing, .room = on_nothing, .gone = on_gone
+};
+
+/* --- a destination that is allowed uninspected --- */
+
+static void
+on_connected(void *arg, struct stream *s, enum err why)
+{
+	struct connect *c = arg;
+	struct exchange *ex = c->ex;
+
+	c->connector = NULL;
+	if (s == NULL) {
+		end(c, why);
+		return;
+	}
+	why = tunnel_pass(c->w, ex, s);
+	if (why != OK) {
+		stream_close(s);
+		end(c, why);
+		return;
+	}
+	report(ex, 200, OK);
+	leave(c);
+}
+
+static void
+dial(struct connect *c)
+{
+	const struct fact *f = c->aim.destination;
+
+	if (f->err != OK) {
+		end(c, f->err);
+		return;
+	}
+	remotes_plain_target(c->w->out.remotes, aim_destination(&c->aim), &c->to);
+	c->connector = connector_start(c->w->loop, &c->to, on_connected, c);
+	if (c->connector == NULL)
+		end(c, ERR_MEMORY);
+}
+
+static void
+on_destination(void *arg, const struct fact *f)
+{
+	struct connect *c = arg;
+
+	timer_clear(&c->timer);
+	c->aim.destination = snapshot_hold((struct snapshot *)(uintptr_t)&f->snap);
+	dial(c);
+}
+
+static void
+on_timer(void *arg)
+{
+	end(arg, ERR_LOOKUP);
+}
+
+static void
+pass(struct worker *w, struct exchange *ex, const struct aim *aim)
+{
+	struct connect *c = calloc(1, sizeof(*c));
+	char key[DESTINATION_KEY_MAX];
+
+	if (c == NULL) {
+		refuse(ex, ERR_MEMORY);
+		return;
+	}
+	c->w = w;
+	c->ex = ex;
+	c->aim = *aim;
+	ex->events = &events;
+	ex->arg = c;
+	fact_wait_init(&c->wait);
+	timer_init(&c->timer, on_timer, c);
+	timer_set(w->loop, &c->timer, w->conf->fact_timeout);
+	fact_get(w->destinations, destination_key_host(aim->host, aim->port, key), NULL, 0,
+	    &c->wait, on_destination, c);
+}
+
+/* --- public --- */
+
+void
+connect_open(struct worker *w, struct exchange *ex, const struct service_conf *s)
+{
+	struct aim aim = { 0 };
+	enum err err = aim_at(&aim, &ex->arena, ex->req.authority, 0);
+
+	if (err == OK)
+		aim.allowed = aim_allowed(&aim, &s->way_out);
+	if (err == OK && w->out.n_tunnels >= w->conf->forward.tunnels_max)
+		err = ERR_OVERLOAD;
+	if (err == OK && aim.allowed != NULL && !aim.allowed->inspect) {
+		pass(w, ex, &aim);
+		return;
+	}
+	if (err == OK && w->out.mint == NULL)
+		err = ERR_OUT_TARGET_REFUSED;
+	if (err == OK)
+		err = tunnel_inspect(w, ex, s, aim.host, aim.port);
+	if (err == OK)
+		report(ex, 200, OK);
+	else
+		refuse(ex, err);
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/outbound/judge_out.h"
+
+#include "lib/matrix/canonical.h"
+#include "lib/matrix/name.h"
+#include "proxy/judge.h"
+#include "proxy/series.h"
+
+/* --- the head --- */
+
+static bool
+leaves(const struct route *r)
+{
+	return r->api == API_FEDERATION || r->api == API_KEYS || r->out != OUT_NONE;
+}
+
+/* Whatever looks like federation is judged as such, even at an allowed destination. */
+static bool
+is_guest(const struct judged *j, const struct aim *aim)
+{
+	return aim->allowed != NULL && (j->route == NULL || j->route->out != OUT_NONE);
+}
+
+enum err
+judge_out_head(struct judged *j, struct aim *aim, struct segments *path)
+{
+	enum h1_method method = j->req->method;
+	enum err err;
+
+	if (method == H1_CONNECT || method == H1_TRACE)
+		return ERR_OUT_TARGET_REFUSED;
+	if (aim->server.n == 0)
+		aim->allowed = aim_allowed(aim, &j->service->way_out);
+	err = route_split(j->arena, j->req->target, path);
+	j->path = path;
+	if (err == OK &&
+	    (route_find(path, j->req->method_text, &j->route) != OK || !leaves(j->route)))
+		j->route = NULL;
+	if (is_guest(j, aim)) {
+		j->route = NULL;
+		return OK;
+	}
+	if (aim->plain)
+		return ERR_OUT_PLAIN;
+	return err != OK ? err : j->route != NULL ? OK : ERR_OUT_TARGET_REFUSED;
+}
+
+/* --- which rules apply --- */
+
+bool
+judge_out_is_federation(const struct judged *j)
+{
+	return j->route != NULL;
+}
+
+bool
+judge_out_is_signed(const struct judged *j)
+{
+	if (j->route == NULL || j->route->api != API_FEDERATION)
+		return false;
+	return j->route->open == ROUTE_AUTH || judge_carries_xmatrix(j);
+}
+
+bool
+judge_out_verifies(const struct judged *j)
+{
+	return judge_out_is_signed(j) && j->service->way_out.signature != RULE_OFF;
+}
+
+bool
+judge_out_asks_domains(const struct judged *j)
+{
+	return judge_out_is_signed(j) && j->service->way_out.domains != RULE_OFF;
+}
+
+bool
+judge_out_inspects(const struct judged *j)
+{
+	return judge_out_verifies(j) || judge_out_asks_domains(j) ||
+	       (judge_out_is_signed(j) && j->service->way_out.invites != RULE_OFF);
+}
+
+/* --- whom it is meant for --- */
+
+enum err
+judge_out_destination(struct judged *j, const struct aim *aim)
+{
+	struct server_name name;
+
+	j->destination = aim->server;
+	if (judge_out_is_signed(j))
+		return rule_outbound(j);
+	j->origin = str_z(j->service->server_name);
+	switch (j->route->out) {
+	case OUT_WELL_KNOWN:
+		/* Only a name without a port has such a document, and it is asked for at 443. */
+		if (j->destination.n == 0 && aim->port == 443)
+			j->destination = aim->host;
+		return j->destination.n > 0 ? OK : ERR_OUT_TARGET_REFUSED;
+	case OUT_MEDIA:
+		if (aim->server.n > 0 && !str_eq(rule_media_server(j), aim->server))
+			return ERR_OUT_DESTINATION;
+		j->destination = rule_media_server(j);
+		return name_parse(j->destination, &name) ? OK : ERR_OUT_DESTINATION;
+	default:
+		return OK;
+	}
+}
+
+/* Without delegation Host is the server's name; with it, the name was looked up before, through us
+ * too. */
+void
+judge_out_owner(struct judged *j, const struct aim *aim)
+{
+	const struct destination_owner *o =
+	    (const struct destination_owner *)(const void *)aim->owner;
+	struct str host = aim->tunnelled ? j->req->host : j->req->authority;
+	struct server_name name;
+
+	j->destination = host;
+	if (name_parse(host, &name) && rule_is_listed(j, host))
+		return;
+	for (size_t i = 0; o->fact.err == OK && i < o->n; i++)
+		if (rule_is_listed(j, str_z(o->names[i]))) {
+			j->destination = str_z(o->names[i]);
+			return;
+		}
+}
+
+enum err
+judge_out_tie(const struct judged *j, const struct aim *aim)
+{
+	const struct destination *d = aim_destination(aim);
+
+	if (aim->server.n > 0 || j->route == NULL || j->route->out == OUT_WELL_KNOWN)
+		return OK;
+	if (!destination_is_at(d, aim->host, aim->port))
+		return ERR_OUT_DESTINATION;
+	return aim->sni.n == 0 || str_eq_ci(aim->sni, str_z(d->tls_name)) ? OK
+									  : ERR_OUT_DESTINATION;
+}
+
+/* --- the body --- */
+
+enum err
+judge_out_body(struct judged *j, enum err keys)
+{
+	enum err err = judge_understand(j);
+
+	if (err != OK || !judge_out_verifies(j))
+		return err;
+	/* Keys we could not get say nothing about the request. */
+	err = keys == OK ? rule_signature(j) : j->keys == NULL ? ERR_LOOKUP : ERR_OUT_KEY;
+	return judge_weigh(j, j->service->way_out.signature, err, S_RULE_LOGGED_OUT_SIGNATURE);
+}
+
+enum err
+judge_out_domains(struct judged *j, bool last)
+{
+	enum rule_mode mode = j->service->way_out.domains;
+	enum err err = j->domains == NULL ? rule_domains_list(j) : OK;
+
+	if (err == OK)
+		err = rule_domains(j);
+	if (err == ERR_DOMAIN_UNLISTED && !last && mode == RULE_ENFORCE)
+		return err;
+	return judge_weigh(j, mode, err, S_RULE_LOGGED_OUT_DOMAINS);
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * passage_out - the way of a request from the homeserver to another server: what is judged and in
+ * which order.  Before it is over, nothing is connected to.
+ */
+#include "proxy/outbound/passage_out.h"
+
+#include "proxy/judge.h"
+#include "proxy/outbound/credential.h"
+#include "proxy/outbound/judge_out.h"
+#include "proxy/outbound/remotes.h"
+#include "proxy/passage_int.h"
+#include "proxy/refusal.h"
+#include "proxy/series.h"
+
+/* --- what is needed --- */
+
+/* The Matrix server behind a host and port that no signature names.  false: later. */
+static bool
+find_owner(struct passage *p)
+{
+	char key[DESTINATION_KEY_MAX];
+	struct str at = destination_key_host(p->aim.host, p->aim.port, key);
+
+	if (p->j.destination.n > 0)
+		return true;
+	if (!passage_have(p, gather_fact(&p->gather, p->w->owners, at, &p->aim.owner)))
+		return false;
+	judge_out_owner(&p->j, &p->aim);
+	return true;
+}
+
+/* Whom it is meant for, and whether that is a member.  false: later, or refused. */
+static bool
+settle(struct passage *p, enum err *err)
+{
+	if (p->aim.settled || p->j.route == NULL)
+		return true;
+	gather_list(&p->gather); /* for judge_out_owner() */
+	if (!find_owner(p))
+		return false;
+	if (!passage_have(p, gather_member(&p->gather, err)))
+		return false;
+	p->aim.settled = true;
+	return true;
+}
+
+static bool
+judge_content(struct passage *p, enum err *err)
+{
+	struct judged *j = &p->j;
+
+	if (p->body_judged || !judge_out_inspects(j))
+		return true;
+	if (judge_out_verifies(j) && !passage_have(p, gather_keys(&p->gather)))
+		return false;
+	if (!passage_have_body(p, p->conf->federation_body_max))
+		return false;
+	p->body_judged = true;
+	*err = judge_out_body(j, judge_out_verifies(j) ? gather_keys_err(&p->gather) : OK);
+	return true;
+}
+
+static bool
+judge_invites_in_it(struct passage *p, enum err *err)
+{
+	if (!p->invites_judged && judge_out_is_signed(&p->j)) {
+		if (!passage_have(p, gather_passports(&p->gather, err)))
+			return false;
+		p->invites_judged = true;
+	}
+	if (*err == OK && p->j.n_invites > 0 && !passage_have(p, gather_invites(&p->gather)))
+		return false;
+	if (*err == OK)
+		*err = judge_facts(&p->j, OK);
+	return true;
+}
+
+static bool
+judge_domains(struct passage *p, enum err *err)
+{
+	if (p->aim.domains_judged || !judge_out_asks_domains(&p->j))
+		return true;
+	*err = judge_out_domains(&p->j, false);
+	if (judge_may_be_new(&p->j, *err)) {
+		if (!passage_have(p, gather_domain(&p->gather, p->j.stranger)))
+			return false;
+		gather_list(&p->gather);
+		*err = judge_out_domains(&p->j, true);
+	}
+	p->aim.domains_judged = true;
+	return true;
+}
+
+/* --- where it goes --- */
+
+/* A Matrix server by its name; a guest, and a well-known document, by host and port. */
+static struct str
+destination_key(const struct passage *p, char out[DESTINATION_KEY_MAX])
+{
+	const struct aim *aim = &p->aim;
+
+	if (p->j.route != NULL && p->j.route->out != OUT_WELL_KNOWN)
+		return p->j.destination;
+	return aim->server.n > 0 ? destination_key_well_known(aim->server, out)
+				 : destination_key_host(aim->host, aim->port, out);
+}
+
+/* Who asks for a server's well-known document will ask for what it points to next: by then we know
+ * whose that is. */
+static bool
+warm(struct passage *p)
+{
+	struct aim *aim = &p->aim;
+
+	if (aim->warmed || p->j.route == NULL || p->j.route->out != OUT_WELL_KNOWN)
+		return true;
+	if (!passage_have(p,
+		gather_fact(&p->gather, p->w->destinations, p->j.destination, &aim->destination)))
+		return false;
+	snapshot_drop((struct snapshot *)(uintptr_t)aim->destination);
+	aim->destination = NULL;
+	aim->warmed = true;
+	return true;
+}
+
+static bool
+find_destination(struct passage *p, enum err *err)
+{
+	char key[DESTINATION_KEY_MAX];
+	struct aim *aim = &p->aim;
+	enum err why;
+
+	if (!warm(p) || !passage_have(p, gather_fact(&p->gather, p->w->destinations,
+					     destination_key(p, key), &aim->destination)))
+		return false;
+	why = aim->destination->err;
+	*err = why == ERR_SERVER_NAME ? ERR_OUT_TARGET
+	       : why == ERR_TIMEOUT   ? ERR_REMOTE_TIMEOUT
+				      : why;
+	if (*err == OK)
+		*err = judge_out_tie(&p->j, aim);
+	return true;
+}
+
+static void
+depart(struct passage *p)
+{
+	struct aim *aim = &p->aim;
+	enum err err = OK;
+
+	aim->remote = remotes_get(p->w->out.remotes, aim_destination(aim), aim->plain, &err);
+	if (aim->remote == NULL) {
+		passage_refuse(p, err);
+		return;
+	}
+	p->relay.aim = aim;
+	passage_relay(p, &hop_remote);
+}
+
+static void
+advance(struct passage *p)
+{
+	enum err err = OK;
+
+	if (!settle(p, &err))
+		return;
+	if (err == OK && !judge_content(p, &err))
+		return;
+	if (err == OK && !judge_invites_in_it(p, &err))
+		return;
+	if (err == OK && !judge_domains(p, &err))
+		return;
+	if (err == OK && !find_destination(p, &err))
+		return;
+	if (err == OK)
+		depart(p);
+	else
+		passage_refuse(p, err);
+}
+
+/* --- the head --- */
+
+static enum err
+judge(struct passage *p)
+{
+	struct judged *j = &p->j;
+	const struct h1_head *req = &p->ex->req;
+	enum err err = judge_out_head(j, &p->aim, &p->path);
+	uint64_t max =
+	    judge_out_inspects(j) ? p->conf->federation_body_max : p->conf->client_body_max;
+
+	if (err == OK && req->framing == H1_LENGTH && req->length > max)
+		err = ERR_BODY_SIZE;
+	if (err != OK)
+		return err;
+	exchange_limit_body(p->ex, max);
+	return judge_out_is_federation(j) ? judge_out_destination(j, &p->aim) : OK;
+}
+
+static void
+begin(struct passage *p)
+{
+	enum err err = judge(p);
+
+	if (err == OK)
+		advance(p);
+	else
+		passage_refuse(p, err);
+}
+
+/* --- the end --- */
+
+static void
+drop_fact(const struct fact **f)
+{
+	snapshot_drop((struct snapshot *)(uintptr_t)*f);
+	*f = NULL;
+}
+
+static void
+left(struct passage *p)
+{
+	drop_fact(&p->aim.owner);
+	drop_fact(&p->aim.destination);
+	remote_drop(p->aim.remote);
+	p->aim.remote = NULL;
+}
+
+static void
+answer(struct passage *p, enum err why)
+{
+	refusal_answer(p->ex, NULL, why, 0);
+}
+
+static const struct passage_side outward_side = {
+	.begin = begin, .advance = advance, .left = left, .answer = answer, .api = API_OUTBOUND
+};
+
+/* --- public --- */
+
+static struct passage *
+open(struct worker *w, struct exchange *ex, const struct service_conf *s)
+{
+	struct passage *p = passage_new(w, &outward_side, ex);
+
+	if (p == NULL)
+		return NULL;
+	p->j.outbound = true;
+	p->j.service = s;
+	if (s != NULL)
+		p->j.federation = proxy_conf_federation(w->conf, s);
+	return p;
+}
+
+void
+passage_out_refuse(struct worker *w, struct exchange *ex, enum err why)
+{
+	struct passage *p = open(w, ex, NULL);
+
+	if (p != NULL)
+		passage_refuse(p, why);
+}
+
+void
+passage_out_open(struct worker *w, struct exchange *ex, const struct service_conf *s)
+{
+	struct passage *p = open(w, ex, s);
+	enum err err;
+
+	if (p == NULL)
+		return;
+	err = aim_of_request(&p->aim, &ex->arena, &ex->req);
+	if (err == OK)
+		begin(p);
+	else
+		passage_refuse(p, err);
+}
+
+void
+passage_out_tunnelled(struct worker *w, struct exchange *ex, const struct service_conf *s,
+    struct str host, uint16_t port)
+{
+	struct passage *p = open(w, ex, s);
+
+	if (p == NULL)
+		return;
+	p->aim.host = arena_dup(&ex->arena, host);
+	p->aim.port = port;
+	p->aim.tunnelled = true;
+	p->aim.sni = ex->sni;
+	if (p->aim.host.p != NULL)
+		begin(p);
+	else
+		passage_refuse(p, ERR_MEMORY);
+}

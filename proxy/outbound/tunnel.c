@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/outbound/tunnel.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/base/log.h"
+#include "lib/net/minter.h"
+#include "lib/net/splice.h"
+#include "proxy/outbound/passage_out.h"
+#include "proxy/series.h"
+
+#define GRANTED "HTTP/1.1 200 Connection established\r\n\r\n"
+
+struct tunnel {
+	struct list node;
+	struct worker *w;
+	struct splice *splice; /* NULL: TLS is ended here */
+	uint16_t port;
+	char *server_name; /* of the service, whatever its configuration is by then */
+	char *host;
+	struct grave grave;
+};
+
+/* --- beginning and end --- */
+
+static struct tunnel *
+tunnel_new(struct worker *w)
+{
+	struct tunnel *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	t->w = w;
+	list_init(&t->node);
+	list_append(&w->out.tunnels, &t->node);
+	w->out.n_tunnels++;
+	metrics_add(S_TUNNELS_OPEN, 1);
+	return t;
+}
+
+static void
+tunnel_free(void *arg)
+{
+	struct tunnel *t = arg;
+
+	free(t->server_name);
+	free(t->host);
+	free(t);
+}
+
+static void
+tunnel_end(struct tunnel *t)
+{
+	struct worker *w = t->w;
+
+	list_remove(&t->node);
+	w->out.n_tunnels--;
+	metrics_add(S_TUNNELS_OPEN, -1);
+	loop_bury(w->loop, &t->grave, tunnel_free, t);
+	worker_look_drained(w);
+}
+
+/* Tells the homeserver that its tunnel stands.  The socket's buffer is empty, so the few bytes fit.
+ */
+static bool
+grant(int fd)
+{
+	return send(fd, GRANTED, sizeof(GRANTED) - 1, MSG_NOSIGNAL) == sizeof(GRANTED) - 1;
+}
+
+/* The socket of the CONNECT, granted; -1: *err tells, or (OK) it was lost. */
+static int
+take(struct exchange *ex, struct buf *rest, enum err *err)
+{
+	int fd = exchange_take(ex, rest);
+
+	*err = fd < 0 ? ERR_INTERNAL : OK;
+	if (fd < 0 || grant(fd))
+		return fd;
+	close(fd);
+	buf_fini(rest);
+	return -1;
+}
+
+/* --- TLS ended here --- */
+
+enum err
+tunnel_inspect(struct worker *w, struct exchange *ex, const struct service_conf *s, struct str host,
+    uint16_t port)
+{
+	struct tunnel *t = tunnel_new(w);
+	struct buf rest;
+	SSL *ssl = NULL;
+	enum err err;
+	int fd;
+
+	if (t == NULL)
+		return ERR_MEMORY;
+	t->port = port;
+	t->host = strndup(host.p, host.n);
+	t->server_name = strdup(s->server_name);
+	if (t->host != NULL && t->server_name != NULL)
+		ssl = mint_accept(w->out.mint, t->host);
+	if (ssl == NULL) {
+		tunnel_end(t);
+		return ERR_MEMORY;
+	}
+	fd = take(ex, &rest, &err);
+	if (fd < 0) {
+		SSL_free(ssl);
+		tunnel_end(t);
+		return err;
+	}
+	metrics_inc(S_TUNNELS_INSPECTED);
+	if (!http_server_resume(&w->out.inner, fd, ssl, buf_str(&rest), "", t, NULL)) {
+		log_error("outbound: no memory for a tunnel; closed it");
+		tunnel_end(t);
+	}
+	buf_fini(&rest);
+	return OK;
+}
+
+/* The configuration may have changed since the CONNECT. */
+static const struct service_conf *
+service_now(const struct tunnel *t)
+{
+	const struct proxy_conf *c = t->w->conf;
+
+	for (size_t i = 0; i < c->n_services; i++)
+		if (strcmp(c->services[i].server_name, t->server_name) == 0)
+			return c->services[i].way_out.secret.n > 0 ? &c->services[i] : NULL;
+	return NULL;
+}
+
+void
+tunnel_request(void *listener, struct exchange *ex, enum err bad)
+{
+	struct tunnel *t = listener;
+	const struct service_conf *s = service_now(t);
+
+	if (bad == OK && s == NULL)
+		bad = ERR_OUT_TARGET_REFUSED;
+	if (bad == OK)
+		passage_out_tunnelled(t->w, ex, s, str_z(t->host), t->port);
+	else
+		passage_out_refuse(t->w, ex, bad);
+}
+
+void
+tunnel_closed(struct http_server *s, const struct http_conn *c)
+{
+	(void)s;
+	tunnel_end(c->listener);
+}
+
+/* --- bytes as they are --- */
+
+static void
+on_spliced(void *arg, enum err why)
+{
+	struct tunnel *t = arg;
+
+	metrics_inc(S_ENDED + why);
+	tunnel_end(t);
+}
+
+static void
+on_client(void *arg, unsigned what) /* until the splice has it */
+{
+	(void)arg;
+	(void)what;
+}
+
+enum err
+tunnel_pass(struct worker *w, struct exchange *ex, struct stream *other)
+{
+	const struct splice_config cfg = { .buffer_max = w->conf->relay_buffer,
+		.idle_timeout = w->conf->forward.tunnel_idle_timeout };
+	struct tunnel *t = tunnel_new(w);
+	struct stream *client;
+	struct buf rest;
+	enum err err;
+	int fd;
+
+	if (t == NULL)
+		return ERR_MEMORY;
+	fd = take(ex, &rest, &err);
+	if (fd < 0) {
+		if (err == OK)
+			stream_close(other);
+		tunnel_end(t);
+		return err;
+	}
+	metrics_inc(S_TUNNELS_PASSED);
+	client = stream_new(w->loop, fd, NULL, false, on_client, NULL);
+	if (client != NULL)
+		t->splice =
+		    splice_start(w->loop, client, other, buf_str(&rest), &cfg, on_spliced, t);
+	if (t->splice == NULL) {
+		log_error("outbound: no memory for a tunnel; closed it");
+		if (client == NULL)
+			close(fd);
+		else
+			stream_close(client);
+		stream_close(other);
+		tunnel_end(t);
+	}
+	buf_fini(&rest);
+	return OK;
+}
+
+void
+tunnels_cut(struct worker *w)
+{
+	struct list *node, *next;
+
+	for (node = w->out.tunnels.next; node != &w->out.tunnels; node = next) {
+		struct tunnel *t = LIST_ENTRY(node, struct tunnel, node);
+
+		next = node->next;
+		if (t->splice == NULL)
+			continue;
+		splice_cancel(t->splice);
+		tunnel_end(t);
+	}
+}
