@@ -114,7 +114,7 @@ tunnel_inspect(struct worker *w, struct exchange *ex, const struct service_conf 
 		return err;
 	}
 	metrics_inc(S_TUNNELS_INSPECTED);
-	if (!http_server_resume(&w->out.inner, fd, ssl, buf_str(&rest), "", t, NULL)) {
+	if (!http_server_adopt(&w->out.inner, fd, buf_str(&rest), ssl, "", t, NULL)) {
 		log_error("outbound: no memory for a tunnel; closed it");
 		tunnel_end(t);
 	}
