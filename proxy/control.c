@@ -72,7 +72,7 @@ control_destinations(struct control *c)
 struct fact_cache *
 control_owners(struct control *c)
 {
-	return destinations_owners(c->out.destinations);
+	return owners_cache(c->out.owners);
 }
 
 struct list *

@@ -11,6 +11,7 @@
 
 #include "lib/matrix/destination.h"
 #include "lib/matrix/keyring.h"
+#include "lib/matrix/owners.h"
 #include "lib/store/redis.h"
 #include "proxy/fedlink.h"
 #include "proxy/health.h"
@@ -20,6 +21,7 @@ struct outside {
 	struct resolver *resolver;
 	struct fetcher *fetcher;
 	struct discovery *discovery;
+	struct owners *owners;
 	struct destinations *destinations;
 	struct keyring *keyring;
 	struct homeserver *homeserver;

@@ -11,6 +11,7 @@
 #include "lib/base/arena.h"
 #include "lib/http/h1.h"
 #include "lib/matrix/destination.h"
+#include "lib/matrix/owners.h"
 #include "proxy/config.h"
 
 struct remote;

@@ -138,7 +138,7 @@ static void
 pass(struct worker *w, struct exchange *ex, const struct aim *aim)
 {
 	struct connect *c = calloc(1, sizeof(*c));
-	char key[DESTINATION_KEY_MAX];
+	char key[NAME_MAX_LEN + 16];
 
 	if (c == NULL) {
 		refuse(ex, ERR_MEMORY);

@@ -10,9 +10,11 @@ static const struct service_conf *
 tenant(const struct worker_listener *l, struct exchange *ex)
 {
 	const struct service_conf *s = credential_service(&ex->arena, l->worker->conf, &ex->req);
-	const char *only = l->conf != NULL ? l->conf->service : NULL;
+	const struct service_conf *only = l->conf != NULL ? l->conf->only : NULL;
 
-	return s == NULL || (only != NULL && strcmp(only, s->server_name) != 0) ? NULL : s;
+	/* By name: the listener may be of another configuration than the worker. */
+	return s == NULL || only == NULL || strcmp(only->server_name, s->server_name) == 0 ? s
+											   : NULL;
 }
 
 void

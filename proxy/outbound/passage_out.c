@@ -13,14 +13,16 @@
 #include "proxy/refusal.h"
 #include "proxy/series.h"
 
+#define HTTPS_PORT 443
+
 /* --- what is needed --- */
 
 /* The Matrix server behind a host and port that no signature names.  false: later. */
 static bool
 find_owner(struct passage *p)
 {
-	char key[DESTINATION_KEY_MAX];
-	struct str at = destination_key_host(p->aim.host, p->aim.port, key);
+	char key[OWNERS_KEY_MAX];
+	struct str at = owners_key(p->aim.host, p->aim.port, key);
 
 	if (p->j.destination.n > 0)
 		return true;
@@ -96,14 +98,16 @@ judge_domains(struct passage *p, enum err *err)
 
 /* A Matrix server by its name; a guest, and a well-known document, by host and port. */
 static struct str
-destination_key(const struct passage *p, char out[DESTINATION_KEY_MAX])
+destination_key(const struct passage *p, char out[NAME_MAX_LEN + 16])
 {
 	const struct aim *aim = &p->aim;
+	struct server_name name;
 
 	if (p->j.route != NULL && p->j.route->out != OUT_WELL_KNOWN)
 		return p->j.destination;
-	return aim->server.n > 0 ? destination_key_well_known(aim->server, out)
-				 : destination_key_host(aim->host, aim->port, out);
+	if (aim->server.n > 0 && name_parse(aim->server, &name))
+		return destination_key_host(name.host, HTTPS_PORT, out);
+	return destination_key_host(aim->host, aim->port, out);
 }
 
 /* Who asks for a server's well-known document will ask for what it points to next: by then we know
@@ -127,7 +131,7 @@ warm(struct passage *p)
 static bool
 find_destination(struct passage *p, enum err *err)
 {
-	char key[DESTINATION_KEY_MAX];
+	char key[NAME_MAX_LEN + 16];
 	struct aim *aim = &p->aim;
 	enum err why;
 

@@ -70,20 +70,6 @@ grant(int fd)
 	return send(fd, GRANTED, sizeof(GRANTED) - 1, MSG_NOSIGNAL) == sizeof(GRANTED) - 1;
 }
 
-/* The socket of the CONNECT, granted; -1: *err tells, or (OK) it was lost. */
-static int
-take(struct exchange *ex, struct buf *rest, enum err *err)
-{
-	int fd = exchange_take(ex, rest);
-
-	*err = fd < 0 ? ERR_INTERNAL : OK;
-	if (fd < 0 || grant(fd))
-		return fd;
-	close(fd);
-	buf_fini(rest);
-	return -1;
-}
-
 /* --- TLS ended here --- */
 
 enum err
@@ -93,7 +79,6 @@ tunnel_inspect(struct worker *w, struct exchange *ex, const struct service_conf 
 	struct tunnel *t = tunnel_new(w);
 	struct buf rest;
 	SSL *ssl = NULL;
-	enum err err;
 	int fd;
 
 	if (t == NULL)
@@ -107,14 +92,18 @@ tunnel_inspect(struct worker *w, struct exchange *ex, const struct service_conf 
 		tunnel_end(t);
 		return ERR_MEMORY;
 	}
-	fd = take(ex, &rest, &err);
+	fd = exchange_take(ex, &rest);
 	if (fd < 0) {
 		SSL_free(ssl);
 		tunnel_end(t);
-		return err;
+		return ERR_INTERNAL;
 	}
 	metrics_inc(S_TUNNELS_INSPECTED);
-	if (!http_server_adopt(&w->out.inner, fd, buf_str(&rest), ssl, "", t, NULL)) {
+	if (!grant(fd)) {
+		close(fd);
+		SSL_free(ssl);
+		tunnel_end(t);
+	} else if (!http_server_adopt(&w->out.inner, fd, buf_str(&rest), ssl, "", t, NULL)) {
 		log_error("outbound: no memory for a tunnel; closed it");
 		tunnel_end(t);
 	}
@@ -161,52 +150,61 @@ static void
 on_spliced(void *arg, enum err why)
 {
 	struct tunnel *t = arg;
+	struct splice_bytes bytes = splice_bytes(t->splice);
 
 	metrics_inc(S_ENDED + why);
+	metrics_add(S_TUNNEL_BYTES_OUT, (int64_t)bytes.to_remote);
+	metrics_add(S_TUNNEL_BYTES_IN, (int64_t)bytes.to_client);
 	tunnel_end(t);
 }
 
 static void
-on_client(void *arg, unsigned what) /* until the splice has it */
+on_client(void *arg, unsigned what) /* until the splice has it, which is in this turn */
 {
 	(void)arg;
 	(void)what;
 }
 
+/* With what the client did not wait with. */
+static void
+begin_splice(struct tunnel *t, int fd, struct str early, struct stream *other)
+{
+	struct worker *w = t->w;
+	const struct splice_config cfg = { .buffer = w->conf->relay_buffer,
+		.idle = w->conf->forward.tunnel_idle_timeout,
+		.to_client = STR(GRANTED),
+		.to_remote = early };
+	struct stream *client = stream_new(w->loop, fd, NULL, false, on_client, NULL);
+
+	if (client != NULL)
+		t->splice = splice_start(w->loop, client, other, &cfg, on_spliced, t);
+	if (t->splice != NULL)
+		return;
+	log_error("outbound: no memory for a tunnel; closed it");
+	if (client != NULL)
+		stream_close(client);
+	else
+		close(fd);
+	stream_close(other);
+	tunnel_end(t);
+}
+
 enum err
 tunnel_pass(struct worker *w, struct exchange *ex, struct stream *other)
 {
-	const struct splice_config cfg = { .buffer_max = w->conf->relay_buffer,
-		.idle_timeout = w->conf->forward.tunnel_idle_timeout };
 	struct tunnel *t = tunnel_new(w);
-	struct stream *client;
 	struct buf rest;
-	enum err err;
 	int fd;
 
 	if (t == NULL)
 		return ERR_MEMORY;
-	fd = take(ex, &rest, &err);
+	fd = exchange_take(ex, &rest);
 	if (fd < 0) {
-		if (err == OK)
-			stream_close(other);
 		tunnel_end(t);
-		return err;
+		return ERR_INTERNAL;
 	}
 	metrics_inc(S_TUNNELS_PASSED);
-	client = stream_new(w->loop, fd, NULL, false, on_client, NULL);
-	if (client != NULL)
-		t->splice =
-		    splice_start(w->loop, client, other, buf_str(&rest), &cfg, on_spliced, t);
-	if (t->splice == NULL) {
-		log_error("outbound: no memory for a tunnel; closed it");
-		if (client == NULL)
-			close(fd);
-		else
-			stream_close(client);
-		stream_close(other);
-		tunnel_end(t);
-	}
+	begin_splice(t, fd, buf_str(&rest), other);
 	buf_fini(&rest);
 	return OK;
 }
