@@ -72,7 +72,7 @@ control_destinations(struct control *c)
 struct fact_cache *
 control_owners(struct control *c)
 {
-	return owners_cache(c->out.owners);
+	return owners_cache(discovery_owners(c->out.discovery));
 }
 
 struct list *

@@ -11,7 +11,6 @@
 
 #include "lib/matrix/destination.h"
 #include "lib/matrix/keyring.h"
-#include "lib/matrix/owners.h"
 #include "lib/store/redis.h"
 #include "proxy/fedlink.h"
 #include "proxy/health.h"
@@ -21,7 +20,6 @@ struct outside {
 	struct resolver *resolver;
 	struct fetcher *fetcher;
 	struct discovery *discovery;
-	struct owners *owners;
 	struct destinations *destinations;
 	struct keyring *keyring;
 	struct homeserver *homeserver;

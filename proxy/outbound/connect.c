@@ -39,7 +39,7 @@ static void
 refuse(struct exchange *ex, enum err why)
 {
 	report(ex, refusal_status(ex, why), why);
-	refusal_answer(ex, NULL, why, 0);
+	refusal_answer(ex, NULL, why, STR_NONE, 0);
 }
 
 static void

@@ -234,7 +234,11 @@ left(struct passage *p)
 static void
 answer(struct passage *p, enum err why)
 {
-	refusal_answer(p->ex, NULL, why, 0);
+	struct str about = why == ERR_DESTINATION_UNLISTED ? p->j.destination
+			   : why == ERR_DOMAIN_UNLISTED    ? p->j.stranger
+							   : STR_NONE;
+
+	refusal_answer(p->ex, NULL, why, about, 0);
 }
 
 static const struct passage_side outward_side = {
