@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "lib/daemon/setting.h"
+#include "lib/matrix/destination.h"
 #include "lib/matrix/name.h"
 #include "proxy/config_check.h"
 
@@ -237,6 +238,17 @@ check_ca(struct load *l, struct forward_conf *f)
 }
 
 static void
+set_proxy_key(struct load *l, struct forward_conf *f, const struct conf_address *a)
+{
+	char key[NAME_MAX_LEN + 16];
+
+	f->proxy_key = arena_dup(l->ctx.arena, destination_key_own(str_z(a->host), a->port, key));
+	if (f->proxy_key.n == 0)
+		load_fault(
+		    l, &f->proxy, "proxy: '%s': too long a name, or out of memory", f->proxy);
+}
+
+static void
 check_proxy(struct load *l, struct forward_conf *f)
 {
 	struct conf_address a;
@@ -253,6 +265,8 @@ check_proxy(struct load *l, struct forward_conf *f)
 		why = "expected host:port";
 	if (why != NULL)
 		load_fault(l, &f->proxy, "proxy: '%s': %s", f->proxy, why);
+	else
+		set_proxy_key(l, f, &a);
 }
 
 void

@@ -51,6 +51,13 @@ key_of(const struct search *s)
 	return str_of(s->key, s->key_len);
 }
 
+/* One of our own, see destination_key_own(). */
+static bool
+is_own(const struct search *s)
+{
+	return s->key[0] == '=';
+}
+
 static void
 free_search(struct search *s)
 {
@@ -210,7 +217,7 @@ on_addrs(void *arg, enum err err, const struct address *addrs, size_t n)
 	leg->none = q->req.none;
 	leg->ttl_ms = q->req.ttl_ms;
 	if (err == OK)
-		destination_leg_take(leg, addrs, n, s->d->cfg.private_addresses);
+		destination_leg_take(leg, addrs, n, s->d->cfg.private_addresses || is_own(s));
 	if (--s->waiting == 0)
 		judge(s);
 }
@@ -255,15 +262,17 @@ add_legs(struct search *s, size_t n)
 static void
 find_addresses(struct search *s)
 {
+	bool by_name = s->d->cfg.by_name && !is_own(s);
+
 	for (size_t i = 0; i < s->n_legs; i++) {
-		if (s->d->cfg.by_name) {
+		if (by_name) {
 			look_at_literal(s, &s->legs[i]);
 		} else if (!resolve(s, i)) {
 			end(s, NULL);
 			return;
 		}
 	}
-	if (s->d->cfg.by_name)
+	if (by_name)
 		judge(s);
 }
 
@@ -345,7 +354,7 @@ look_up(void *arg, struct fact_cache *c, struct str key, const void *input)
 	list_init(&s->node);
 	list_append(&d->searches, &s->node);
 	timer_set(d->loop, &s->deadline, d->cfg.timeout_ms);
-	if (str_has_prefix(key, STR("@")))
+	if (key.n > 0 && (key.p[0] == '@' || key.p[0] == '='))
 		find_host(s);
 	else
 		fact_get(

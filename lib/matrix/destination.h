@@ -39,6 +39,10 @@ struct destination {
 /* "@host:port", for hosts that are no Matrix servers; out of NAME_MAX_LEN + 16. */
 struct str destination_key_host(struct str host, uint16_t port, char *out);
 
+/* The same for a host of our own, such as the HTTP proxy on the way out: whatever its address is,
+ * it may be connected to, and its name is always resolved here. */
+struct str destination_key_own(struct str host, uint16_t port, char *out);
+
 struct destinations;
 
 struct destinations_config {

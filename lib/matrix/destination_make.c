@@ -17,6 +17,16 @@ destination_key_host(struct str host, uint16_t port, char *out)
 	return n > 0 && n < NAME_MAX_LEN + 16 ? str_of(out, (size_t)n) : STR_NONE;
 }
 
+struct str
+destination_key_own(struct str host, uint16_t port, char *out)
+{
+	struct str key = destination_key_host(host, port, out);
+
+	if (key.n > 0)
+		out[0] = '=';
+	return key;
+}
+
 static bool
 same_host(struct str a, struct str b)
 {

@@ -40,6 +40,12 @@ aim_destination(const struct aim *aim)
 	return (const struct destination *)(const void *)aim->destination;
 }
 
+static inline const struct destination *
+aim_through(const struct aim *aim)
+{
+	return (const struct destination *)(const void *)aim->through;
+}
+
 /* From an absolute-form request.  ERR_PROXY_FORM: not one; ERR_OUT_TARGET: authority is no server
  * name, or no host and port. */
 enum err aim_of_request(struct aim *out, struct arena *a, const struct h1_head *req) MUST_CHECK;

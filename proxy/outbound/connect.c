@@ -18,7 +18,7 @@ struct connect {
 	struct aim aim;
 	struct fact_wait wait;
 	struct timer timer; /* of the look-up */
-	struct connector_target to;
+	struct remote *remote;
 	struct connector *connector;
 	struct grave grave;
 };
@@ -48,7 +48,9 @@ leave(struct connect *c)
 	fact_cancel(&c->wait);
 	timer_clear(&c->timer);
 	connector_cancel(c->connector);
+	remote_drop(c->remote);
 	snapshot_drop((struct snapshot *)(uintptr_t)c->aim.destination);
+	snapshot_drop((struct snapshot *)(uintptr_t)c->aim.through);
 	loop_bury(c->w->loop, &c->grave, free, c);
 }
 
@@ -89,6 +91,7 @@ on_connected(void *arg, struct stream *s, enum err why)
 	struct exchange *ex = c->ex;
 
 	c->connector = NULL;
+	remote_count(why);
 	if (s == NULL) {
 		end(c, why);
 		return;
@@ -106,25 +109,47 @@ on_connected(void *arg, struct stream *s, enum err why)
 static void
 dial(struct connect *c)
 {
-	const struct fact *f = c->aim.destination;
+	struct worker *w = c->w;
+	enum err why;
 
-	if (f->err != OK) {
-		end(c, f->err);
+	c->remote = remotes_get(
+	    w->out.remotes, aim_destination(&c->aim), aim_through(&c->aim), false, &why);
+	if (c->remote == NULL) {
+		end(c, why);
 		return;
 	}
-	remotes_plain_target(c->w->out.remotes, aim_destination(&c->aim), &c->to);
-	c->connector = connector_start(c->w->loop, &c->to, on_connected, c);
+	c->connector = connector_start(w->loop, remote_target(c->remote), on_connected, c);
 	if (c->connector == NULL)
 		end(c, ERR_MEMORY);
 }
 
+static void ask(struct connect *c);
+
 static void
-on_destination(void *arg, const struct fact *f)
+on_place(void *arg, const struct fact *f)
 {
 	struct connect *c = arg;
 
+	*(c->aim.destination == NULL ? &c->aim.destination : &c->aim.through) =
+	    snapshot_hold((struct snapshot *)(uintptr_t)&f->snap);
+	ask(c);
+}
+
+/* Where it is, and where the HTTP proxy in between is, if there is one. */
+static void
+ask(struct connect *c)
+{
+	struct worker *w = c->w;
+	char at[NAME_MAX_LEN + 16];
+	struct str key = c->aim.destination == NULL
+			     ? destination_key_host(c->aim.host, c->aim.port, at)
+			     : w->conf->forward.proxy_key;
+
+	if (key.n > 0 && c->aim.through == NULL) {
+		fact_get(w->destinations, key, NULL, 0, &c->wait, on_place, c);
+		return;
+	}
 	timer_clear(&c->timer);
-	c->aim.destination = snapshot_hold((struct snapshot *)(uintptr_t)&f->snap);
 	dial(c);
 }
 
@@ -138,7 +163,6 @@ static void
 pass(struct worker *w, struct exchange *ex, const struct aim *aim)
 {
 	struct connect *c = calloc(1, sizeof(*c));
-	char key[NAME_MAX_LEN + 16];
 
 	if (c == NULL) {
 		refuse(ex, ERR_MEMORY);
@@ -152,8 +176,7 @@ pass(struct worker *w, struct exchange *ex, const struct aim *aim)
 	fact_wait_init(&c->wait);
 	timer_init(&c->timer, on_timer, c);
 	timer_set(w->loop, &c->timer, w->conf->fact_timeout);
-	fact_get(w->destinations, destination_key_host(aim->host, aim->port, key), NULL, 0,
-	    &c->wait, on_destination, c);
+	ask(c);
 }
 
 /* --- public --- */

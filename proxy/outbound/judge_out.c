@@ -98,7 +98,7 @@ judge_out_destination(struct judged *j, const struct aim *aim)
 			j->destination = aim->host;
 		return j->destination.n > 0 ? OK : ERR_OUT_TARGET_REFUSED;
 	case OUT_MEDIA:
-		if (aim->server.n > 0 && !str_eq(rule_media_server(j), aim->server))
+		if (aim->server.n > 0 && !rule_same_server(rule_media_server(j), aim->server))
 			return ERR_OUT_DESTINATION;
 		j->destination = rule_media_server(j);
 		return name_parse(j->destination, &name) ? OK : ERR_OUT_DESTINATION;

@@ -128,23 +128,29 @@ warm(struct passage *p)
 	return true;
 }
 
+/* What is wrong with it is said by depart(). */
 static bool
 find_destination(struct passage *p, enum err *err)
 {
 	char key[NAME_MAX_LEN + 16];
 	struct aim *aim = &p->aim;
-	enum err why;
 
 	if (!warm(p) || !passage_have(p, gather_fact(&p->gather, p->w->destinations,
 					     destination_key(p, key), &aim->destination)))
 		return false;
-	why = aim->destination->err;
-	*err = why == ERR_SERVER_NAME ? ERR_OUT_TARGET
-	       : why == ERR_TIMEOUT   ? ERR_REMOTE_TIMEOUT
-				      : why;
-	if (*err == OK)
+	if (aim->destination->err == OK)
 		*err = judge_out_tie(&p->j, aim);
 	return true;
+}
+
+/* Where the HTTP proxy in between is, if there is one. */
+static bool
+find_proxy(struct passage *p)
+{
+	struct str key = p->conf->forward.proxy_key;
+
+	return key.n == 0 ||
+	       passage_have(p, gather_fact(&p->gather, p->w->destinations, key, &p->aim.through));
 }
 
 static void
@@ -153,9 +159,12 @@ depart(struct passage *p)
 	struct aim *aim = &p->aim;
 	enum err err = OK;
 
-	aim->remote = remotes_get(p->w->out.remotes, aim_destination(aim), aim->plain, &err);
+	aim->remote = remotes_get(
+	    p->w->out.remotes, aim_destination(aim), aim_through(aim), !aim->plain, &err);
 	if (aim->remote == NULL) {
-		passage_refuse(p, err);
+		passage_refuse(p, err == ERR_SERVER_NAME ? ERR_OUT_TARGET
+				  : err == ERR_TIMEOUT   ? ERR_REMOTE_TIMEOUT
+							 : err);
 		return;
 	}
 	p->relay.aim = aim;
@@ -176,6 +185,8 @@ advance(struct passage *p)
 	if (err == OK && !judge_domains(p, &err))
 		return;
 	if (err == OK && !find_destination(p, &err))
+		return;
+	if (err == OK && !find_proxy(p))
 		return;
 	if (err == OK)
 		depart(p);
@@ -227,6 +238,7 @@ left(struct passage *p)
 {
 	drop_fact(&p->aim.owner);
 	drop_fact(&p->aim.destination);
+	drop_fact(&p->aim.through);
 	remote_drop(p->aim.remote);
 	p->aim.remote = NULL;
 }
