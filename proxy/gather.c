@@ -95,7 +95,8 @@ gather_keys(struct gather *g)
 		/* The origin may have a new key: ask again, but not for every stranger's invention.
 		 */
 		g->keys_renewed = true;
-		in.younger_than = keyring_younger_than(loop_now(g->w->loop));
+		in.younger_than = g->j->outbound ? keyring_own_younger_than(loop_now(g->w->loop))
+						 : keyring_younger_than(loop_now(g->w->loop));
 		if (g->keys->looked_up >= in.younger_than)
 			return GATHER_HERE;
 	}

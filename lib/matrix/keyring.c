@@ -20,8 +20,6 @@ struct keyring {
 	size_t n_notaries;
 };
 
-#define OWN_AGAIN_MS 2000 /* our own homeserver may only be restarting */
-
 struct quest {
 	struct list node;
 	struct keyring *k;
@@ -101,7 +99,7 @@ give_up(struct quest *q)
 	else
 		log_info("keyring: no keys server=%s reason=%s", log_id(key_of(q), id),
 		    err_name(q->err));
-	end(q, fact_negative(q->err, q->own ? OWN_AGAIN_MS : wait));
+	end(q, fact_negative(q->err, q->own ? KEYRING_OWN_AGAIN_MS : wait));
 }
 
 /* --- one place after the other --- */

@@ -27,6 +27,8 @@
 #define KEYRING_ANSWER_MAX 65536
 #define KEYRING_REFETCH_MS 60000 /* an unknown key ID makes us ask again at most this often */
 
+#define KEYRING_OWN_AGAIN_MS 2000 /* it may only be restarting */
+
 struct keyring;
 
 struct keyring_config {
@@ -55,6 +57,13 @@ static inline clock_ms
 keyring_younger_than(clock_ms now)
 {
 	return now > KEYRING_REFETCH_MS ? now - KEYRING_REFETCH_MS : 1;
+}
+
+/* The same for a server of our own, which is near. */
+static inline clock_ms
+keyring_own_younger_than(clock_ms now)
+{
+	return now > KEYRING_OWN_AGAIN_MS ? now - KEYRING_OWN_AGAIN_MS : 1;
 }
 
 /* How long keys valid until `valid_until_ms` are fresh, seen at `now_ms` (both wall clock). */

@@ -56,9 +56,11 @@ judge_out_is_federation(const struct judged *j)
 bool
 judge_out_is_signed(const struct judged *j)
 {
-	if (j->route == NULL || j->route->api != API_FEDERATION)
+	const struct route *r = j->route;
+
+	if (r == NULL || (r->api != API_FEDERATION && r->api != API_KEYS))
 		return false;
-	return j->route->open == ROUTE_AUTH || judge_carries_xmatrix(j);
+	return (r->api == API_FEDERATION && r->open == ROUTE_AUTH) || judge_carries_xmatrix(j);
 }
 
 bool

@@ -66,7 +66,9 @@ judge_content(struct passage *p, enum err *err)
 static bool
 judge_invites_in_it(struct passage *p, enum err *err)
 {
-	if (!p->invites_judged && judge_out_is_signed(&p->j)) {
+	if (!judge_out_is_signed(&p->j))
+		return true;
+	if (!p->invites_judged) {
 		if (!passage_have(p, gather_passports(&p->gather, err)))
 			return false;
 		p->invites_judged = true;
