@@ -92,10 +92,10 @@ gather_keys(struct gather *g)
 	if (g->keys != NULL && (g->j->keys == NULL || g->keys_renewed || !rule_keys_unknown(g->j)))
 		return GATHER_HERE;
 	if (g->keys != NULL) {
-		/* The origin may have a new key: ask again, but not for every stranger's invention.
-		 */
+		/* The origin may have a new key: ask again, but not for every stranger's invention;
+		 * our own homeserver is none. */
 		g->keys_renewed = true;
-		in.younger_than = g->j->outbound ? keyring_own_younger_than(loop_now(g->w->loop))
+		in.younger_than = g->j->outbound ? loop_now(g->w->loop)
 						 : keyring_younger_than(loop_now(g->w->loop));
 		if (g->keys->looked_up >= in.younger_than)
 			return GATHER_HERE;

@@ -59,13 +59,6 @@ keyring_younger_than(clock_ms now)
 	return now > KEYRING_REFETCH_MS ? now - KEYRING_REFETCH_MS : 1;
 }
 
-/* The same for a server of our own, which is near. */
-static inline clock_ms
-keyring_own_younger_than(clock_ms now)
-{
-	return now > KEYRING_OWN_AGAIN_MS ? now - KEYRING_OWN_AGAIN_MS : 1;
-}
-
 /* How long keys valid until `valid_until_ms` are fresh, seen at `now_ms` (both wall clock). */
 clock_ms keyring_lifetime(int64_t valid_until_ms, int64_t now_ms, clock_ms ttl_max);
 

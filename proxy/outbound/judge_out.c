@@ -14,6 +14,17 @@ leaves(const struct route *r)
 	return r->api == API_FEDERATION || r->api == API_KEYS || r->out != OUT_NONE;
 }
 
+/* In a tunnel to one site others may be asked for that share its address. */
+static bool
+names_itself(const struct judged *j, const struct aim *aim)
+{
+	struct server_name host;
+
+	return !aim->tunnelled ||
+	       (name_parse(j->req->host, &host) && str_eq_ci(host.host, aim->host) &&
+		   (aim->sni.n == 0 || str_eq_ci(aim->sni, aim->host)));
+}
+
 /* Whatever looks like federation is judged as such, even at an allowed destination. */
 static bool
 is_guest(const struct judged *j, const struct aim *aim)
@@ -38,7 +49,7 @@ judge_out_head(struct judged *j, struct aim *aim, struct segments *path)
 		j->route = NULL;
 	if (is_guest(j, aim)) {
 		j->route = NULL;
-		return OK;
+		return names_itself(j, aim) ? OK : ERR_OUT_TARGET_REFUSED;
 	}
 	if (aim->plain)
 		return ERR_OUT_PLAIN;
