@@ -156,7 +156,7 @@ need_packages()
 	command -v node >/dev/null || packages_interop="$packages_interop nodejs"
 	command -v npm >/dev/null || packages_interop="$packages_interop npm"
 	packages_check="libcriterion-dev python3-pytest python3-h11 clang mandoc python3-hpack python3-hyperframe nghttp2-client
-		redis-server softhsm2 opensc python3-jsonschema"
+		redis-server softhsm2 opensc python3-jsonschema unbound"
 }
 
 cores()

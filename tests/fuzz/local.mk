@@ -104,3 +104,10 @@ tests_fuzz_fuzz_minter_LDADD = $(FUZZ_LIBS)
 FUZZ_TARGETS += tests/fuzz/fuzz_events
 tests_fuzz_fuzz_events_SOURCES = tests/fuzz/fuzz_events.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_events_LDADD = $(FUZZ_LIBS)
+FUZZ_TARGETS += tests/fuzz/fuzz_delegation
+tests_fuzz_fuzz_delegation_SOURCES = tests/fuzz/fuzz_delegation.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_delegation_LDADD = $(FUZZ_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_dnsanswer
+tests_fuzz_fuzz_dnsanswer_SOURCES = tests/fuzz/fuzz_dnsanswer.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_dnsanswer_LDADD = $(FUZZ_LIBS)

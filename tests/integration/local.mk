@@ -24,6 +24,7 @@ EXTRA_DIST += \
 	tests/integration/test_connections.py \
 	tests/integration/test_control.py \
 	tests/integration/test_discovery.py \
+	tests/integration/test_discovery_dns.py \
 	tests/integration/test_displaynames.py \
 	tests/integration/test_docs.py \
 	tests/integration/test_errors.py \
@@ -95,6 +96,7 @@ EXTRA_DIST += \
 	tests/sim/rawserver.py \
 	tests/sim/redisd.py \
 	tests/sim/regsvc.py \
+	tests/sim/unbound.py \
 	tests/sim/wire.py \
 	tests/sim/xmatrix.py \
 	tests/sim/vzd/__init__.py \

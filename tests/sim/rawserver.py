@@ -127,7 +127,8 @@ class RawServer:
             self.listener.listen(64)
             self.where = f"unix:{unix}"
         else:
-            self.listener = socket.create_server(address, backlog=64)
+            family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+            self.listener = socket.create_server(address, family=family, backlog=64)
             self.where = "%s:%d" % self.listener.getsockname()[:2]
         threading.Thread(target=self._accept, daemon=True).start()
 

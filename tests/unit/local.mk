@@ -43,6 +43,7 @@ tests_unit_unit_SOURCES += tests/unit/test_connlimit.c
 tests_unit_unit_SOURCES += tests/unit/test_delegation.c
 tests_unit_unit_SOURCES += tests/unit/test_destination.c
 tests_unit_unit_SOURCES += tests/unit/test_discovery.c
+tests_unit_unit_SOURCES += tests/unit/test_dnsanswer.c
 tests_unit_unit_SOURCES += tests/unit/test_err.c
 tests_unit_unit_SOURCES += tests/unit/test_errand.c
 tests_unit_unit_SOURCES += tests/unit/test_fact.c

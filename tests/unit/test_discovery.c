@@ -4,6 +4,11 @@
 #include <criterion/criterion.h>
 
 #include "lib/matrix/discovery.h"
+#include "lib/net/dnsanswer.h"
+#include "tests/unit/dnsd.h"
+
+#define SERVFAIL 2
+#define SECOND ((clock_ms)1000)
 
 static const struct {
 	const char *name;
@@ -53,8 +58,9 @@ Test(discovery, falls_through_only_where_nothing_exists)
 		    discovery_next(nexts[i].step, nexts[i].err), nexts[i].next, "row %zu", i);
 }
 
-/* --- whole discoveries, without network --- */
+/* --- whole discoveries --- */
 
+static struct dnsd dns;
 static struct loop *loop;
 static struct resolver *resolver;
 static struct fetcher *fetcher;
@@ -65,7 +71,6 @@ static void
 on_fact(void *arg, const struct fact *f)
 {
 	found = snapshot_hold(&((struct fact *)(uintptr_t)f)->snap);
-	loop_stop(loop);
 }
 
 static void
@@ -73,7 +78,8 @@ setup(void)
 {
 	/* 127.0.0.1 is not public, so nothing is ever connected to. */
 	static const struct resolver_host hosts[] = { { "fixed.example", "127.0.0.1" } };
-	const struct resolver_config r = { .hosts = hosts, .n_hosts = 1 };
+	const char *nameservers[] = { dns.where };
+	const struct resolver_config r = { hosts, 1, nameservers, 1, 50, 2 };
 	struct fetcher_config f = { 0 };
 	struct discovery_config d = { .max_entries = 10,
 		.max_pending = 10,
@@ -81,6 +87,7 @@ setup(void)
 		.negative_ttl = 30000,
 		.negative_ttl_max = 3600000 };
 
+	dnsd_open(&dns);
 	loop = loop_new(NULL);
 	f.resolver = d.resolver = resolver = resolver_new(loop, &r);
 	d.fetcher = fetcher = fetcher_new(loop, &f);
@@ -96,6 +103,7 @@ teardown(void)
 	fetcher_free(fetcher);
 	resolver_free(resolver);
 	loop_free(loop);
+	dnsd_close(&dns);
 }
 
 static const struct discovery_target *
@@ -105,8 +113,8 @@ discover(struct str name)
 
 	fact_wait_init(&w);
 	fact_get(discovery_cache(discovery), name, NULL, 0, &w, on_fact, NULL);
-	loop_run(loop);
-	cr_assert_not_null(found);
+	while (found == NULL)
+		loop_turn(loop);
 	return (const struct discovery_target *)(const void *)found;
 }
 
@@ -150,6 +158,44 @@ Test(discovery_whole, falls_back_to_port_8448)
 Test(discovery_whole, refuses_what_is_no_server_name)
 {
 	cr_assert_eq(discover(STR("a b"))->fact.err, ERR_SERVER_NAME);
+}
+
+Test(discovery_whole, does_not_fall_back_while_name_servers_fail)
+{
+	dnsd_a(&dns, "s.test", 60, "127.0.0.1");
+	dnsd_fail(&dns, SERVFAIL, DNS_TYPE_SRV);
+	cr_assert_eq(discover(STR("s.test"))->fact.err, ERR_DNS);
+	cr_assert_not(found->final);
+}
+
+Test(discovery_whole, ends_where_the_service_is_not_offered)
+{
+	dnsd_srv(&dns, "_matrix-fed._tcp.s.test", 60, 0, 0, 0, "");
+	cr_assert_eq(discover(STR("s.test"))->fact.err, ERR_NOT_FOUND);
+	cr_assert(found->final);
+}
+
+Test(discovery_whole, lives_as_long_as_srv_records_do)
+{
+	const struct discovery_target *t;
+
+	dnsd_srv(&dns, "_matrix-fed._tcp.s.test", 100, 1, 1, 443, "t.test");
+	t = discover(STR("s.test"));
+	cr_assert_eq(t->fact.err, OK);
+	cr_assert_eq(t->fact.usable_until - t->fact.looked_up, 100 * SECOND);
+	cr_assert_eq(t->fact.fresh_until - t->fact.looked_up, 80 * SECOND);
+	cr_assert_eq(t->fact.grace_until - t->fact.usable_until, 7200 * SECOND);
+}
+
+Test(discovery_whole, lives_as_long_as_there_are_no_srv_records)
+{
+	const struct discovery_target *t;
+
+	dns.minimum = 70;
+	t = discover(STR("s.test"));
+	cr_assert_eq(t->fact.err, OK);
+	cr_assert_eq(t->at[0].port, 8448);
+	cr_assert_eq(t->fact.usable_until - t->fact.looked_up, 70 * SECOND);
 }
 
 Test(discovery_whole, is_freed_while_looking_up)
