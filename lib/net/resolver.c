@@ -332,10 +332,14 @@ open_channel(struct resolver *r, const struct resolver_config *cfg)
 		.tries = cfg->tries > 0 ? (int)cfg->tries : 3,
 		.sock_state_cb = on_socket_state,
 		.sock_state_cb_data = r };
+	int given = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
 
-	return ares_init_options(&r->channel, &opt,
-		   ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB) ==
-	       ARES_SUCCESS;
+#ifdef ARES_OPT_QUERY_CACHE
+	/* Since 1.31 c-ares keeps answers; how long they are kept is our askers' business. */
+	opt.qcache_max_ttl = 0;
+	given |= ARES_OPT_QUERY_CACHE;
+#endif
+	return ares_init_options(&r->channel, &opt, given) == ARES_SUCCESS;
 }
 
 struct resolver *

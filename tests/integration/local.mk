@@ -25,6 +25,7 @@ EXTRA_DIST += \
 	tests/integration/test_control.py \
 	tests/integration/test_discovery.py \
 	tests/integration/test_discovery_dns.py \
+	tests/integration/test_discovery_faults.py \
 	tests/integration/test_displaynames.py \
 	tests/integration/test_docs.py \
 	tests/integration/test_errors.py \

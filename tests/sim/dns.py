@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small DNS server on loopback (UDP): A and SRV records from a table, everything else NXDOMAIN."""
+"""A small DNS server on loopback (UDP): A and SRV records from a table, everything else NXDOMAIN.
+
+For faults that a real name server does not have; see unbound.py for one.
+"""
 from __future__ import annotations
 
 import socket
 import struct
 import threading
+from typing import Callable
 
 A, SRV = 1, 33
 
@@ -23,6 +27,8 @@ class DnsServer:
     def __init__(self, sock: socket.socket | None = None) -> None:
         self.records: dict[tuple[str, int], list] = {}
         self.asked: list[tuple[str, int]] = []
+        # What goes out instead of one answer, given the query and the answer; may be changed at any time.
+        self.fault: Callable[[bytes, bytes], list[bytes]] = lambda query, answer: [answer]
         if sock is None:
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             sock.bind(("127.0.0.1", 0))
@@ -33,11 +39,29 @@ class DnsServer:
     def close(self) -> None:
         self.sock.close()
 
+    def serve_tcp(self) -> None:
+        """The same answers by TCP, without the faults, for whom a truncated one sends there."""
+        listener = socket.create_server(self.sock.getsockname())
+        self.streams = 0
+
+        def serve() -> None:
+            while True:
+                stream, _ = listener.accept()
+                self.streams += 1
+                with stream, stream.makefile("rwb") as file:
+                    while size := file.read(2):
+                        reply = self._answer(file.read(struct.unpack(">H", size)[0]))
+                        file.write(struct.pack(">H", len(reply)) + reply)
+                        file.flush()
+
+        threading.Thread(target=serve, daemon=True).start()
+
     def _serve(self) -> None:
         while True:
             try:
                 query, peer = self.sock.recvfrom(4096)
-                self.sock.sendto(self._answer(query), peer)
+                for message in self.fault(query, self._answer(query)):
+                    self.sock.sendto(message, peer)
             except OSError:
                 return
 
