@@ -29,9 +29,10 @@ struct dnsd {
 	pthread_t thread;
 	pthread_mutex_t lock; /* for what follows */
 	unsigned asked;
-	int code;    /* of every answer, 2 is SERVFAIL; -1: none is given; 0: as it should be */
-	int of_type; /* the code is for questions of this type only; 0: for all */
-	int minimum; /* of the SOA record with "none"; -1: no such record */
+	int code;       /* of every answer, 2 is SERVFAIL; -1: none is given; 0: as it should be */
+	int of_type;    /* the code is for questions of this type only; 0: for all */
+	unsigned spare; /* this many questions more are answered before the code is */
+	int minimum;    /* of the SOA record with "none"; -1: no such record */
 	unsigned n;
 	struct dnsd_record records[DNSD_RECORDS];
 };

@@ -232,6 +232,15 @@ Test(resolver, does_not_take_half_an_answer_for_none)
 	cr_assert_not(got.none);
 }
 
+Test(resolver, is_sure_of_none_only_by_two_denials)
+{
+	dns.spare = 3; /* two questions by c-ares, one of ours */
+	dnsd_fail(&dns, SERVFAIL, 0);
+	ask_addrs(STR("none.test"));
+	cr_assert_eq(got.err, ERR_DNS);
+	cr_assert_not(got.none);
+}
+
 Test(resolver, is_content_with_one_family)
 {
 	dnsd_fail(&dns, SERVFAIL, DNS_TYPE_AAAA);
