@@ -9,7 +9,6 @@
 #include "lib/http/fetch.h"
 
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/base/log.h"
@@ -17,24 +16,6 @@
 
 static void next_endpoint(struct fetch *x);
 static void next_address(struct fetch *x);
-
-static void
-wipe_authorization(struct fetch *x)
-{
-	if (x->authorization != NULL)
-		sodium_memzero(x->authorization, strlen(x->authorization));
-	free(x->authorization);
-	x->authorization = NULL;
-}
-
-static void
-drop_identity(struct fetch *x)
-{
-	X509_free(x->identity.certificate);
-	sk_X509_pop_free(x->identity.chain, X509_free);
-	EVP_PKEY_free(x->identity.key);
-	x->identity = (struct fetch_identity){ 0 };
-}
 
 static void
 finish(struct fetch *x, enum err err) /* tells it at the end of the turn */
@@ -62,7 +43,8 @@ on_addrs(void *arg, enum err err, const struct address *addrs, size_t n)
 
 	x->n_addrs = x->at_addr = 0;
 	for (size_t i = 0; err == OK && i < n; i++)
-		if (x->local || x->fetcher->private_addresses || address_is_public(&addrs[i].sa))
+		if (x->local || x->proxied || x->fetcher->private_addresses ||
+		    address_is_public(&addrs[i].sa))
 			x->addrs[x->n_addrs++] = addrs[i];
 	if (err == OK && x->n_addrs == 0)
 		err = ERR_ADDRESS;
@@ -74,19 +56,47 @@ on_addrs(void *arg, enum err err, const struct address *addrs, size_t n)
 	next_endpoint(x);
 }
 
-/* Resolves the endpoint after the current one; none left: the last error is the result. */
+/* Whether a proxy may be told to connect there. */
+static bool
+may_name(const struct fetch *x, const char *host)
+{
+	struct str name = str_z(host);
+	struct address a;
+
+	if (x->fetcher->private_addresses)
+		return true;
+	if (address_parse(name, 0, &a))
+		return address_is_public(&a.sa);
+	return !str_eq_ci(name, STR("localhost"));
+}
+
+static bool
+resolve(struct fetch *x, const struct fetch_endpoint *e)
+{
+	const struct fetcher *f = x->fetcher;
+	struct str host = str_z(x->proxied ? f->proxy_host : e->host);
+
+	return resolver_addrs(
+	    f->resolver, host, x->proxied ? f->proxy_port : e->port, &x->req, on_addrs, x);
+}
+
+/* Resolves the endpoint after the current one, or the proxy that leads there; none left: the last
+ * error is the result. */
 static void
 next_endpoint(struct fetch *x)
 {
-	const struct fetch_endpoint *e;
+	while (x->at_via < x->n_via) {
+		const struct fetch_endpoint *e = &x->via[x->at_via++];
 
-	if (x->at_via >= x->n_via) {
-		finish(x, x->err);
+		if (x->proxied && !may_name(x, e->host)) {
+			x->err = ERR_ADDRESS;
+			continue;
+		}
+		if (!resolve(x, e))
+			finish(x, ERR_MEMORY);
 		return;
 	}
-	e = &x->via[x->at_via++];
-	if (!resolver_addrs(x->fetcher->resolver, str_z(e->host), e->port, &x->req, on_addrs, x))
-		finish(x, ERR_MEMORY);
+	finish(x, x->err);
 }
 
 static void
@@ -96,49 +106,6 @@ next_address(struct fetch *x)
 		attempt(x);
 	else
 		next_endpoint(x);
-}
-
-static bool
-add_endpoint(struct fetch *x, const char *host, uint16_t port)
-{
-	if (x->n_via == FETCH_MAX_ENDPOINTS)
-		return true; /* surplus is ignored */
-	x->via[x->n_via].host = strdup(host);
-	x->via[x->n_via].port = port;
-	return x->via[x->n_via++].host != NULL;
-}
-
-static void
-clear_endpoints(struct fetch *x)
-{
-	for (size_t i = 0; i < x->n_via; i++)
-		free((void *)(uintptr_t)x->via[i].host);
-	x->n_via = x->at_via = 0;
-}
-
-/* The URL's own host and port as the endpoint; false: not a URL we fetch. */
-static bool
-endpoint_of_url(struct fetch *x)
-{
-	CURLU *u = curl_url();
-	char *scheme = NULL, *host = NULL, *port = NULL, *user = NULL;
-	bool ok = u != NULL && curl_url_set(u, CURLUPART_URL, x->url, 0) == CURLUE_OK &&
-		  curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-		  curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-		  curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-		  curl_url_get(u, CURLUPART_USER, &user, 0) ==
-		      CURLUE_NO_USER; /* we bring no credentials */
-
-	ok = ok && (strcmp(scheme, "https") == 0 ||
-		       ((x->local || x->plain) && strcmp(scheme, "http") == 0));
-	if (ok && x->n_via == 0)
-		ok = add_endpoint(x, host, (uint16_t)atoi(port));
-	curl_free(scheme);
-	curl_free(host);
-	curl_free(port);
-	curl_free(user);
-	curl_url_cleanup(u);
-	return ok;
 }
 
 /* --- the answer --- */
@@ -159,14 +126,7 @@ follow(struct fetch *x)
 	if (copy == NULL)
 		return false;
 	x->redirects--;
-	wipe_authorization(x); /* was meant for the first server only */
-	drop_identity(x);      /* likewise */
-	free(x->url);
-	x->url = copy;
-	free(x->host);
-	x->host = NULL; /* it named the first server */
-	clear_endpoints(x);
-	if (!endpoint_of_url(x))
+	if (!fetch_request_follow(x, copy))
 		return false;
 	fetch_attempt_end(x);
 	next_endpoint(x);
@@ -178,7 +138,10 @@ judge(struct fetch *x)
 {
 	x->err = fetch_attempt_err(x);
 	curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &x->status);
-	if (x->err != OK && fetch_attempt_never_connected(x) && x->unix_path == NULL) {
+	if (fetch_attempt_refused(x)) {
+		fetch_attempt_end(x);
+		next_endpoint(x);
+	} else if (x->err != OK && fetch_attempt_never_connected(x) && x->unix_path == NULL) {
 		fetch_attempt_end(x);
 		next_address(x);
 	} else if (x->err == OK && is_redirect(x->status) && x->redirects > 0 && x->post == NULL) {
@@ -197,21 +160,7 @@ free_fetch(struct fetch *x)
 	timer_clear(&x->deadline);
 	task_cancel(&x->task);
 	list_remove(&x->node);
-	clear_endpoints(x);
-	wipe_authorization(x);
-	drop_identity(x);
-	for (size_t i = 0; i < x->n_extra; i++)
-		free(x->extra[i]);
-	free(x->extra);
-	X509_STORE_free(x->anchors);
-	free(x->url);
-	free(x->host);
-	free(x->unix_path);
-	free(x->etag);
-	if (x->post != NULL)
-		sodium_memzero(x->post, x->post_len); /* it may hold a secret */
-	free(x->post);
-	free(x->post_type);
+	fetch_request_fini(x);
 	buf_fini(&x->body);
 	free(x);
 }
@@ -263,100 +212,6 @@ on_deadline(void *arg)
 
 /* --- starting --- */
 
-static bool
-copy_text(char **to, const char *from)
-{
-	*to = from != NULL ? strdup(from) : NULL;
-	return from == NULL || *to != NULL;
-}
-
-static bool
-copy_bearer(struct fetch *x, const char *token)
-{
-	size_t n = token != NULL ? strlen(token) + sizeof("Bearer ") : 0;
-
-	if (token == NULL)
-		return true;
-	/* A line break would end the field. */
-	if (strpbrk(token, "\r\n") != NULL || (x->authorization = malloc(n)) == NULL)
-		return false;
-	snprintf(x->authorization, n, "Bearer %s", token);
-	return true;
-}
-
-static bool
-copy_basic(struct fetch *x, const char *credentials)
-{
-	static const char scheme[] = "Basic ";
-	size_t n = credentials != NULL ? strlen(credentials) : 0;
-	size_t room = sizeof(scheme) + sodium_base64_ENCODED_LEN(n, sodium_base64_VARIANT_ORIGINAL);
-
-	if (credentials == NULL)
-		return true;
-	if (x->authorization != NULL || (x->authorization = malloc(room)) == NULL)
-		return false;
-	memcpy(x->authorization, scheme, sizeof(scheme));
-	sodium_bin2base64(x->authorization + sizeof(scheme) - 1, room - sizeof(scheme) + 1,
-	    (const unsigned char *)credentials, n, sodium_base64_VARIANT_ORIGINAL);
-	return true;
-}
-
-static bool
-copy_identity(struct fetch *x, const struct fetch_identity *id)
-{
-	if (id == NULL)
-		return true;
-	if (id->chain != NULL && (x->identity.chain = X509_chain_up_ref(id->chain)) == NULL)
-		return false;
-	X509_up_ref(id->certificate);
-	EVP_PKEY_up_ref(id->key);
-	x->identity.certificate = id->certificate;
-	x->identity.key = id->key;
-	return true;
-}
-
-static bool
-copy_fields(struct fetch *x, const struct fetch_request *req)
-{
-	x->extra = calloc(req->n_fields + 1, sizeof(*x->extra));
-	for (size_t i = 0; x->extra != NULL && i < req->n_fields; i++) {
-		/* A line break would begin another field. */
-		if (strpbrk(req->fields[i], "\r\n") != NULL ||
-		    !copy_text(&x->extra[i], req->fields[i]))
-			return false;
-		x->n_extra++;
-	}
-	return x->extra != NULL;
-}
-
-static bool
-copy_request(struct fetch *x, const struct fetch_request *req)
-{
-	if (!copy_text(&x->url, req->url) || !copy_text(&x->host, req->host) ||
-	    !copy_text(&x->unix_path, req->unix_path) || !copy_text(&x->etag, req->if_none_match) ||
-	    !copy_bearer(x, req->bearer) || !copy_basic(x, req->basic) ||
-	    !copy_identity(x, req->identity) || !copy_fields(x, req))
-		return false;
-	if (!copy_text(&x->post_type, req->post_type != NULL ? req->post_type : "application/json"))
-		return false;
-	x->local = req->local;
-	x->plain = req->plain;
-	x->redirects = req->redirects;
-	x->anchors = req->anchors != NULL ? req->anchors : x->fetcher->anchors;
-	X509_STORE_up_ref(x->anchors);
-	if (req->post.p != NULL) {
-		x->post = malloc(req->post.n + 1);
-		if (x->post == NULL)
-			return false;
-		memcpy(x->post, req->post.p, req->post.n);
-		x->post_len = req->post.n;
-	}
-	for (size_t i = 0; i < req->n_via; i++)
-		if (!add_endpoint(x, req->via[i].host, req->via[i].port))
-			return false;
-	return (x->unix_path == NULL || x->local) && endpoint_of_url(x);
-}
-
 struct fetch *
 fetch_start(struct fetcher *f, const struct fetch_request *req,
     void (*fn)(void *arg, const struct fetch_result *r), void *arg)
@@ -375,7 +230,7 @@ fetch_start(struct fetcher *f, const struct fetch_request *req,
 	buf_init(&x->body, req->max_bytes);
 	list_init(&x->node);
 	list_append(&f->fetches, &x->node);
-	if (!copy_request(x, req)) {
+	if (!fetch_request_copy(x, req)) {
 		free_fetch(x);
 		return NULL;
 	}
@@ -396,6 +251,19 @@ fetch_cancel(struct fetch *x)
 
 /* --- the fetcher --- */
 
+static bool
+copy_proxy(struct fetcher *f, const struct fetch_proxy *p)
+{
+	if (p == NULL)
+		return true;
+	/* A line break would begin another field. */
+	if (p->authorization != NULL && strpbrk(p->authorization, "\r\n") != NULL)
+		return false;
+	f->proxy_port = p->port;
+	return fetch_copy_text(&f->proxy_host, p->host) &&
+	       fetch_copy_text(&f->proxy_authorization, p->authorization);
+}
+
 struct fetcher *
 fetcher_new(struct loop *loop, const struct fetcher_config *cfg)
 {
@@ -409,7 +277,7 @@ fetcher_new(struct loop *loop, const struct fetcher_config *cfg)
 	list_init(&f->fetches);
 	f->anchors = fetch_anchors(cfg->ca_file, cfg->ca_system);
 	f->curl = curlloop_new(loop, fetch_attempt_ended);
-	if (f->anchors == NULL || f->curl == NULL) {
+	if (f->anchors == NULL || f->curl == NULL || !copy_proxy(f, cfg->proxy)) {
 		fetcher_free(f);
 		return NULL;
 	}
@@ -427,5 +295,9 @@ fetcher_free(struct fetcher *f)
 		free_fetch(LIST_ENTRY(node, struct fetch, node));
 	curlloop_free(f->curl);
 	X509_STORE_free(f->anchors);
+	free(f->proxy_host);
+	if (f->proxy_authorization != NULL)
+		sodium_memzero(f->proxy_authorization, strlen(f->proxy_authorization));
+	free(f->proxy_authorization);
 	free(f);
 }

@@ -3,7 +3,12 @@
  * fetch - one small HTTP answer from elsewhere, for the control thread's look-ups.
  *
  * Names are resolved by our resolver and connections go only to those addresses; unless allowed,
- * only to public ones.  No proxy, no cookies, no reuse of connections; TLS 1.2 or later; HTTP/1.1.
+ * only to public ones.  No cookies, no reuse of connections; TLS 1.2 or later; HTTP/1.1.
+ *
+ * With an HTTP proxy all but `local` requests go through it by CONNECT.  Then it is the proxy that
+ * resolves the names of others, and must keep us from addresses it should not lead to: only
+ * literals (and localhost) can be refused here.  Its own address may be any.
+ *
  * libcurl appears only in the files of fetch and in curlloop.
  */
 #ifndef SCHLEUSE_HTTP_FETCH_H
@@ -21,11 +26,18 @@
 struct fetcher;
 struct fetch;
 
+struct fetch_proxy {
+	const char *host; /* name or IP literal */
+	uint16_t port;
+	const char *authorization; /* value of Proxy-Authorization, or NULL */
+};
+
 struct fetcher_config {
 	struct resolver *resolver; /* not owned */
 	const char *ca_file;       /* PEM, besides or instead of the system store; NULL: none */
 	bool ca_system;            /* use the system store */
 	bool private_addresses;    /* allow addresses that are not public */
+	const struct fetch_proxy *proxy; /* copied; NULL: none */
 };
 
 /* NULL: out of memory, or the CA file cannot be read (logged). */
@@ -71,9 +83,9 @@ struct fetch_request {    /* copied */
 
 struct fetch_result {
 	enum err err; /* OK: an HTTP answer is here, whatever its status; else ERR_DNS, ERR_ADDRESS,
-		       * ERR_CONNECT, ERR_TLS, ERR_TIMEOUT, ERR_TRUNCATED, ERR_TOO_LARGE,
-		       * ERR_HTTP_ANSWER
-		       * (malformed, or a redirect that is not allowed), ERR_MEMORY */
+		       * ERR_CONNECT (the proxy refuses, too), ERR_TLS, ERR_TIMEOUT, ERR_TRUNCATED,
+		       * ERR_TOO_LARGE, ERR_HTTP_ANSWER (malformed, or a redirect that is not
+		       * allowed), ERR_MEMORY */
 	int status;
 	struct str body;
 	const char *cache_control, *expires, *etag; /* "" if absent */

@@ -16,15 +16,27 @@
 static const char *const field_names[FETCH_FIELDS] = { "cache-control", "expires", "etag", "age",
 	"content-type", "retry-after" };
 
+static bool
+may_connect(const struct fetch *x, const struct sockaddr *sa)
+{
+	struct address a = { 0 };
+
+	if (sa->sa_family == AF_UNIX)
+		return x->unix_path != NULL;
+	if (x->proxied) {
+		memcpy(&a, sa, sa->sa_family == AF_INET6 ? sizeof(a.in6) : sizeof(a.in));
+		return address_eq(&a, &x->addrs[x->at_addr]);
+	}
+	return x->local || x->fetcher->private_addresses || address_is_public(sa);
+}
+
 /* The last check: whatever made curl choose this address, the policy applies. */
 static curl_socket_t
 on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
 	struct fetch *x = arg;
 
-	if (a->family == AF_UNIX
-		? x->unix_path == NULL
-		: !x->local && !x->fetcher->private_addresses && !address_is_public(&a->addr)) {
+	if (!may_connect(x, &a->addr)) {
 		x->refused_address = true;
 		return CURL_SOCKET_BAD;
 	}
@@ -77,25 +89,25 @@ on_ssl_ctx(CURL *easy, void *ctx, void *arg)
 }
 
 static bool
-add_line(struct fetch *x, const char *line)
+add_line(struct curl_slist **to, const char *line)
 {
-	struct curl_slist *more = curl_slist_append(x->fields, line);
+	struct curl_slist *more = curl_slist_append(*to, line);
 
 	if (more == NULL)
 		return false;
-	x->fields = more;
+	*to = more;
 	return true;
 }
 
 static bool
-add_field(struct fetch *x, const char *name, const char *value)
+add_field(struct curl_slist **to, const char *name, const char *value)
 {
 	struct buf line;
 	bool ok;
 
 	buf_init(&line, 16384);
 	ok = buf_printf(&line, "%s: %s", name, value) && buf_put(&line, str_of("", 1));
-	ok = ok && add_line(x, buf_str(&line).p);
+	ok = ok && add_line(to, buf_str(&line).p);
 	sodium_memzero(line.mem + line.off, buf_len(&line));
 	buf_fini(&line);
 	return ok;
@@ -105,31 +117,63 @@ static bool
 set_fields(struct fetch *x)
 {
 	for (size_t i = 0; i < x->n_extra; i++)
-		if (!add_line(x, x->extra[i]))
+		if (!add_line(&x->fields, x->extra[i]))
 			return false;
-	return (x->host == NULL || add_field(x, "Host", x->host)) &&
-	       (x->authorization == NULL || add_field(x, "Authorization", x->authorization)) &&
-	       (x->etag == NULL || add_field(x, "If-None-Match", x->etag)) &&
-	       (x->post == NULL || add_field(x, "Content-Type", x->post_type));
+	return (x->host == NULL || add_field(&x->fields, "Host", x->host)) &&
+	       (x->authorization == NULL ||
+		   add_field(&x->fields, "Authorization", x->authorization)) &&
+	       (x->etag == NULL || add_field(&x->fields, "If-None-Match", x->etag)) &&
+	       (x->post == NULL || add_field(&x->fields, "Content-Type", x->post_type));
+}
+
+#define SET(opt, value) (curl_easy_setopt(x->easy, CURLOPT_##opt, value) == CURLE_OK)
+
+static bool
+connect_to(struct fetch *x, const char *host, uint16_t port)
+{
+	char text[RESOLVER_NAME_MAX + 16];
+
+	snprintf(text, sizeof(text), "::%s:%u", host, port);
+	x->connect_to = curl_slist_append(NULL, text);
+	return x->connect_to != NULL && SET(CONNECT_TO, x->connect_to);
+}
+
+/* By the address of the proxy, which is told the endpoint. */
+static bool
+set_proxy(struct fetch *x, const char *address, uint16_t port)
+{
+	const struct fetcher *f = x->fetcher;
+	const struct fetch_endpoint *e = &x->via[x->at_via - 1];
+	char url[ADDRESS_TEXT_MAX + 16], literal[ADDRESS_TEXT_MAX];
+	struct address a;
+
+	snprintf(url, sizeof(url), "http://%s:%u", address, port);
+	if (f->proxy_authorization != NULL &&
+	    !add_field(&x->proxy_fields, "Proxy-Authorization", f->proxy_authorization))
+		return false;
+	return SET(PROXY, url) && SET(NOPROXY, "") && SET(HTTPPROXYTUNNEL, 1L) &&
+	       SET(SUPPRESS_CONNECT_HEADERS, 1L) && SET(HEADEROPT, (long)CURLHEADER_SEPARATE) &&
+	       SET(PROXYHEADER, x->proxy_fields) &&
+	       connect_to(x,
+		   address_parse(str_z(e->host), 0, &a) ? address_text(&a, literal) : e->host,
+		   e->port);
 }
 
 static bool
 set_place(struct fetch *x)
 {
-	char literal[ADDRESS_TEXT_MAX], text[ADDRESS_TEXT_MAX + 16];
+	char literal[ADDRESS_TEXT_MAX];
 	const struct address *a = &x->addrs[x->at_addr];
+	uint16_t port;
 
 	if (x->unix_path != NULL)
-		return curl_easy_setopt(x->easy, CURLOPT_UNIX_SOCKET_PATH, x->unix_path) ==
-		       CURLE_OK;
-	snprintf(text, sizeof(text), "::%s:%u", address_text(a, literal),
-	    a->sa.sa_family == AF_INET6 ? ntohs(a->in6.sin6_port) : ntohs(a->in.sin_port));
-	x->connect_to = curl_slist_append(NULL, text);
-	return x->connect_to != NULL &&
-	       curl_easy_setopt(x->easy, CURLOPT_CONNECT_TO, x->connect_to) == CURLE_OK;
+		return SET(PROXY, "") && SET(NOPROXY, "*") && SET(UNIX_SOCKET_PATH, x->unix_path);
+	port = ntohs(a->sa.sa_family == AF_INET6 ? a->in6.sin6_port : a->in.sin_port);
+	address_text(a, literal);
+	if (x->proxied)
+		return set_proxy(x, literal, port);
+	return SET(PROXY, "") && SET(NOPROXY, "*") && connect_to(x, literal, port);
 }
-
-#define SET(opt, value) (curl_easy_setopt(x->easy, CURLOPT_##opt, value) == CURLE_OK)
 
 /*
  * CA_CACHE_TIMEOUT: libcurl would otherwise put the anchors of an earlier handle in the place of
@@ -140,10 +184,9 @@ set_place(struct fetch *x)
 static bool
 set_options(struct fetch *x)
 {
-	bool ok = SET(PRIVATE, x) && SET(URL, x->url) && SET(NOSIGNAL, 1L) && SET(PROXY, "") &&
-		  SET(NOPROXY, "*") && SET(FOLLOWLOCATION, 0L) && SET(FORBID_REUSE, 1L) &&
-		  SET(FRESH_CONNECT, 1L) && SET(PATH_AS_IS, 1L) &&
-		  SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
+	bool ok = SET(PRIVATE, x) && SET(URL, x->url) && SET(NOSIGNAL, 1L) &&
+		  SET(FOLLOWLOCATION, 0L) && SET(FORBID_REUSE, 1L) && SET(FRESH_CONNECT, 1L) &&
+		  SET(PATH_AS_IS, 1L) && SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
 		  SET(PROTOCOLS_STR, x->local || x->plain ? "http,https" : "https") &&
 		  SET(USERAGENT, "schleuse/" PACKAGE_VERSION) &&
 		  SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) && SET(SSL_VERIFYPEER, 1L) &&
@@ -181,8 +224,9 @@ fetch_attempt_end(struct fetch *x)
 		x->easy = NULL;
 	}
 	wipe_slist(x->fields);
+	wipe_slist(x->proxy_fields);
 	curl_slist_free_all(x->connect_to);
-	x->fields = x->connect_to = NULL;
+	x->fields = x->proxy_fields = x->connect_to = NULL;
 	x->ended = false;
 }
 
@@ -207,9 +251,22 @@ fetch_attempt_ended(void *of_handle, CURLcode code)
 	task_defer(x->fetcher->loop, &x->task);
 }
 
+bool
+fetch_attempt_refused(const struct fetch *x)
+{
+	long status = 0;
+
+	if (!x->proxied || x->code == CURLE_OK)
+		return false;
+	curl_easy_getinfo(x->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	return status != 0 && status / 100 != 2;
+}
+
 enum err
 fetch_attempt_err(const struct fetch *x)
 {
+	if (fetch_attempt_refused(x))
+		return ERR_CONNECT;
 	switch (x->code) {
 	case CURLE_OK:
 		return OK;

@@ -15,6 +15,9 @@ struct fetcher {
 	struct curlloop *curl;
 	X509_STORE *anchors;
 	bool private_addresses;
+	char *proxy_host; /* NULL: none */
+	uint16_t proxy_port;
+	char *proxy_authorization; /* secret, or NULL */
 	struct list fetches;
 };
 
@@ -48,10 +51,11 @@ struct fetch {
 	struct fetch_endpoint via[FETCH_MAX_ENDPOINTS];
 	size_t n_via, at_via;
 	bool local, plain;
+	bool proxied; /* addrs are those of the proxy */
 	unsigned redirects;
 	/* the attempt */
 	CURL *easy;
-	struct curl_slist *fields, *connect_to;
+	struct curl_slist *fields, *connect_to, *proxy_fields;
 	struct address addrs[RESOLVER_MAX_ANSWERS];
 	size_t n_addrs, at_addr;
 	bool ended;
@@ -64,11 +68,25 @@ struct fetch {
 	char headers[FETCH_FIELDS][FETCH_HEADER_MAX];
 };
 
-/* One attempt: an easy handle that goes to the address addrs[at_addr], or to unix_path.  When it is
- * over, `code` and `ended` are set and `task` is due.  false: not started, out of memory. */
+/* --- fetch_request.c --- */
+
+bool fetch_copy_text(char **to, const char *from); /* false: out of memory; NULL is NULL */
+bool fetch_request_copy(struct fetch *x, const struct fetch_request *req) MUST_CHECK;
+/* Takes the URL over; credentials and endpoints of the first server go.  false: not one we fetch.
+ */
+bool fetch_request_follow(struct fetch *x, char *url) MUST_CHECK;
+void fetch_request_fini(struct fetch *x);
+
+/* --- fetch_attempt.c --- */
+
+/* One attempt: an easy handle that goes to the address addrs[at_addr], or to unix_path; the address
+ * of a proxy is told to go on to the endpoint at_via - 1.  When it is over, `code` and `ended` are
+ * set and `task` is due.  false: not started, out of memory. */
 bool fetch_attempt(struct fetch *x) MUST_CHECK;
 void fetch_attempt_end(struct fetch *x); /* nothing of it runs any more; may be repeated */
 enum err fetch_attempt_err(const struct fetch *x);
+bool fetch_attempt_refused(
+    const struct fetch *x); /* by the proxy: another endpoint may do better */
 bool fetch_attempt_never_connected(const struct fetch *x); /* another address may do better */
 void fetch_attempt_ended(void *of_handle, CURLcode code);  /* for curlloop_new() */
 

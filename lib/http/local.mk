@@ -8,6 +8,7 @@ libschleuse_a_SOURCES += lib/http/fetch_anchors.c
 libschleuse_a_SOURCES += lib/http/fetch.h
 libschleuse_a_SOURCES += lib/http/fetch_attempt.c
 libschleuse_a_SOURCES += lib/http/fetch_int.h
+libschleuse_a_SOURCES += lib/http/fetch_request.c
 libschleuse_a_SOURCES += lib/http/forward.c
 libschleuse_a_SOURCES += lib/http/forward.h
 libschleuse_a_SOURCES += lib/http/h1.c

@@ -38,6 +38,9 @@ char *address_text(const struct address *a, char out[ADDRESS_TEXT_MAX]);
 /* The literal without port and brackets, "" for any other family; returns out. */
 char *address_bare(const struct address *a, char out[ADDRESS_TEXT_MAX]);
 
+/* Family, address and port. */
+bool address_eq(const struct address *a, const struct address *b);
+
 void address_unmap(struct address *a); /* ::ffff:192.0.2.1 becomes 192.0.2.1 */
 
 /* The bytes by which limits tell clients apart: an IPv4 address, the /64 of an IPv6 one (one

@@ -68,22 +68,10 @@ place_is_of(const struct place *a, const struct place *b)
 }
 
 static bool
-is_same_address(const struct address *a, const struct address *b)
-{
-	if (a->sa.sa_family != b->sa.sa_family)
-		return false;
-	if (a->sa.sa_family == AF_INET)
-		return a->in.sin_port == b->in.sin_port &&
-		       a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
-	return a->in6.sin6_port == b->in6.sin6_port &&
-	       IN6_ARE_ADDR_EQUAL(&a->in6.sin6_addr, &b->in6.sin6_addr);
-}
-
-static bool
 has(const struct place *p, const struct address *a)
 {
 	for (size_t i = 0; i < p->n; i++)
-		if (is_same_address(&p->at[i], a))
+		if (address_eq(&p->at[i], a))
 			return true;
 	return false;
 }
