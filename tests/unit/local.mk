@@ -75,6 +75,7 @@ tests_unit_unit_SOURCES += tests/unit/test_lookups.c
 tests_unit_unit_SOURCES += tests/unit/test_loop.c
 tests_unit_unit_SOURCES += tests/unit/test_mailbox.c
 tests_unit_unit_SOURCES += tests/unit/test_metrics.c
+tests_unit_unit_SOURCES += tests/unit/test_mint.c
 tests_unit_unit_SOURCES += tests/unit/test_minter.c
 tests_unit_unit_SOURCES += tests/unit/test_misses.c
 tests_unit_unit_SOURCES += tests/unit/test_name.c
@@ -133,6 +134,8 @@ tests_unit_unit_SOURCES += tests/unit/tlspeer.c
 tests_unit_unit_SOURCES += tests/unit/tlspeer.h
 tests_unit_unit_SOURCES += tests/unit/tlscert.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.h
+tests_unit_unit_SOURCES += tests/unit/tunnelca.c
+tests_unit_unit_SOURCES += tests/unit/tunnelca.h
 EXTRA_DIST += tests/unit/cases tests/unit/run
 LOG_COMPILER = $(srcdir)/tests/unit/run
 
