@@ -240,3 +240,18 @@ def test_a_ca_for_everything_is_warned_of(tmp_path: Path) -> None:
         pytest.skip("there is a configuration where the default one is")
     done = run_proxy("--make-ca", str(tmp_path))
     assert done.returncode == 0 and "can pass for every host" in done.stderr
+
+
+def test_the_end_of_a_ca_in_use_is_told(make_world, tmp_path: Path) -> None:
+    """A warning 30 days before, at the start; the end itself as a metric."""
+    w = make_world()
+    w.daemon.write()
+    make(tmp_path, "-c", str(w.daemon.file), "--days", "29")
+    w.daemon.config["outbound"] = {
+        "ca_certificate": str(tmp_path / "ca.pem"), "ca_key": str(tmp_path / "ca.key"),
+    }
+    w.start()
+    ends = x509.load_pem_x509_certificate((tmp_path / "ca.pem").read_bytes()).not_valid_after
+    told = w.daemon.metric("schleuse_outbound_ca_not_after_seconds")
+    assert told == ends.replace(tzinfo=datetime.timezone.utc).timestamp()
+    w.daemon.until_logged("the CA ends in ")
