@@ -36,12 +36,12 @@ read_secret(struct load *l, bool test_mode, struct way_out_conf *w)
 	if (!is_visible(w->secret))
 		load_fault(l, &w->secret_file,
 		    "secret_file: %s must be one line of printable ASCII characters without "
-		    "blanks; make one with: openssl rand -base64 33",
+		    "blanks; make one with: openssl rand -hex 32",
 		    w->secret_file);
 	else if (w->secret.n < SECRET_MIN)
 		load_fault(l, &w->secret_file,
-		    "secret_file: %s holds less than %d bytes; make one with: openssl rand -base64 "
-		    "33",
+		    "secret_file: %s holds less than %d bytes; make one with: openssl rand -hex "
+		    "32",
 		    w->secret_file, SECRET_MIN);
 }
 
