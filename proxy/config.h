@@ -180,9 +180,10 @@ struct forward_conf {
 	clock_ms connect_timeout;                      /* with TLS handshake */
 	clock_ms attempt_delay, idle_timeout, queue_timeout, tunnel_idle_timeout;
 	/* made while loading */
-	struct str proxy_key; /* destination_key_own() of `proxy`; n == 0: none */
-	struct minter_ca *ca; /* one reference, or NULL */
-	X509_STORE *anchors;  /* of other servers' certificates; NULL without a listener */
+	struct conf_address proxy_at; /* `proxy` */
+	struct str proxy_key;         /* destination_key_own() of it; n == 0: none */
+	struct minter_ca *ca;         /* one reference, or NULL */
+	X509_STORE *anchors;          /* of other servers' certificates; NULL without a listener */
 	struct str proxy_authorization; /* value of the field for `proxy`; n == 0: none */
 };
 

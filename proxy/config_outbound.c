@@ -238,8 +238,9 @@ check_ca(struct load *l, struct forward_conf *f)
 }
 
 static void
-set_proxy_key(struct load *l, struct forward_conf *f, const struct conf_address *a)
+set_proxy_key(struct load *l, struct forward_conf *f)
 {
+	const struct conf_address *a = &f->proxy_at;
 	char key[NAME_MAX_LEN + 16];
 
 	f->proxy_key = arena_dup(l->ctx.arena, destination_key_own(str_z(a->host), a->port, key));
@@ -251,7 +252,7 @@ set_proxy_key(struct load *l, struct forward_conf *f, const struct conf_address 
 static void
 check_proxy(struct load *l, struct forward_conf *f)
 {
-	struct conf_address a;
+	struct conf_address *a = &f->proxy_at;
 	const char *why;
 
 	if (f->proxy == NULL) {
@@ -260,13 +261,13 @@ check_proxy(struct load *l, struct forward_conf *f)
 			    "proxy_credentials_file: is only used with outbound.proxy");
 		return;
 	}
-	why = conf_address_parse(&l->scratch, str_z(f->proxy), NULL, &a);
-	if (why == NULL && (a.host == NULL || a.port == 0))
+	why = conf_address_parse(l->ctx.arena, str_z(f->proxy), NULL, a);
+	if (why == NULL && (a->host == NULL || a->port == 0))
 		why = "expected host:port";
 	if (why != NULL)
 		load_fault(l, &f->proxy, "proxy: '%s': %s", f->proxy, why);
 	else
-		set_proxy_key(l, f, &a);
+		set_proxy_key(l, f);
 }
 
 void

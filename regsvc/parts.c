@@ -9,7 +9,7 @@ open_lookups(struct parts *p, struct loop *loop)
 {
 	p->resolver = lookup_resolver(loop, &p->conf->lookups);
 	if (p->resolver != NULL)
-		p->fetcher = lookup_fetcher(loop, p->resolver, &p->conf->lookups);
+		p->fetcher = lookup_fetcher(loop, p->resolver, &p->conf->lookups, NULL);
 	return p->fetcher != NULL;
 }
 

@@ -27,12 +27,14 @@ lookup_resolver(struct loop *loop, const struct lookup_conf *c)
 }
 
 struct fetcher *
-lookup_fetcher(struct loop *loop, struct resolver *resolver, const struct lookup_conf *c)
+lookup_fetcher(struct loop *loop, struct resolver *resolver, const struct lookup_conf *c,
+    const struct fetch_proxy *proxy)
 {
 	const struct fetcher_config fc = { .resolver = resolver,
 		.ca_file = c->ca_file,
 		.ca_system = c->ca_system,
-		.private_addresses = c->private_addresses };
+		.private_addresses = c->private_addresses,
+		.proxy = proxy };
 
 	return fetcher_new(loop, &fc);
 }

@@ -63,6 +63,40 @@ make_mint(const struct proxy_conf *conf)
 	return mint_new(conf->forward.ca, &cfg);
 }
 
+static bool
+same_list(const struct conf_list *a, const struct conf_list *b)
+{
+	for (size_t i = 0; i < a->n && i < b->n; i++)
+		if (strcmp(a->v[i], b->v[i]) != 0)
+			return false;
+	return a->n == b->n;
+}
+
+static bool
+same_hosts(const struct lookup_conf *a, const struct lookup_conf *b)
+{
+	for (size_t i = 0; i < a->n_hosts && i < b->n_hosts; i++)
+		if (strcmp(a->hosts[i].name, b->hosts[i].name) != 0 ||
+		    strcmp(a->hosts[i].address, b->hosts[i].address) != 0)
+			return false;
+	return a->n_hosts == b->n_hosts;
+}
+
+/* Where others are was found by the old settings: what those allowed must not go on. */
+static void
+forget_places(struct worker *w, const struct proxy_conf *next)
+{
+	const struct proxy_conf *old = w->conf;
+
+	if (old == NULL || (old->lookups.private_addresses == next->lookups.private_addresses &&
+			       same_list(&old->lookups.nameservers, &next->lookups.nameservers) &&
+			       same_hosts(&old->lookups, &next->lookups) &&
+			       str_eq(old->forward.proxy_key, next->forward.proxy_key)))
+		return;
+	fact_clear(w->destinations);
+	fact_clear(w->owners);
+}
+
 bool
 outward_adopt(struct worker *w, const struct proxy_conf *conf, char *why, size_t why_size)
 {
@@ -81,6 +115,7 @@ outward_adopt(struct worker *w, const struct proxy_conf *conf, char *why, size_t
 		mint_free(mint);
 		return false;
 	}
+	forget_places(w, conf);
 	mint_free(o->mint);
 	o->mint = mint;
 	return true;
