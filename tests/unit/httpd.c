@@ -49,6 +49,21 @@ httpd_open(struct httpd *h, bool tls)
 }
 
 void
+httpd_open_at(struct httpd *h, const char *address, uint16_t port)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	cr_assert_eq(inet_pton(AF_INET, address, &sa.sin_addr), 1);
+	if (bind(probe, (const struct sockaddr *)&sa, sizeof(sa)) != 0)
+		cr_skip_test("port %u is not ours to take", port);
+	close(probe);
+	*h = (struct httpd){ .port = port };
+	listen_on(h, (const struct sockaddr *)&sa, sizeof(sa));
+	open_tls(h);
+}
+
+void
 httpd_open_unix(struct httpd *h, const char *path)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };

@@ -31,6 +31,8 @@ struct httpd {
 };
 
 void httpd_open(struct httpd *h, bool tls);
+/* At this address and port, with TLS; skips the test if the port is not ours to take. */
+void httpd_open_at(struct httpd *h, const char *address, uint16_t port);
 void httpd_open_unix(struct httpd *h, const char *path);
 void httpd_start(struct httpd *h); /* serves h->replies until NULL */
 void httpd_close(struct httpd *h);

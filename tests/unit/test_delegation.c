@@ -2,9 +2,12 @@
 /* Matrix server-server API, "Server discovery": the answer of .well-known/matrix/server, and what
  * follows from it. */
 #include <criterion/criterion.h>
+#include <openssl/pem.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "lib/matrix/delegation.h"
+#include "tests/unit/httpd.h"
 
 #define MINUTE ((clock_ms)60000)
 #define HOUR (60 * MINUTE)
@@ -159,4 +162,175 @@ Test(delegation, is_kept_by_the_host_in_lower_case)
 	char out[NAME_MAX_LEN + 1];
 
 	cr_assert(str_eq(delegations_key(STR("A.Example"), out), STR("a.example")));
+}
+
+/* --- with a server, which has the name "test" --- */
+
+#define VALID \
+	"HTTP/1.1 200 OK\r\nCache-Control: max-age=3600\r\nContent-Length: 24\r\n\r\n" \
+	"{\"m.server\":\"a.example\"}"
+#define MISSING "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+#define BROKEN "HTTP/1.1 503 Out\r\nContent-Length: 0\r\n\r\n"
+
+static struct httpd server;
+static struct loop *loop;
+static struct resolver *resolver;
+static struct fetcher *fetcher;
+static struct delegations *all;
+static const struct delegation *found;
+static char anchors[32];
+
+static void
+serve(const char *const *replies)
+{
+	char address[32];
+	struct resolver_host host = { "test", address };
+	const struct resolver_config rc = { .hosts = &host, .n_hosts = 1 };
+	struct fetcher_config fc = { .private_addresses = true, .ca_file = anchors };
+	FILE *pem;
+	struct delegations_config c = { .max_entries = 10,
+		.max_pending = 10,
+		.timeout_ms = 20000,
+		.grace = HOUR,
+		.retry_pause = 1 };
+
+	snprintf(
+	    address, sizeof(address), "127.%d.%d.77", 1 + getpid() % 250, getpid() / 250 % 250);
+	httpd_open_at(&server, address, 443);
+	for (size_t i = 0; replies[i] != NULL; i++)
+		server.replies[i] = replies[i];
+	snprintf(anchors, sizeof(anchors), "delegation-%d.pem", getpid());
+	pem = fopen(anchors, "w");
+	cr_assert_not_null(pem);
+	PEM_write_X509(pem, server.cert);
+	fclose(pem);
+	httpd_start(&server);
+	loop = loop_new(NULL);
+	fc.resolver = resolver = resolver_new(loop, &rc);
+	c.fetcher = fetcher = fetcher_new(loop, &fc);
+	all = delegations_new(loop, &c);
+	cr_assert_not_null(all);
+}
+
+static void
+close_all(void)
+{
+	snapshot_drop((struct snapshot *)(uintptr_t)found);
+	delegations_free(all);
+	fetcher_free(fetcher);
+	resolver_free(resolver);
+	loop_free(loop);
+	httpd_close(&server);
+	remove(anchors);
+}
+
+TestSuite(delegation_asked, .fini = close_all);
+
+static void
+on_fact(void *arg, const struct fact *f)
+{
+	found = snapshot_hold((struct snapshot *)(uintptr_t)&f->snap);
+}
+
+/* again: even if there is an answer already. */
+static void
+ask(bool again)
+{
+	struct fact_wait w;
+	clock_ms begin = loop_now(loop);
+
+	while (again && loop_now(loop) == begin)
+		loop_turn(loop);
+	snapshot_drop((struct snapshot *)(uintptr_t)found);
+	found = NULL;
+	fact_wait_init(&w);
+	fact_get(delegations_cache(all), STR("test"), NULL, again ? loop_now(loop) : 0, &w, on_fact,
+	    NULL);
+	while (found == NULL)
+		loop_turn(loop);
+}
+
+static void
+lives(clock_ms most)
+{
+	clock_ms ms = found->fact.fresh_until - found->fact.looked_up;
+
+	cr_assert_leq(ms, most);
+	cr_assert_geq(ms, most - most / 10);
+}
+
+Test(delegation_asked, is_taken)
+{
+	serve((const char *[]){ VALID, NULL });
+	ask(false);
+	cr_assert_eq(found->fact.err, OK);
+	cr_assert_str_eq(found->to, "a.example");
+	lives(HOUR * 8 / 10); /* then it is asked for again in the background */
+	cr_assert_not_null(strstr(server.requests[0], "GET /.well-known/matrix/server HTTP/1.1"));
+	ask(false);
+	cr_assert_eq(found->fact.err, OK, "the one answer there was");
+}
+
+Test(delegation_asked, is_tried_thrice_after_a_fault_if_there_was_one_lately)
+{
+	serve((const char *[]){ VALID, BROKEN, BROKEN, VALID, NULL });
+	ask(false);
+	fact_clear(delegations_cache(all));
+	ask(false);
+	cr_assert_eq(found->fact.err, OK);
+}
+
+Test(delegation_asked, goes_on_after_three_faults)
+{
+	serve((const char *[]){ VALID, BROKEN, BROKEN, BROKEN, NULL });
+	ask(false);
+	ask(true);
+	cr_assert_eq(found->fact.err, OK);
+}
+
+Test(delegation_asked, is_lost_for_a_short_time_after_three_faults_without_an_answer_at_hand)
+{
+	serve((const char *[]){ VALID, BROKEN, BROKEN, BROKEN, NULL });
+	ask(false);
+	fact_clear(delegations_cache(all));
+	ask(false);
+	cr_assert_eq(found->fact.err, ERR_NOT_FOUND);
+	lives(2 * MINUTE);
+}
+
+Test(delegation_asked, ends_when_the_host_says_so)
+{
+	serve((const char *[]){ VALID, MISSING, NULL });
+	ask(false);
+	ask(true);
+	cr_assert_eq(found->fact.err, ERR_NOT_FOUND);
+	lives(2 * MINUTE);
+}
+
+Test(delegation_asked, is_asked_once_where_there_never_was_one)
+{
+	serve((const char *[]){ BROKEN, VALID, NULL });
+	ask(false);
+	cr_assert_eq(found->fact.err, ERR_NOT_FOUND);
+	lives(5 * MINUTE);
+	ask(false);
+	cr_assert_eq(found->fact.err, ERR_NOT_FOUND);
+}
+
+Test(delegation_asked, is_left_alone_for_an_hour_where_there_is_none)
+{
+	serve((const char *[]){ MISSING, NULL });
+	ask(false);
+	cr_assert_eq(found->fact.err, ERR_NOT_FOUND);
+	lives(HOUR);
+}
+
+Test(delegation_asked, is_freed_while_asking)
+{
+	static struct fact_wait w;
+
+	serve((const char *[]){ VALID, NULL });
+	fact_wait_init(&w);
+	fact_get(delegations_cache(all), STR("test"), NULL, 0, &w, on_fact, NULL);
+	loop_turn(loop);
 }
