@@ -182,8 +182,8 @@ struct forward_conf {
 	/* made while loading */
 	struct conf_address proxy_at; /* `proxy` */
 	struct str proxy_key;         /* destination_key_own() of it; n == 0: none */
-	struct minter_ca *ca;         /* one reference, or NULL */
-	X509_STORE *anchors;          /* of other servers' certificates; NULL without a listener */
+	struct minter_ca *ca; /* one reference, or NULL */
+	X509_STORE *anchors;  /* of other servers' certificates; NULL without a listener */
 	struct str proxy_authorization; /* value of the field for `proxy`; n == 0: none */
 };
 

@@ -252,7 +252,6 @@ set_proxy_key(struct load *l, struct forward_conf *f)
 static void
 check_proxy(struct load *l, struct forward_conf *f)
 {
-	struct conf_address *a = &f->proxy_at;
 	const char *why;
 
 	if (f->proxy == NULL) {
@@ -261,8 +260,8 @@ check_proxy(struct load *l, struct forward_conf *f)
 			    "proxy_credentials_file: is only used with outbound.proxy");
 		return;
 	}
-	why = conf_address_parse(l->ctx.arena, str_z(f->proxy), NULL, a);
-	if (why == NULL && (a->host == NULL || a->port == 0))
+	why = conf_address_parse(l->ctx.arena, str_z(f->proxy), NULL, &f->proxy_at);
+	if (why == NULL && (f->proxy_at.host == NULL || f->proxy_at.port == 0))
 		why = "expected host:port";
 	if (why != NULL)
 		load_fault(l, &f->proxy, "proxy: '%s': %s", f->proxy, why);

@@ -33,8 +33,8 @@ outside_close(struct outside *o)
 		destinations_free(o->destinations);
 	if (o->discovery != NULL)
 		discovery_free(o->discovery);
-	if (o->far != NULL && o->far != o->fetcher)
-		fetcher_free(o->far);
+	if (o->abroad != o->fetcher)
+		fetcher_free(o->abroad);
 	if (o->fetcher != NULL)
 		fetcher_free(o->fetcher);
 	if (o->resolver != NULL)
@@ -63,19 +63,21 @@ own_keys(void *arg, struct str name, struct fetch_request *req, char *url, size_
 	return false;
 }
 
-/* Other servers are asked the way the homeserver's requests go; regsvc, homeservers and OCSP
- * responders are not. */
-static struct fetcher *
-far_fetcher(const struct outside *o, struct loop *loop, const struct proxy_conf *conf)
+/* The registration service, OCSP and the like are not asked through a proxy on the way to other
+ * servers. */
+static bool
+open_fetchers(struct outside *o, struct loop *loop, const struct proxy_conf *conf)
 {
 	const struct forward_conf *f = &conf->forward;
-	const struct fetch_proxy proxy = { .host = f->proxy_at.host,
+	const struct fetch_proxy way = { .host = f->proxy_at.host,
 		.port = f->proxy_at.port,
-		.authorization = f->proxy_authorization.p };
+		.authorization = f->proxy_authorization };
 
-	if (f->proxy == NULL)
-		return o->fetcher;
-	return lookup_fetcher(loop, o->resolver, &conf->lookups, &proxy);
+	o->fetcher = lookup_fetcher(loop, o->resolver, &conf->lookups, NULL);
+	o->abroad = f->proxy != NULL && o->fetcher != NULL
+			? lookup_fetcher(loop, o->resolver, &conf->lookups, &way)
+			: o->fetcher;
+	return o->abroad != NULL;
 }
 
 static bool
@@ -105,16 +107,15 @@ open_lookups(struct outside *o, struct loop *loop, struct proxy_conf *conf)
 		.negative_ttl_max = conf->negative_ttl_max };
 
 	o->resolver = lookup_resolver(loop, &conf->lookups);
-	o->fetcher =
-	    o->resolver != NULL ? lookup_fetcher(loop, o->resolver, &conf->lookups, NULL) : NULL;
-	o->far = o->fetcher != NULL ? far_fetcher(o, loop, conf) : NULL;
-	dc.fetcher = o->far;
+	if (o->resolver == NULL || !open_fetchers(o, loop, conf))
+		return false;
+	dc.fetcher = o->abroad;
 	dc.resolver = o->resolver;
-	o->discovery = o->far != NULL ? discovery_new(loop, &dc) : NULL;
+	o->discovery = discovery_new(loop, &dc);
 	sc.discovery = o->discovery;
 	sc.resolver = o->resolver;
 	o->destinations = o->discovery != NULL ? destinations_new(loop, &sc) : NULL;
-	kc.fetcher = o->far;
+	kc.fetcher = o->abroad;
 	kc.discovery = o->discovery;
 	o->keyring = o->destinations != NULL ? keyring_new(loop, &kc) : NULL;
 	o->homeserver = o->keyring != NULL ? homeserver_new(loop, o->fetcher, conf) : NULL;

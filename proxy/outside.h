@@ -19,7 +19,7 @@
 struct outside {
 	struct resolver *resolver;
 	struct fetcher *fetcher;
-	struct fetcher *far; /* for other Matrix servers; may be the same */
+	struct fetcher *abroad; /* for other servers: through outbound.proxy, if there is one */
 	struct discovery *discovery;
 	struct destinations *destinations;
 	struct keyring *keyring;

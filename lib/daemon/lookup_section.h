@@ -54,7 +54,7 @@ void lookup_check(struct load *l, struct lookup_conf *c);
 
 /* NULL: out of memory (or a CA file that cannot be read any more, which is logged). */
 struct resolver *lookup_resolver(struct loop *loop, const struct lookup_conf *c) MUST_CHECK;
-/* proxy: through which it asks; NULL: none. */
+/* `proxy`: HTTP proxy in between, NULL: none. */
 struct fetcher *lookup_fetcher(struct loop *loop, struct resolver *resolver,
     const struct lookup_conf *c, const struct fetch_proxy *proxy) MUST_CHECK;
 

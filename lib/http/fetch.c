@@ -257,11 +257,13 @@ copy_proxy(struct fetcher *f, const struct fetch_proxy *p)
 	if (p == NULL)
 		return true;
 	/* A line break would begin another field. */
-	if (p->authorization != NULL && strpbrk(p->authorization, "\r\n") != NULL)
+	if (str_chr(p->authorization, '\r') != NULL || str_chr(p->authorization, '\n') != NULL)
 		return false;
 	f->proxy_port = p->port;
-	return fetch_copy_text(&f->proxy_host, p->host) &&
-	       fetch_copy_text(&f->proxy_authorization, p->authorization);
+	f->proxy_host = strdup(p->host);
+	if (p->authorization.n > 0)
+		f->proxy_authorization = strndup(p->authorization.p, p->authorization.n);
+	return f->proxy_host != NULL && (p->authorization.n == 0 || f->proxy_authorization != NULL);
 }
 
 struct fetcher *

@@ -29,7 +29,7 @@ struct fetch;
 struct fetch_proxy {
 	const char *host; /* name or IP literal */
 	uint16_t port;
-	const char *authorization; /* value of Proxy-Authorization, or NULL */
+	struct str authorization; /* value of Proxy-Authorization; n == 0: none */
 };
 
 struct fetcher_config {

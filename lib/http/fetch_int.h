@@ -70,7 +70,6 @@ struct fetch {
 
 /* --- fetch_request.c --- */
 
-bool fetch_copy_text(char **to, const char *from); /* false: out of memory; NULL is NULL */
 bool fetch_request_copy(struct fetch *x, const struct fetch_request *req) MUST_CHECK;
 /* Takes the URL over; credentials and endpoints of the first server go.  false: not one we fetch.
  */

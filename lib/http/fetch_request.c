@@ -73,8 +73,8 @@ endpoint_of_url(struct fetch *x)
 
 /* --- copying --- */
 
-bool
-fetch_copy_text(char **to, const char *from)
+static bool
+copy_text(char **to, const char *from)
 {
 	*to = from != NULL ? strdup(from) : NULL;
 	return from == NULL || *to != NULL;
@@ -132,7 +132,7 @@ copy_fields(struct fetch *x, const struct fetch_request *req)
 	for (size_t i = 0; x->extra != NULL && i < req->n_fields; i++) {
 		/* A line break would begin another field. */
 		if (strpbrk(req->fields[i], "\r\n") != NULL ||
-		    !fetch_copy_text(&x->extra[i], req->fields[i]))
+		    !copy_text(&x->extra[i], req->fields[i]))
 			return false;
 		x->n_extra++;
 	}
@@ -142,13 +142,12 @@ copy_fields(struct fetch *x, const struct fetch_request *req)
 bool
 fetch_request_copy(struct fetch *x, const struct fetch_request *req)
 {
-	if (!fetch_copy_text(&x->url, req->url) || !fetch_copy_text(&x->host, req->host) ||
-	    !fetch_copy_text(&x->unix_path, req->unix_path) ||
-	    !fetch_copy_text(&x->etag, req->if_none_match) || !copy_bearer(x, req->bearer) ||
-	    !copy_basic(x, req->basic) || !copy_identity(x, req->identity) || !copy_fields(x, req))
+	if (!copy_text(&x->url, req->url) || !copy_text(&x->host, req->host) ||
+	    !copy_text(&x->unix_path, req->unix_path) || !copy_text(&x->etag, req->if_none_match) ||
+	    !copy_bearer(x, req->bearer) || !copy_basic(x, req->basic) ||
+	    !copy_identity(x, req->identity) || !copy_fields(x, req))
 		return false;
-	if (!fetch_copy_text(
-		&x->post_type, req->post_type != NULL ? req->post_type : "application/json"))
+	if (!copy_text(&x->post_type, req->post_type != NULL ? req->post_type : "application/json"))
 		return false;
 	x->local = req->local;
 	x->plain = req->plain;

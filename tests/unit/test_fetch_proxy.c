@@ -103,7 +103,7 @@ Test(fetch_proxy, leaves_names_to_the_proxy)
 
 Test(fetch_proxy, shows_credentials_to_the_proxy_only)
 {
-	way.authorization = "Basic dTpw";
+	way.authorization = STR("Basic dTpw");
 	open_fetcher();
 	req.bearer = "secret";
 	httpd_start(&server);
