@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -93,6 +94,39 @@ Test(listener, refuses_what_is_no_address)
 	cr_assert_eq(listener_bind(path, NULL, 0), -1);
 	cr_assert_eq(errno, ENAMETOOLONG);
 	open_listener(listener_bind(NULL, "127.0.0.1", 0));
+}
+
+Test(listener, gives_a_unix_socket_its_mode_and_replaces_nothing_else)
+{
+	char folder[] = "/tmp/schleuse-listener.XXXXXX", path[64];
+	mode_t mask = umask(0077);
+	struct stat s;
+	FILE *f;
+	int fd, again;
+
+	cr_assert(mkdtemp(folder) != NULL);
+	snprintf(path, sizeof(path), "%s/s", folder);
+	cr_assert_not(listener_taken_unix(path));
+	fd = listener_bind_unix(path, 0666);
+	umask(mask);
+	cr_assert_geq(fd, 0, "%s", strerror(errno));
+	cr_assert_eq(stat(path, &s), 0);
+	cr_assert_eq(s.st_mode & 07777, 0666);
+	cr_assert(listener_taken_unix(path));
+	close(fd);
+	cr_assert_not(listener_taken_unix(path), "the file of a process that is gone");
+	again = listener_bind_unix(path, 0600);
+	cr_assert_geq(again, 0);
+	close(again);
+	unlink(path);
+	f = fopen(path, "w");
+	cr_assert(f != NULL);
+	fclose(f);
+	cr_assert_not(listener_taken_unix(path));
+	cr_assert_eq(listener_bind_unix(path, 0600), -1);
+	cr_assert_eq(errno, EEXIST);
+	unlink(path);
+	rmdir(folder);
 }
 
 Test(listener, pauses_when_descriptors_run_out_and_goes_on)
