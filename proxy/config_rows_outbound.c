@@ -79,7 +79,7 @@ const struct conf_option proxy_forward_rows[] = {
 	{ "queue_max", CONF_COUNT, FORWARD(queue_max), "256", 0, 1000000, CONF_RELOAD,
 	  "requests per worker waiting for a connection to one other server" },
 	{ "tunnels_max", CONF_COUNT, FORWARD(tunnels_max), "1000", 0, 1000000, CONF_RELOAD,
-	  "tunnels per worker that pass as they are" },
+	  "tunnels per worker, whatever is in them" },
 	{ "timeouts", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "limits in time", .rows = timeout_rows },
 	CONF_END
 };
