@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
-import yaml
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "interop"), str(TESTS / "integration"), str(TESTS)]
@@ -16,22 +15,7 @@ sys.path[:0] = [str(TESTS / "interop"), str(TESTS / "integration"), str(TESTS)]
 from federation import Federation, resolve_here  # noqa: E402
 from person import Person  # noqa: E402
 
-SAMPLE = TESTS.parent / "etc" / "synapse" / "homeserver.yaml"
-# what a test's homeserver has to choose itself: names, places, how patient it is
-OWN = {
-    "server_name", "public_baseurl", "serve_server_wellknown", "listeners", "database", "log_config",
-    "pid_file", "media_store_path", "signing_key_path", "registration_shared_secret_path",
-    "macaroon_secret_key_path", "form_secret_path", "instance_map", "worker_replication_secret_path",
-    "outbound_federation_restricted_to", "federation", "bcrypt_rounds", "password_config", "rc_message",
-    "rc_login", "rc_federation",
-}
-
 started: list[Federation] = []
-
-
-def sample() -> dict[str, Any]:
-    """The settings that the project recommends for a homeserver behind the proxy."""
-    return {k: v for k, v in yaml.safe_load(SAMPLE.read_text()).items() if k not in OWN}
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -51,7 +35,7 @@ def federation() -> Iterator[Federation]:
     """alpha and beta are members; gamma is none, but its own proxy believes it is."""
     resolve_here()
     folder = Path(tempfile.mkdtemp(prefix="interop-"))
-    yield from kept(Federation(folder, ["alpha.test", "beta.test"], ["gamma.test"], settings=sample()))
+    yield from kept(Federation(folder, ["alpha.test", "beta.test"], ["gamma.test"]))
 
 
 def kept(f: Federation) -> Iterator[Federation]:

@@ -8,6 +8,7 @@ which it stands, and so believes that it belongs.
 """
 from __future__ import annotations
 
+import shlex
 import socket
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,22 +53,31 @@ class Site:
         self.folder.mkdir()
         (self.folder / "state").mkdir()
         self.outlet = outlet
-        self.synapse = Synapse(name, self._homeservers_ca(federation.pki), federation.settings, outlet)
+        self.synapse = Synapse(name, self._homeservers_ca(federation.pki), outlet)
         check_free(name)
         self.proxy = Daemon(self.folder, self._config(federation, the_list))
         if outlet is not None:
             self._add_way_out(self.proxy.config, outlet)
-            self.proxy.program = outlet.program(self.folder, PROXY)
+            if outlet.launcher:
+                self.proxy.program = self._script([*outlet.launcher, str(PROXY)])
+
+    def _script(self, words: list[str]) -> Path:
+        """A program that runs these words, and its arguments behind them."""
+        path = self.folder / "start-proxy"
+        path.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+        path.chmod(0o755)
+        return path
 
     def _homeservers_ca(self, pki: Pki) -> bytes:
         """Whom Synapse believes the certificates of others: in tunnels all are the proxy's own."""
         if self.outlet is None:
             return pki.web_root.pem
-        run_proxy("--make-ca", str(self.folder))
+        done = run_proxy("--make-ca", str(self.folder), "--permit", "test")
+        assert done.returncode == 0, done.stderr
         return (self.folder / "ca.pem").read_bytes()
 
     def _add_way_out(self, config: dict[str, Any], outlet: Outlet) -> None:
-        config["listeners"].append(outlet.listener())
+        config["listeners"].append({"address": outlet.address, "serves": ["outbound"]})
         config["services"][0]["outbound"] = {"secret_file": str(outlet.secret_file)}
         config["outbound"] = {
             "ca_certificate": str(self.folder / "ca.pem"),
@@ -120,6 +130,7 @@ class Site:
                     "default": True,
                     "homeserver": self.synapse.where,
                     "federation": "ti",
+                    "well_known": {"server": f"{self.name}:443"},
                 }
             ],
             "timeouts": {"drain": "1s"},
@@ -161,7 +172,6 @@ class Federation:
         outlets: dict[str, type[Outlet]] | None = None,
         guests: dict[str, str] | None = None,
         strangers: dict[str, str] | None = None,
-        settings: dict[str, Any] | None = None,
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.folder = folder
@@ -170,7 +180,6 @@ class Federation:
         self.listed = [*self.members, *(guests or {})]
         self.hosts = {**ADDRESSES, **(guests or {}), **(strangers or {})}
         self.dns = DnsServer()
-        self.settings = settings or {}
         self.outlets = outlets or {}
         self.version = 0
         self.list = folder / "members.jws"

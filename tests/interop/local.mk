@@ -16,11 +16,13 @@ EXTRA_DIST += \
 	tests/interop/peers.py \
 	tests/interop/person.py \
 	tests/interop/run \
+	tests/interop/settings.py \
 	tests/interop/synapse.py \
 	tests/interop/test_client.py \
 	tests/interop/test_invites.py \
 	tests/interop/test_javascript.py \
 	tests/interop/test_members.py \
+	tests/interop/test_outbound.py \
 	tests/interop/test_restarts.py \
 	tests/interop/test_rooms.py \
 	tests/interop/test_sample.py

@@ -85,11 +85,15 @@ class Namespace:
         return _ask(self.agent, "datagrams", address)[1]
 
     def try_to_reach(self, address: str) -> str:
-        """What becomes of a TCP connection from inside: "connected", or the name of the fault."""
-        return str(_ask(self.agent, "connect", address)[0]["said"])
+        return try_to_reach(self.agent, address)
 
     def interfaces(self) -> list[str]:
         return list(_ask(self.agent, "interfaces", "")[0]["said"])
+
+
+def try_to_reach(agent: Path, address: str) -> str:
+    """What becomes of a TCP connection from inside: "connected", or the name of the fault."""
+    return str(_ask(agent, "connect", address)[0]["said"])
 
 
 def waiting(listener: socket.socket) -> int:

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only way out of a confined homeserver: its proxy, in one of the two forms Synapse speaks.
+"""A homeserver's way out: its proxy, in one of the two forms Synapse speaks.
 
 Form A: `matrix-federation://` requests to a unix socket of the proxy beside Synapse's data.  Form B:
-`CONNECT` to a TCP socket in the homeserver's own namespace, which the proxy serves from outside.
+`CONNECT` to a TCP socket in the homeserver's own network namespace, which the proxy serves from outside.
+In a namespace there is no other way.
 """
 from __future__ import annotations
 
 import secrets
-import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ class Outlet:
     """What Synapse and its proxy have to know of the way; `open()` before all else."""
 
     form: str
-    activated = ""  # the address of a socket that the namespace's agent gives to the proxy
+    launcher: list[str] = []  # the words before the proxy's command
 
-    def __init__(self, namespace: Namespace) -> None:
+    def __init__(self, namespace: Namespace | None) -> None:
         self.namespace = namespace
         self.secret = secrets.token_hex(16)
         self.data = Path()
@@ -32,24 +33,25 @@ class Outlet:
     def open(self, data: Path, inside: str) -> dict[str, Any]:
         """Settings of Synapse, whose data are at `data`; in its own tree that is `inside`."""
         self.data = data
-        self.secret_file = data / "out.secret"
         self.secret_file.touch(mode=0o600)
         self.secret_file.write_text(self.secret)
         return self._settings(inside)
 
+    @property
+    def secret_file(self) -> Path:
+        return self.data / "out.secret"
+
     def _settings(self, inside: str) -> dict[str, Any]:
         raise NotImplementedError
 
-    def listener(self) -> dict[str, Any]:
-        """An entry of the proxy's `listeners`."""
+    @property
+    def address(self) -> str:
+        """Of the proxy's listener."""
         raise NotImplementedError
 
-    def program(self, folder: Path, proxy: Path) -> Path:
-        """What starts the proxy."""
-        return proxy
-
     def close(self) -> None:
-        self.namespace.close()
+        if self.namespace is not None:
+            self.namespace.close()
 
 
 class FormA(Outlet):
@@ -62,37 +64,30 @@ class FormA(Outlet):
             "outbound_federation_restricted_to": ["schleuse"],
         }
 
-    def listener(self) -> dict[str, Any]:
-        return {"address": f"unix:{self.data / 'out.sock'}", "serves": ["outbound"]}
+    @property
+    def address(self) -> str:
+        return f"unix:{self.data / 'out.sock'}"
 
 
 class FormB(Outlet):
     form = "B"
-    activated = TUNNELS
+    address = TUNNELS
 
     def __init__(self, namespace: Namespace) -> None:
         super().__init__(namespace)
         # Here Synapse asks for SRV records itself; the name server knows none.
         self.dns = DnsServer(namespace.datagrams(NAMES))
+        # The proxy is given the socket that listens in the namespace.
+        netns = Path(__file__).with_name("netns.py")
+        self.launcher = [sys.executable, str(netns), "launch", str(namespace.agent), TUNNELS]
 
     def _settings(self, inside: str) -> dict[str, Any]:
+        where = f"http://synapse:{self.secret}@{TUNNELS}"
         return {
-            "http_proxy": f"http://synapse:{self.secret}@{TUNNELS}",
-            "https_proxy": f"http://synapse:{self.secret}@{TUNNELS}",
+            "http_proxy": where,
+            "https_proxy": where,
             "federation_custom_ca_list": [f"{inside}/ca.pem"],
         }
-
-    def listener(self) -> dict[str, Any]:
-        return {"address": TUNNELS, "serves": ["outbound"]}
-
-    def program(self, folder: Path, proxy: Path) -> Path:
-        """The proxy, given the socket that listens in the namespace."""
-        script = folder / "proxy-activated"
-        netns = Path(__file__).with_name("netns.py")
-        words = ["/usr/bin/python3", netns, "launch", self.namespace.agent, TUNNELS, proxy]
-        script.write_text("#!/bin/sh\nexec %s \"$@\"\n" % shlex.join(map(str, words)))
-        script.chmod(0o755)
-        return script
 
     def close(self) -> None:
         self.dns.close()

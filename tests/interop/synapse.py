@@ -4,7 +4,7 @@
 It runs in that tree with chroot, as the user who calls; it listens without TLS, on loopback or on a unix
 socket, and expects its proxy in front.  The tree's own /etc/hosts knows the servers of the federation
 (bootstrap-synapse writes it), so each name exists once on a machine: a lock keeps two runs apart.  With
-an outlet (outlet.py) it is confined: its only way to other servers is its proxy.
+an outlet (outlet.py) it goes to other servers through its proxy, and in a namespace it has no other way.
 """
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
+
+import settings
 
 if TYPE_CHECKING:
     from outlet import Outlet
@@ -76,7 +78,7 @@ def _way_in(outlet: Outlet | None) -> list[str]:
     A user namespace gives it to everybody where the kernel lets users have one; inside a chroot and
     in many containers it does not, and then sudo must.
     """
-    if outlet is not None:
+    if outlet is not None and outlet.namespace is not None:
         return [*outlet.namespace.enter(), "chroot"]
     if os.geteuid() == 0:
         return ["chroot"]
@@ -114,15 +116,9 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class Synapse:
-    """One homeserver.  `settings` are merged over its configuration."""
+    """One homeserver; `ca_pem` is whom it believes the certificates of others."""
 
-    def __init__(
-        self,
-        name: str,
-        ca_pem: bytes,
-        settings: dict[str, Any] | None = None,
-        outlet: Outlet | None = None,
-    ) -> None:
+    def __init__(self, name: str, ca_pem: bytes, outlet: Outlet | None = None) -> None:
         self.name = name
         self.outlet = outlet
         self.port = 0 if outlet else _free_port()
@@ -139,9 +135,9 @@ class Synapse:
         seed = base64.b64encode(secrets.token_bytes(32)).decode().rstrip("=")
         self._write("signing.key", f"ed25519 a_{secrets.token_hex(2)} {seed}\n")
         self._write("log.yaml", json.dumps(self._logging(inside)))
-        config = {**self._config(inside), **(settings or {})}
-        if outlet is not None:
-            config.update(outlet.open(self.data, inside))
+        place = settings.of_place(name, inside, self._listener(inside), self.secret)
+        way_out = outlet.open(self.data, inside) if outlet else {}
+        config = {**settings.shipped(), **place, **settings.of_tests(), **way_out}
         self._write("homeserver.yaml", json.dumps(config, indent=1))
 
     @property
@@ -200,60 +196,6 @@ class Synapse:
         if self.outlet is not None:
             return {"path": f"{inside}/{self._socket.name}"}
         return {"port": self.port, "bind_addresses": ["127.0.0.1"]}
-
-    def _config(self, inside: str) -> dict[str, Any]:
-        plenty = {"per_second": 10000, "burst_count": 10000}
-        return {
-            "server_name": self.name,
-            "public_baseurl": f"https://{self.name}/",
-            # others find it at port 443 by this; without it they would ask DNS for SRV records
-            "serve_server_wellknown": True,
-            "listeners": [
-                {
-                    **self._listener(inside),
-                    "type": "http",
-                    "x_forwarded": True,
-                    "resources": [{"names": ["client", "federation"]}],
-                }
-            ],
-            "pid_file": f"{inside}/unused.pid",
-            "database": {"name": "sqlite3", "args": {"database": f"{inside}/homeserver.db"}},
-            "media_store_path": f"{inside}/media",
-            "log_config": f"{inside}/log.yaml",
-            "signing_key_path": f"{inside}/signing.key",
-            "registration_shared_secret": self.secret,
-            "macaroon_secret_key": secrets.token_hex(16),
-            "form_secret": secrets.token_hex(16),
-            "enable_registration": False,
-            "report_stats": False,
-            "bcrypt_rounds": 4,
-            # a closed federation on loopback
-            "trusted_key_servers": [],
-            "federation_custom_ca_list": [f"{inside}/ca.pem"],
-            "ip_range_blacklist": [],
-            "allow_public_rooms_over_federation": True,
-            # what a TI-Messenger homeserver shows an invited user's server before the join
-            "room_prejoin_state": {"additional_event_types": ["m.room.type", PASSPORT_EVENT]},
-            # failures are tried again soon, so that a test sees the recovery
-            "federation": {
-                "client_timeout": "20s",
-                "max_short_retry_delay": "1s",
-                "max_short_retries": 1,
-                "max_long_retry_delay": "1s",
-                "destination_min_retry_interval": "1s",
-                "destination_retry_multiplier": 1,
-                "destination_max_retry_interval": "2s",
-            },
-            "rc_message": plenty,
-            "rc_room_creation": plenty,
-            "rc_joins_per_room": plenty,
-            "rc_key_requests": plenty,
-            "rc_registration": plenty,
-            "rc_joins": {"local": plenty, "remote": plenty},
-            "rc_invites": {"per_room": plenty, "per_user": plenty, "per_issuer": plenty},
-            "rc_login": {"address": plenty, "account": plenty, "failed_attempts": plenty},
-            "rc_federation": {"sleep_limit": 10000, "reject_limit": 10000},
-        }
 
     # Its life
 
@@ -329,7 +271,8 @@ class Synapse:
         self, method: str, target: str, body: Any = None, token: str | None = None
     ) -> tuple[int, Any]:
         """Asks the server itself; status and JSON (None where the answer is no JSON)."""
-        head = {"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https"}  # a unix socket tells no address
+        # a unix socket tells no address
+        head = {"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https"}
         if token:
             head["Authorization"] = f"Bearer {token}"
         data = None if body is None else json.dumps(body)
