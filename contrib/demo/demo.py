@@ -4,8 +4,8 @@
 
 Two messenger services, each behind its own schleuse-proxy, a simulated directory that signs the
 federation list, schleuse-regsvc between it and the proxies, a PKI made on the spot and a third server
-that is not on the list; all on loopback.  Sends a tour of requests and
-prints what becomes of each, then leaves everything running.
+that is not on the list; all on loopback.  Sends a tour of requests and prints what becomes of each, those of
+the homeservers to others included, then leaves everything running.
 """
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import json
 import shlex
 import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -66,11 +67,21 @@ def is_ready(p: Party) -> bool:
         return False
 
 
+def make_tunnel_cas(world: DemoWorld, proxy: Path) -> None:
+    """Each proxy's own certification authority, for the tunnels of its homeserver."""
+    for p in world.members:
+        command = [str(proxy), "--make-ca", str(world.tunnel_ca(p)), "--permit", "test"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise Failed(f"{shlex.join(command)}: {done.stderr.strip()}")
+
+
 def start(world: DemoWorld, processes: Processes, build: Path, redis: bool) -> Registration:
     """The background servers and the registration service, then a proxy for each member."""
     proxy = build / "schleuse-proxy"
     if not proxy.exists():
         raise Failed(f"{proxy} is not there; build first (make in {build})")
+    make_tunnel_cas(world, proxy)
     here = Path(__file__).resolve().parent
     log = processes.start("servers", [sys.executable, str(here / "servers.py"), str(world.state)])
     ready = world.state / "servers.json"
@@ -85,12 +96,12 @@ def start(world: DemoWorld, processes: Processes, build: Path, redis: bool) -> R
     for p, method in zip(world.members, ("basic", "oauth")):
         config = world.configuration(
             p,
-            f"127.0.0.1:{p.backend}",
             registration.federation(p.label, method),
             {HOST: ADDRESS, "localhost": ADDRESS},
             registration.ca_file,
         )
-        log = processes.start(f"proxy-{p.label}", [str(proxy), "-c", str(config)])
+        launcher = p.way.launcher if p.way else []
+        log = processes.start(f"proxy-{p.label}", [*launcher, str(proxy), "-c", str(config)])
         processes.wait_for(f"the proxy of {p.label}", log, lambda p=p: is_ready(p))
     return registration
 
@@ -107,6 +118,15 @@ def show_map(world: DemoWorld, registration: Registration) -> None:
         print(f"  {p.label:<7} {p.server_name:<18} at {p.address}:{p.port}, {listed}", flush=True)
 
 
+def out(p: Party, to: Party) -> str:
+    """What its homeserver would ask its proxy for, as a command: the keys of another server."""
+    assert p.way is not None
+    secret = f'"Proxy-Authorization: Bearer $(cat {shlex.quote(p.way.secret_file)})"'
+    target = f"matrix-federation://{to.server_name}/_matrix/key/v2/server"
+    socket = shlex.quote(p.way.out.removeprefix("unix:"))
+    return f"curl --unix-socket {socket} -H {secret} --request-target {target} http://localhost"
+
+
 def show_how_to_go_on(world: DemoWorld, tour: Tour, registration: Registration) -> None:
     """Commands that work when pasted."""
     p = world.praxis
@@ -118,6 +138,8 @@ def show_how_to_go_on(world: DemoWorld, tour: Tour, registration: Registration) 
         ("let through: client traffic", f"{curl} {base}/_matrix/client/versions"),
         ("refused: no signature", f"{curl} {base}/_matrix/federation/v1/publicRooms"),
         ("refused: Anna's own display name", f"{curl} -X PUT {auth} -d '{{\"displayname\":\"x\"}}' {name}"),
+        ("let through: what the homeserver of praxis wants of klinik", out(p, world.klinik)),
+        ("refused: the same of fremd, which is not on the list", out(p, world.fremd)),
         ("what the proxy counts", f"curl http://127.0.0.1:{p.admin}/metrics"),
         ("how the registration service is", registration.shell("status")),
         ("who may ask it", registration.shell("client", "list")),
@@ -147,6 +169,7 @@ def demonstrate(options: argparse.Namespace) -> int:
         tour.members()
         real = RealTour(tour) if options.synapse else None
         (real or tour).invites()
+        (real or tour).way_out()
         tour.smuggling()
         tour.expulsion(registration.directory)
         show_how_to_go_on(world, tour, registration)

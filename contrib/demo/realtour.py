@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Invites between two real homeservers: what users see, from the missing PASSporT to the message."""
+"""Two real homeservers: what users see, from the missing PASSporT to the message, and the ways out."""
 from __future__ import annotations
 
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tests" / "interop"))
+
+from netns import try_to_reach
 from sim import passport, wire
 from sim.xmatrix import path
 from tour import Tour
-from world import USERS
+from world import USERS, Party
 
 # The room version in which somebody of higher power level may set a state event whose key is another
 # user's ID (MSC3757); the ordinary ones refuse the PASSporT's state event.
@@ -33,14 +38,15 @@ class RealTour:
     def in_room(self, *rest: str) -> str:
         return "/_matrix/client/v3/rooms" + path(self.room, *rest)
 
-    def invite(self, token: str | None) -> wire.Answer:
-        """Bob's client leaves the PASSporT in the room, then invites."""
+    def invite(self, token: str | None, guest: str = "") -> wire.Answer:
+        """Bob's client leaves the PASSporT in the room, then invites; Anna unless told otherwise."""
+        guest = guest or self.t.anna
         if token is not None:
-            state = self.in_room("state", passport.EVENT_TYPE, self.t.anna)
+            state = self.in_room("state", passport.EVENT_TYPE, guest)
             a = self.bob("PUT", state, {"token": token})
             if a.status != 200:
                 return a
-        return self.bob("POST", self.in_room("invite"), {"user_id": self.t.anna})
+        return self.bob("POST", self.in_room("invite"), {"user_id": guest})
 
     def anna_sees(self, word: str) -> wire.Answer:
         """Anna's sync that has the word in it; federation takes a moment."""
@@ -72,6 +78,39 @@ class RealTour:
         a = self.bob("PUT", self.in_room("send", "m.room.message", "1"), text)
         show("bob", "sends a message", a, 200)
         show("anna", "reads it", self.anna_sees("Good morning, Anna"), 200)
+
+    def way_out(self) -> None:
+        """A homeserver's only way out is its proxy, which lets it speak with members only."""
+        w, t = self.t.w, self.t
+        t.screen.title("Ways out of the homeservers")
+        for p in w.members:
+            assert p.way is not None
+            form = "by tunnels (CONNECT)" if p.way.by_tunnel else "with matrix-federation://"
+            print(f"  {p.label:<7} asks its proxy for what it wants of others, {form}")
+        if all(p.way and p.way.agent for p in w.members):
+            for p in w.members:
+                self._confined(p)
+        else:
+            print("  They are not confined here: network namespaces need root or user namespaces, so the")
+            print("  homeservers use their proxies, but nothing would stop them from going past these.")
+        eve = f"@eve:{w.fremd.server_name}"
+        show = t.screen.line
+        a = self.invite(t.passport(dest=eve), eve)
+        show("bob", "invites Eve of fremd, which is not on the list", a, 403)
+        a = t.peer(w.fremd).ask("GET", t.profile_of(t.anna))
+        show("fremd", "asks praxis for Anna's profile", a, 403)
+
+    def _confined(self, p: Party) -> None:
+        """Tries the ways past the proxy, from inside the homeserver's namespace."""
+        other = next(q for q in self.t.w.members if q is not p)
+        assert p.way is not None
+        agent = Path(p.way.agent)
+        for what, where in (
+            (f"past its proxy to {other.label}", f"{other.address}:{other.port}"),
+            ("past its proxy to the Internet", "192.0.2.1:443"),
+        ):
+            said = try_to_reach(agent, where)
+            self.t.screen.fact(p.label, what, said == "connected", said)
 
     def how_to_log_in(self) -> None:
         """What a Matrix client of the user's own needs."""

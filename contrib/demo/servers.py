@@ -7,10 +7,12 @@ homeservers are stand-ins or, when STATE/world.json says so, real Synapse server
 from __future__ import annotations
 
 import json
+import secrets
 import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 TESTS = Path(__file__).resolve().parents[2] / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS / "interop")]
@@ -19,11 +21,15 @@ sys.dont_write_bytecode = True
 from sim.dns import DnsServer  # noqa: E402
 from sim.homeserver import Homeserver  # noqa: E402
 from sim.keyserver import KeyServer  # noqa: E402
-from world import USERS, Party  # noqa: E402
+from world import ORG_ADMIN, USERS, Party, Way  # noqa: E402
 
 
-def homeserver(p: Party, parties: list[Party]) -> Homeserver:
+def homeserver(p: Party, parties: list[Party], state: Path) -> Homeserver:
     """A member's stand-in homeserver, which knows the keys of all."""
+    secret = state / f"out-{p.label}.secret"
+    secret.touch(mode=0o600)
+    secret.write_text(secrets.token_hex(16))
+    p.way = Way(f"127.0.0.1:{p.backend}", f"unix:{state / f'out-{p.label}.sock'}", str(secret))
     hs = Homeserver(p.server_name, port=p.backend, key=p.key)
     for other in parties:
         hs.trust(other.server_name, other.key)
@@ -40,19 +46,39 @@ def stranger(p: Party, state: Path) -> KeyServer:
     return server
 
 
-def real_homeservers(members: list[Party], ca: bytes) -> list:
-    """Synapse for each member; their own ports and keys are what matters then."""
+def outlets(members: list[Party], state: Path) -> dict[str, Any]:
+    """The ways out of real homeservers: from network namespaces, where we may have some."""
+    from netns import Namespace, NoNamespace
+    from outlet import FormA, FormB
+
+    try:
+        namespaces = [Namespace(state / f"{p.label}.agent") for p in members]
+    except NoNamespace as e:
+        print(e)
+        return {p.label: FormA(None) for p in members}
+    return {p.label: form(n) for p, form, n in zip(members, (FormA, FormB), namespaces)}
+
+
+def real_homeservers(members: list[Party], state: Path) -> list:
+    """Synapse for each member; their own keys are what matters then."""
     from synapse import Synapse, start_all
 
-    servers = [Synapse(p.server_name, ca) for p in members]
+    ways = outlets(members, state)
+    servers = []
+    for p in members:
+        ca = state / f"ca-{p.label}" / "ca.pem"  # with an outlet: what the proxy shows in tunnels
+        servers.append(Synapse(p.server_name, ca.read_bytes(), outlet=ways[p.label]))
     start_all(servers, print)
     for p, s in zip(members, servers):
-        p.backend = s.port
+        out = ways[p.label]
+        agent = str(out.namespace.agent) if out.namespace else ""
+        p.way = Way(s.where, out.address, str(out.secret_file), out.launcher, agent)
         version, _, p.key_seed = (s.data / "signing.key").read_text().strip()[8:].partition(" ")
         p.key_version = version
         for localpart in USERS[p.label]:
-            s.register(localpart, localpart)
-    return servers
+            # Synapse, as configured here, lets its administrators only change display names
+            s.register(localpart, localpart, admin=localpart == ORG_ADMIN)
+    return [*servers, *ways.values()]
 
 
 def main(state: Path) -> None:
@@ -62,9 +88,9 @@ def main(state: Path) -> None:
     members = [p for p in parties if p.backend]
     others = [stranger(p, state) for p in parties if not p.backend]
     if world["synapse"]:
-        homes = real_homeservers(members, (state / "ca.pem").read_bytes())
+        homes = real_homeservers(members, state)
     else:
-        homes = [homeserver(p, parties) for p in members]
+        homes = [homeserver(p, parties, state) for p in members]
     names = DnsServer()
     told = {"dns": int(names.where.rpartition(":")[2]), "parties": [asdict(p) for p in parties]}
     ready = state / "servers.json.new"

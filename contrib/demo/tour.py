@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
 from typing import Any, Callable
 
-from sim import passport, wire
+from sim import b64, passport, wire
 from sim.xmatrix import FederationClient, path
 from world import DemoWorld, Party
 
@@ -30,13 +31,24 @@ class Screen:
     def line(self, who: str, what: str, a: wire.Answer, expected: int) -> None:
         """One request and its outcome; an unexpected one is marked and counted."""
         through = a.status < 300
-        said = "let through" if through else "refused"
-        verdict = self.paint(f"{said:<11} {a.status}", 32 if through else 31)
-        text = "" if through else " " + _reason(a)
-        print(f"  {who:<7} {what:<62} {verdict}{text}", flush=True)
+        self._row(who, what, through, str(a.status), "" if through else _reason(a))
         if a.status != expected:
-            self.unexpected += 1
-            print(self.paint(f"          UNEXPECTED: should have been {expected}", 35), flush=True)
+            self._unexpected(str(expected))
+
+    def fact(self, who: str, what: str, happened: bool, text: str, expected: bool = False) -> None:
+        """Something that was tried beside the requests."""
+        self._row(who, what, happened, "", text)
+        if happened != expected:
+            self._unexpected("possible" if expected else "impossible")
+
+    def _row(self, who: str, what: str, good: bool, status: str, text: str) -> None:
+        said = ("let through" if good else "refused") if status else ("possible" if good else "impossible")
+        verdict = self.paint(f"{said:<11} {status:<3}", 32 if good else 31)
+        print(f"  {who:<7} {what:<62} {verdict} {text}".rstrip(), flush=True)
+
+    def _unexpected(self, wanted: str) -> None:
+        self.unexpected += 1
+        print(self.paint(f"          UNEXPECTED: should have been {wanted}", 35), flush=True)
 
 
 def _reason(a: wire.Answer) -> str:
@@ -77,8 +89,30 @@ class Tour:
             who.server_name, who.key, p.server_name, (p.address, p.port), self.tls
         )
 
-    def invite(self, token: str | None) -> wire.Answer:
-        """Bob of klinik invites Anna of praxis."""
+    def out(
+        self, who: Party, to: Party, method: str, uri: str, body: Any = None, **how: Any
+    ) -> wire.Answer:
+        """What the homeserver of `who` wants of `to`: through its own proxy, as Synapse would ask.
+
+        `how` replaces the secret it shares with its proxy, or the destination it signs for.
+        """
+        way, client = who.way, self.peer(who)
+        assert way is not None
+        destination = how.pop("destination", to.server_name)
+        secret = how.pop("secret", Path(way.secret_file).read_text())
+        fields = [
+            ("Authorization", client.authorization(method, uri, body, destination=destination)),
+            ("Proxy-Authorization", f"Bearer {secret}"),
+            ("Content-Type", "application/json"),
+            ("Host", f"{to.server_name}:80"),
+            ("Connection", "close"),
+        ]
+        data = None if body is None else b64.sorted_json(body)
+        with wire.Connection(way.out.removeprefix("unix:")) as c:
+            return c.ask(method, f"matrix-federation://{to.server_name}{uri}", fields, data)
+
+    def invitation(self, token: str | None) -> tuple[str, Any]:
+        """Bob of klinik invites Anna of praxis: where that goes, and what it says."""
         event = {
             "type": "m.room.member",
             "sender": self.bob,
@@ -88,8 +122,14 @@ class Tour:
         }
         state = [] if token is None else [passport.state_event(self.anna, token, self.bob)]
         body = {"room_version": "11", "event": event, "invite_room_state": state}
-        uri = "/_matrix/federation/v2/invite" + path(self.room, "$event")
-        return self.peer(self.w.klinik).ask("PUT", uri, body)
+        return "/_matrix/federation/v2/invite" + path(self.room, "$event"), body
+
+    def invite(self, token: str | None) -> wire.Answer:
+        """Somebody with klinik's key invites, past the proxy of klinik."""
+        return self.peer(self.w.klinik).ask("PUT", *self.invitation(token))
+
+    def profile_of(self, user: str) -> str:
+        return f"/_matrix/federation/v1/query/profile?user_id={path(user)[1:]}"
 
     def passport(self, **how: Any) -> str:
         orig, dest = how.pop("orig", self.bob), how.pop("dest", self.anna)
@@ -125,7 +165,7 @@ class Tour:
         """Other servers: authentication first, membership, then the rules."""
         show = self.screen.line
         klinik, fremd = self.peer(self.w.klinik), self.peer(self.w.fremd)
-        uri = f"/_matrix/federation/v1/query/profile?user_id={path(self.anna)[1:]}"
+        uri = self.profile_of(self.anna)
         self.screen.title("Servers that ask praxis for Anna's profile")
         show("klinik", "listed, request signed", klinik.ask("GET", uri), 200)
         show("klinik", "the same without a signature", klinik.send("GET", uri, None, None), 401)
@@ -146,6 +186,23 @@ class Tour:
         show("klinik", "with a PASSporT signed by somebody else", self.invite(forged), 403)
         show("klinik", "with a valid PASSporT", self.invite(self.passport()), 200)
 
+    def way_out(self) -> None:
+        """What a homeserver wants of others passes its own proxy, which judges before a byte leaves."""
+        show, klinik, praxis, fremd = self.screen.line, self.w.klinik, self.w.praxis, self.w.fremd
+        uri = self.profile_of(self.anna)
+        self.screen.title("The homeserver of klinik asks others, through the proxy of klinik")
+        show("klinik", "praxis for Anna's profile", self.out(klinik, praxis, "GET", uri), 200)
+        a = self.out(klinik, fremd, "GET", uri)
+        show("klinik", "the same of fremd, which is not on the list", a, 403)
+        a = self.out(klinik, praxis, "GET", uri, destination=fremd.server_name)
+        show("klinik", "praxis, with a signature that is meant for fremd", a, 403)
+        a = self.out(klinik, praxis, "GET", uri, secret="a guess, long enough")
+        show("anybody", "without the secret that homeserver and proxy share", a, 407)
+        a = self.out(klinik, praxis, "PUT", *self.invitation(None))
+        show("klinik", "praxis to let Bob invite Anna, without a PASSporT", a, 403)
+        a = self.out(klinik, praxis, "PUT", *self.invitation(self.passport()))
+        show("klinik", "the same with a valid PASSporT", a, 200)
+
     def smuggling(self) -> None:
         """What two servers could read differently never gets in."""
         p = self.w.praxis
@@ -160,7 +217,7 @@ class Tour:
 
     def expulsion(self, directory: Callable[..., str]) -> None:
         """The list decides, from one request to the next; it travels by itself."""
-        uri = f"/_matrix/federation/v1/query/profile?user_id={path(self.anna)[1:]}"
+        uri = self.profile_of(self.anna)
         klinik = self.peer(self.w.klinik)
         self.screen.title("The directory takes klinik off the list, then puts it on again")
         for command, what, status in (
@@ -173,3 +230,5 @@ class Tour:
                 time.sleep(0.05)
             took = time.monotonic() - began
             self.screen.line("klinik", f"{what} ({took:.1f} s later)", a, status)
+            a = self.out(self.w.praxis, self.w.klinik, "GET", self.profile_of(self.bob))
+            self.screen.line("praxis", "its homeserver asks klinik for Bob's profile", a, status)

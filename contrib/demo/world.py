@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,26 @@ from sim.pki import Issued, Pki
 from sim.xmatrix import SigningKey
 
 FEDERATION_PORT = 8448
-USERS = {"praxis": {"anna": "Anna", "office": "Office"}, "klinik": {"bob": "Bob"}}
+ORG_ADMIN = "office"
+USERS = {"praxis": {"anna": "Anna", ORG_ADMIN: "Office"}, "klinik": {"bob": "Bob"}}
 # Where real homeservers find each other: their folder's /etc/hosts says so too.
 FIXED_NET = "127.2.0"
+
+
+@dataclass
+class Way:
+    """How a homeserver and its proxy reach each other."""
+
+    homeserver: str  # where the proxy finds it
+    out: str  # the proxy's listener for what it wants of others
+    secret_file: str
+    launcher: list[str] = field(default_factory=list)  # the words before the proxy's command
+    agent: str = ""  # of its network namespace; without one it has other ways out
+
+    @property
+    def by_tunnel(self) -> bool:
+        """Form B: CONNECT."""
+        return not self.out.startswith("unix:")
 
 
 @dataclass
@@ -30,10 +47,15 @@ class Party:
     address: str  # loopback, its own
     port: int  # of its proxy (or of the stranger itself)
     more_ports: list[int]  # where its proxy listens besides
-    backend: int  # port of its homeserver, 0 for the stranger
+    backend: int  # a free port for its homeserver, 0 for the stranger
     admin: int
     key_version: str
     key_seed: str
+    way: "Way | None" = None  # told by servers.py
+
+    def __post_init__(self) -> None:
+        if isinstance(self.way, dict):  # as JSON has it
+            self.way = Way(**self.way)
 
     @property
     def public_host(self) -> str:
@@ -113,18 +135,27 @@ class DemoWorld:
             certificate: Issued = self.pki.web.server(p.public_host, p.host)
             certificate.write(self.state / p.label)
             (self.state / f"state-{p.label}").mkdir(exist_ok=True)
+            self.tunnel_ca(p).mkdir(mode=0o700, exist_ok=True)
         world = {"parties": [asdict(p) for p in self.parties], "synapse": self.synapse}
         (self.state / "world.json").write_text(json.dumps(world, indent=1))
 
+    def tunnel_ca(self, p: Party) -> Path:
+        """The folder of the CA for tunnels; only the party's own homeserver believes it."""
+        return self.state / f"ca-{p.label}"
+
     def configuration(
-        self, p: Party, homeserver: str, federation: dict[str, Any], more_hosts: dict[str, str], ca_file: Path
+        self, p: Party, federation: dict[str, Any], more_hosts: dict[str, str], ca_file: Path
     ) -> Path:
         """The configuration file of a member's proxy."""
-        at = self.state
+        at, way = self.state, p.way
+        assert way is not None
         config: dict[str, Any] = {
             "listeners": [
-                {"address": f"{p.address}:{port}", "serves": ["clients", "federation"]}
-                for port in (p.port, *p.more_ports)
+                *(
+                    {"address": f"{p.address}:{port}", "serves": ["clients", "federation"]}
+                    for port in (p.port, *p.more_ports)
+                ),
+                {"address": way.out, "serves": ["outbound"]},
             ],
             "admin": f"127.0.0.1:{p.admin}",
             "workers": 1,
@@ -137,11 +168,17 @@ class DemoWorld:
                     "certificate": str(at / f"{p.label}.pem"),
                     "key": str(at / f"{p.label}.key"),
                     "default": True,
-                    "homeserver": homeserver,
+                    "homeserver": way.homeserver,
                     "federation": "demo",
-                    "display_names": {"org_admins": [f"@office:{p.server_name}"]},
+                    "well_known": {"server": f"{p.host}:{p.port}"},
+                    "outbound": {"secret_file": way.secret_file},
+                    "display_names": {"org_admins": [f"@{ORG_ADMIN}:{p.server_name}"]},
                 }
             ],
+            "outbound": {
+                "ca_certificate": str(self.tunnel_ca(p) / "ca.pem"),
+                "ca_key": str(self.tunnel_ca(p) / "ca.key"),
+            },
             "lookups": {
                 "hosts": {**{q.host: q.address for q in self.parties}, **more_hosts},
                 "nameservers": [f"127.0.0.1:{self.dns_port}"],
