@@ -6,6 +6,7 @@ test runs once for either, seen from the people of that homeserver.
 """
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from dataclasses import dataclass
@@ -86,6 +87,13 @@ class Pair:
 
     def look_up(self, alias: str) -> tuple[int, bytes]:
         return self.alice.ask("GET", f"/_matrix/client/v3/directory/room/{quote(alias, safe='')}")
+
+    def keys_of(self, user: str) -> Any:
+        """Asks for a user's devices; what is said of the servers that failed."""
+        wanted = {"device_keys": {user: []}}
+        status, said = self.alice.ask("POST", "/_matrix/client/v3/keys/query", wanted)
+        assert status == 200, said
+        return json.loads(said)["failures"]
 
     def backoff(self, server: str) -> int:
         """How long the homeserver would leave the other one alone, in ms; 0: not at all."""
@@ -236,6 +244,7 @@ def test_unlisted_server_is_unreachable_in_both_directions(pair: Pair, tmp_path:
         assert caught.value.error == NOT_FOUND
         assert pair.site.refusals("destination_unlisted") > before
         assert pair.look_up(f"#room:{STRANGER}")[0] != 200
+        assert pair.keys_of(f"@eve:{STRANGER}")[STRANGER]["status"] == 403
         assert pair.backoff(STRANGER) == 0
         answer = client_of(STRANGER, SigningKey(), pair).ask("GET", profile_of(pair.alice))
         assert (answer.status, answer.errcode) == (403, "M_FORBIDDEN")
@@ -294,5 +303,7 @@ def test_target_with_a_bad_certificate_hears_nothing(pair: Pair, fault: str, tmp
             pair.invite(f"@eve:{name}")
         assert caught.value.status == 502, caught.value
         target.wait_for_refusals()
+        assert pair.keys_of(f"@eve:{name}")[name]["status"] == 503
         assert target.arrived == b""
+        assert pair.backoff(name) > 0  # as after every fault of a network
     assert pair.site.refusals(reason) > before
