@@ -425,9 +425,11 @@ open_worlds: list[World] = []
 
 
 @contextmanager
-def open_world(setup: Callable[[World], object] | None, **how: Any) -> Iterator[World]:
+def open_world(
+    setup: Callable[[Any], object] | None, *, kind: type[World] = World, **how: Any
+) -> Iterator[Any]:
     """A world in a folder of its own, prepared (and started) by `setup`; it ends with the block."""
-    w = World(Path(tempfile.mkdtemp(prefix="w")), **how)
+    w = kind(Path(tempfile.mkdtemp(prefix="w")), **how)
     open_worlds.append(w)
     try:
         if setup is not None:

@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	tests/integration/conftest.py \
 	tests/integration/harness.py \
 	tests/integration/listworld.py \
+	tests/integration/outworld.py \
 	tests/integration/load.py \
 	tests/integration/openapi.py \
 	tests/integration/regsvcworld.py \
@@ -46,6 +47,17 @@ EXTRA_DIST += \
 	tests/integration/test_make_ca.py \
 	tests/integration/test_membership.py \
 	tests/integration/test_ocsp.py \
+	tests/integration/test_outbound_allowed.py \
+	tests/integration/test_outbound_checks.py \
+	tests/integration/test_outbound_connect.py \
+	tests/integration/test_outbound_form_a.py \
+	tests/integration/test_outbound_invites.py \
+	tests/integration/test_outbound_limits.py \
+	tests/integration/test_outbound_operation.py \
+	tests/integration/test_outbound_reuse.py \
+	tests/integration/test_outbound_stress.py \
+	tests/integration/test_outbound_tls.py \
+	tests/integration/test_outbound_unsigned.py \
 	tests/integration/test_privacy.py \
 	tests/integration/test_proxyproto.py \
 	tests/integration/test_rates.py \

@@ -144,6 +144,15 @@ class Authority:
     def pem(self) -> bytes:
         return self.issued.pem
 
+    @classmethod
+    def interceptor(cls, name: str, dns: Iterable[str], networks: Iterable[str]) -> "Authority":
+        """A root that may issue for these names and addresses only, and no further authority."""
+        key = new_key("p256")
+        permitted: list[x509.GeneralName] = [x509.DNSName(d) for d in dns]
+        permitted += [x509.IPAddress(ipaddress.ip_network(n)) for n in networks]
+        limits = x509.NameConstraints(permitted or None, None)
+        return cls(Issued(_ca_cert(name, key, name, key, pathlen=0, limits=limits), key))
+
     def cross(self, other: "Authority") -> x509.Certificate:
         """A cross certificate: we vouch for the key of another authority."""
         theirs = other.issued
@@ -228,10 +237,16 @@ class Authority:
 
 
 def _ca_cert(
-    name: str | x509.Name, key: Any, issuer: str | x509.Name, issuer_key: Any
+    name: str | x509.Name,
+    key: Any,
+    issuer: str | x509.Name,
+    issuer_key: Any,
+    *,
+    pathlen: int | None = None,
+    limits: x509.NameConstraints | None = None,
 ) -> x509.Certificate:
     begin = now() - datetime.timedelta(days=2)
-    return (
+    b = (
         x509.CertificateBuilder()
         .subject_name(_name(name) if isinstance(name, str) else name)
         .issuer_name(_name(issuer) if isinstance(issuer, str) else issuer)
@@ -239,11 +254,13 @@ def _ca_cert(
         .serial_number(x509.random_serial_number())
         .not_valid_before(begin)
         .not_valid_after(begin + datetime.timedelta(days=3650))
-        .add_extension(x509.BasicConstraints(True, None), True)
+        .add_extension(x509.BasicConstraints(True, pathlen), True)
         .add_extension(_usage("key_cert_sign", "crl_sign"), True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
-        .sign(issuer_key, hashes.SHA256())
     )
+    if limits is not None:
+        b = b.add_extension(limits, True)
+    return b.sign(issuer_key, hashes.SHA256())
 
 
 def self_signed(*names: str, kind: str = "p256", days: int = 300) -> Issued:

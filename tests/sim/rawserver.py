@@ -116,6 +116,10 @@ class RawServer:
         self.answer = answer
         self.requests: list[RawRequest] = []
         self.connections = 0
+        self.handshakes = 0  # those of TLS that were completed
+        self.received = 0  # bytes of requests, TLS taken off
+        self.names: list[str | None] = []  # SNI of each ClientHello
+        self.versions: list[str] = []  # of TLS, by completed handshake
         self.closed_idle = 0  # connections the peer closed between requests
         self.tls = tls  # may be replaced while serving
         self._changed = threading.Condition()
@@ -149,6 +153,12 @@ class RawServer:
             still = list(self._open)
         for s in still:
             _shut(s)
+
+    def drop(self) -> None:
+        """Closes all connections; new ones are welcome."""
+        with self._changed:
+            for s in self._open:
+                _shut(s)
 
     def say(self, data: bytes) -> None:
         """Sends unasked-for bytes on every open connection."""
@@ -188,10 +198,13 @@ class RawServer:
             if conn.family != socket.AF_UNIX:
                 conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.tls is not None:
+                self.tls.sni_callback = lambda _s, name, _c: self.names.append(name)
                 raw, conn = conn, self.tls.wrap_socket(conn, server_side=True)
                 with self._changed:
                     self._open.discard(raw)
                     self._open.add(conn)
+                    self.handshakes += 1
+                    self.versions.append(str(conn.version()))
             while self._one(conn, number):
                 pass
         except (OSError, ValueError):
@@ -202,7 +215,7 @@ class RawServer:
             _shut(conn)
 
     def _one(self, conn: socket.socket, number: int) -> bool:
-        r = _read_request(conn, number)
+        r = self._read_request(conn, number)
         if r is None:
             self.closed_idle += 1
             return False
@@ -225,6 +238,40 @@ class RawServer:
             conn.close()
         return isinstance(reply, bytes)
 
+    def _read_request(self, conn: socket.socket, number: int) -> RawRequest | None:
+        """Reads to the end of one request; pipelined bytes are not supported, on purpose."""
+        held = b""
+        while b"\r\n\r\n" not in held:
+            piece = self._some(conn)
+            if not piece:
+                return None
+            held += piece
+        head, _, rest = held.partition(b"\r\n\r\n")
+        r = RawRequest(head, rest, number)
+        if (length := r.get("Content-Length")) is not None:
+            while len(r.body) < int(length):
+                r.body += self._more(conn)
+            if len(r.body) > int(length):
+                raise ValueError("more than the body announced")
+        elif r.get("Transfer-Encoding") is not None:
+            while not (r.body == b"0\r\n\r\n" or r.body.endswith(b"\r\n0\r\n\r\n")):
+                r.body += self._more(conn)
+        elif r.body:
+            raise ValueError("bytes behind a request without body")
+        return r
+
+    def _some(self, conn: socket.socket) -> bytes:
+        piece = conn.recv(65536)
+        with self._changed:
+            self.received += len(piece)
+        return piece
+
+    def _more(self, conn: socket.socket) -> bytes:
+        piece = self._some(conn)
+        if not piece:
+            raise ValueError("closed in mid body")
+        return piece
+
     def _drip(self, conn: socket.socket, reply: Drip) -> None:
         for piece in reply.pieces:
             if self._stopping.is_set():
@@ -239,36 +286,6 @@ def _shut(s: socket.socket) -> None:
     except OSError:
         pass
     s.close()
-
-
-def _read_request(conn: socket.socket, number: int) -> RawRequest | None:
-    """Reads to the end of one request; pipelined bytes are not supported, on purpose."""
-    held = b""
-    while b"\r\n\r\n" not in held:
-        piece = conn.recv(65536)
-        if not piece:
-            return None
-        held += piece
-    head, _, rest = held.partition(b"\r\n\r\n")
-    r = RawRequest(head, rest, number)
-    if (length := r.get("Content-Length")) is not None:
-        while len(r.body) < int(length):
-            r.body += _some(conn)
-        if len(r.body) > int(length):
-            raise ValueError("more than the body announced")
-    elif r.get("Transfer-Encoding") is not None:
-        while not (r.body == b"0\r\n\r\n" or r.body.endswith(b"\r\n0\r\n\r\n")):
-            r.body += _some(conn)
-    elif r.body:
-        raise ValueError("bytes behind a request without body")
-    return r
-
-
-def _some(conn: socket.socket) -> bytes:
-    piece = conn.recv(65536)
-    if not piece:
-        raise ValueError("closed in mid body")
-    return piece
 
 
 def server_context(cert: Path, key: Path) -> ssl.SSLContext:
