@@ -85,6 +85,7 @@ judge_domains(struct passage *p, enum err *err)
 {
 	if (p->aim.domains_judged || !judge_out_asks_domains(&p->j))
 		return true;
+	gather_list(&p->gather); /* what it was before the last wait may be gone */
 	*err = judge_out_domains(&p->j, false);
 	if (judge_may_be_new(&p->j, *err)) {
 		if (!passage_have(p, gather_domain(&p->gather, p->j.stranger)))
