@@ -69,7 +69,7 @@ judge_out_is_signed(const struct judged *j)
 {
 	const struct route *r = j->route;
 
-	if (r == NULL || (r->api != API_FEDERATION && r->api != API_KEYS))
+	if (r == NULL || r->out == OUT_WELL_KNOWN)
 		return false;
 	return (r->api == API_FEDERATION && r->open == ROUTE_AUTH) || judge_carries_xmatrix(j);
 }
@@ -95,15 +95,31 @@ judge_out_inspects(const struct judged *j)
 
 /* --- whom it is meant for --- */
 
+/* The server in the path is the one that is asked. */
+static enum err
+media_destination(struct judged *j)
+{
+	struct str server = rule_media_server(j);
+	struct server_name name;
+
+	if (j->destination.n == 0)
+		j->destination = server;
+	return name_parse(server, &name) && rule_same_server(server, j->destination)
+		   ? OK
+		   : ERR_OUT_DESTINATION;
+}
+
 enum err
 judge_out_destination(struct judged *j, const struct aim *aim)
 {
-	struct server_name name;
+	enum err err = OK;
 
 	j->destination = aim->server;
-	if (judge_out_is_signed(j))
-		return rule_outbound(j);
 	j->origin = str_z(j->service->server_name);
+	if (judge_out_is_signed(j))
+		err = rule_outbound(j);
+	if (err != OK)
+		return err;
 	switch (j->route->out) {
 	case OUT_WELL_KNOWN:
 		/* Only a name without a port has such a document, and it is asked for at 443. */
@@ -111,10 +127,7 @@ judge_out_destination(struct judged *j, const struct aim *aim)
 			j->destination = aim->host;
 		return j->destination.n > 0 ? OK : ERR_OUT_TARGET_REFUSED;
 	case OUT_MEDIA:
-		if (aim->server.n > 0 && !rule_same_server(rule_media_server(j), aim->server))
-			return ERR_OUT_DESTINATION;
-		j->destination = rule_media_server(j);
-		return name_parse(j->destination, &name) ? OK : ERR_OUT_DESTINATION;
+		return media_destination(j);
 	default:
 		return OK;
 	}

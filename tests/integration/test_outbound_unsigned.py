@@ -112,6 +112,19 @@ def test_legacy_media_of_a_stranger(world: OutWorld, form: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_legacy_media_with_a_signature(world: OutWorld, beta: Remote, form: str) -> None:
+    """FD-5.2.1.2-8: where there is one, it fits both the target and the path."""
+    uri = MEDIA[0].format(quote(beta.name, safe=""))
+    elsewhere = MEDIA[0].format(quote(world.other.name, safe=""))
+    assert world.ask(form, "GET", beta, uri).status == 200
+    beta.forget()
+    world.refused(world.ask(form, "GET", beta, uri, destination=world.other.name), beta)
+    world.refused(world.ask(form, "GET", beta, uri, origin="delta.test"), beta)
+    world.refused(world.ask(form, "GET", beta, elsewhere), beta)
+    world.refused(world.ask(form, "GET", beta, elsewhere, destination=world.other.name), beta)
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_signed_media(world: OutWorld, beta: Remote, form: str) -> None:
     uri = "/_matrix/federation/v1/media/download/abc?timeout_ms=20000"
     assert world.ask(form, "GET", beta, uri).status == 200
