@@ -88,7 +88,7 @@ def requirements():
     ids += [f"ML-123615-{n}" for n in range(1, 5)] + ["ML-123621-1", "ML-123621-2"]
     ids += [f"ML-123622-{n}" for n in range(1, 4)]
     ids += ["B-5.6.1", "B-5.4-0", *(f"B-5.4.{n}" for n in range(1, 7)), "B-5.8.3", "B-5.8.5", "B-5.8.8"]
-    ids += ["FD-5.1-1", "FD-5.1-2", "FD-5.1-6", "CP-3-1", "CP-3-5", "CP-3-6"]
+    ids += ["FD-5.1-1", "FD-5.1-2", "FD-5.1-3", "FD-5.1-6", "CP-3-1", "CP-3-5", "CP-3-6"]
     ids += [f"CP-1.2.1-{n}" for n in range(1, 7)] + [f"CP-1.2.1-C{n}" for n in range(1, 7)]
     ids += [f"CP-1.2.2-{n}" for n in range(1, 6)] + [f"CP-1.2.3-B{n}" for n in range(1, 4)]
     ids += [f"CP-1.2.3-O{n}" for n in range(1, 10)] + ["CP-1.2.4-1", "CP-2.2-1", "CP-2.2-2a"]
