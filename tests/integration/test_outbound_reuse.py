@@ -9,7 +9,7 @@ import pytest
 from harness import open_world, until
 from outworld import FORMS, PROFILE, OutWorld, Remote, bearer
 from sim import wire
-from sim.rawserver import Close, RawRequest
+from sim.rawserver import Close, Hang, RawRequest
 
 EVENTS = "/_matrix/federation/v1/get_missing_events/%21r%3Abeta.test"
 SEND = "/_matrix/federation/v1/send/txn1"
@@ -185,8 +185,7 @@ def test_idle_ones_end(make_world) -> None:
 
 def test_the_homeserver_leaves(world: OutWorld, beta: Remote) -> None:
     """Its request ends with it: the connection that carried it goes, too."""
-    waiting = threading.Event()
-    beta.script = lambda r: waiting.wait(0.1) and None
+    beta.script = lambda r: Hang()
     with wire.Connection(world.out()) as c:
         c.send(
             f"GET matrix-federation://{beta.name}{PROFILE} HTTP/1.1\r\nHost: x\r\n"
@@ -194,4 +193,5 @@ def test_the_homeserver_leaves(world: OutWorld, beta: Remote) -> None:
             f"Proxy-Authorization: {bearer()}\r\n\r\n".encode()
         )
         beta.server.wait()
+    assert beta.requests[0].gone.wait(10)
     world.until_metric("schleuse_remote_connections", 0)

@@ -149,16 +149,17 @@ class RawServer:
     def close(self) -> None:
         self._stopping.set()
         _shut(self.listener)
-        with self._changed:
-            still = list(self._open)
-        for s in still:
-            _shut(s)
+        self.drop()
 
     def drop(self) -> None:
-        """Closes all connections; new ones are welcome."""
+        """Ends all connections; new ones are welcome.
+
+        Each is closed by its own thread, which may be reading: its descriptor must not be another
+        connection's meanwhile.
+        """
         with self._changed:
             for s in self._open:
-                _shut(s)
+                _end(s)
 
     def say(self, data: bytes) -> None:
         """Sends unasked-for bytes on every open connection."""
@@ -280,11 +281,15 @@ class RawServer:
             self._stopping.wait(reply.pause)
 
 
-def _shut(s: socket.socket) -> None:
+def _end(s: socket.socket) -> None:
     try:
         s.shutdown(socket.SHUT_RDWR)
     except OSError:
         pass
+
+
+def _shut(s: socket.socket) -> None:
+    _end(s)
     s.close()
 
 
