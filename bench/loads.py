@@ -94,7 +94,7 @@ def h2load(proxy, seconds, connections, streams):
     return measured(proxy, lambda: sample_of(parse_h2load(run(cores, command, seconds))))
 
 
-def client(proxy, program, seconds, *arguments, per="requests"):
-    """One of the programs of clients/: PORT SECONDS and what it wants more."""
-    command = [program, proxy.port, seconds, *arguments]
+def client(proxy, program, seconds, *arguments, per="requests", at=None):
+    """One of the programs of clients/: PORT, or what stands in its place, SECONDS and what it wants more."""
+    command = [program, at or proxy.port, seconds, *arguments]
     return measured(proxy, lambda: sample_of(result_line(run(proxy.layout.load, command, seconds)), per))

@@ -2,7 +2,7 @@
 # `make bench` measures beside nginx and HAProxy; `make check` only builds its programs and tests that
 # they count rightly.
 BENCH_TARGETS = bench/backend bench/clients/fedlist bench/clients/handshakes bench/clients/idle \
-	bench/clients/transfers bench/clients/verify
+	bench/clients/outbound bench/clients/transfers bench/clients/tunnels bench/clients/verify
 check_PROGRAMS += $(BENCH_TARGETS)
 BENCH_CLIENT = bench/clients/client.c bench/clients/client.h
 
@@ -13,8 +13,12 @@ bench_clients_handshakes_SOURCES = bench/clients/handshakes.c $(BENCH_CLIENT)
 bench_clients_handshakes_LDADD = $(DEPS_LIBS)
 bench_clients_idle_SOURCES = bench/clients/idle.c $(BENCH_CLIENT)
 bench_clients_idle_LDADD = $(DEPS_LIBS)
+bench_clients_outbound_SOURCES = bench/clients/outbound.c $(BENCH_CLIENT)
+bench_clients_outbound_LDADD = $(DEPS_LIBS)
 bench_clients_transfers_SOURCES = bench/clients/transfers.c $(BENCH_CLIENT)
 bench_clients_transfers_LDADD = $(DEPS_LIBS)
+bench_clients_tunnels_SOURCES = bench/clients/tunnels.c $(BENCH_CLIENT)
+bench_clients_tunnels_LDADD = $(DEPS_LIBS)
 bench_clients_verify_SOURCES = bench/clients/verify.c $(BENCH_CLIENT)
 bench_clients_verify_LDADD = $(DEPS_LIBS)
 
@@ -23,6 +27,7 @@ EXTRA_DIST += bench/daemons.py
 EXTRA_DIST += bench/listing.py
 EXTRA_DIST += bench/loads.py
 EXTRA_DIST += bench/machine.py
+EXTRA_DIST += bench/outbound.py
 EXTRA_DIST += bench/plot.py
 EXTRA_DIST += bench/proxies.py
 EXTRA_DIST += bench/report.py
@@ -33,11 +38,13 @@ EXTRA_DIST += bench/works/__init__.py
 EXTRA_DIST += bench/works/federation.py
 EXTRA_DIST += bench/works/handshakes.py
 EXTRA_DIST += bench/works/idle.py
+EXTRA_DIST += bench/works/outbound.py
 EXTRA_DIST += bench/works/policy.py
 EXTRA_DIST += bench/works/put.py
 EXTRA_DIST += bench/works/scale.py
 EXTRA_DIST += bench/works/small.py
 EXTRA_DIST += bench/works/transfers.py
+EXTRA_DIST += bench/works/tunnels.py
 
 bench: schleuse-proxy$(EXEEXT) $(BENCH_TARGETS)
 	$(PYTHON3) $(srcdir)/bench/run --build .

@@ -84,26 +84,42 @@ def request(target, authorization, text):
     return f"PUT\n{target}\n{authorization}\n{text}\n"
 
 
-def signed_object(origin, target, content, authorization):
-    """A line for verify.c: the signature in hex and the canonical text it is of."""
-    signature = re.search(r'sig="([^"]+)"', authorization)[1]
-    raw = base64.b64decode(signature + "=" * (-len(signature) % 4))
-    whole = {"method": "PUT", "uri": target, "origin": origin, "destination": DESTINATION, "content": content}
-    return f"{raw.hex()} {canonical(whole)}\n"
+@dataclass(frozen=True)
+class Asked:
+    """One request, and what is signed of it."""
+
+    origin: str
+    destination: str
+    method: str
+    target: str
+    content: dict | None
+
+    def authorization(self, key):
+        signature = xmatrix.Signed(self.origin, self.destination, self.method, self.target, self.content).signature(key)
+        return xmatrix.header(self.origin, key.id, signature, self.destination)
+
+    def line(self, authorization):
+        """For verify.c: the signature in hex and the canonical text it is of."""
+        signature = re.search(r'sig="([^"]+)"', authorization)[1]
+        raw = base64.b64decode(signature + "=" * (-len(signature) % 4))
+        whole = {"method": self.method, "uri": self.target, "origin": self.origin, "destination": self.destination}
+        if self.content is not None:
+            whole["content"] = self.content
+        return f"{raw.hex()} {canonical(whole)}\n"
 
 
 def prepare(folder, origin, key):
     """Writes COUNT requests and what goes with them."""
-    client = xmatrix.FederationClient(origin, key, DESTINATION, ("", 0), None)
     made = Prepared(folder / "requests.signed", folder / "requests.unsigned", folder / "objects",
                     key.public.encode().hex())
     with made.signed.open("w") as signed, made.unsigned.open("w") as unsigned, made.objects.open("w") as objects:
         for number in range(COUNT):
             target = f"/_matrix/federation/v1/send/{1700000000000 + number}"
             content = body_of_size(origin, number)
-            header = client.authorization("PUT", target, content)
+            asked = Asked(origin, DESTINATION, "PUT", target, content)
+            header = asked.authorization(key)
             signed.write(request(target, header, canonical(content)))
             plain = f"/_matrix/client/v3/rooms/!b:localhost/send/m/{1700000000000 + number}"
             unsigned.write(request(plain, header, canonical(content)))
-            objects.write(signed_object(origin, target, content, header))
+            objects.write(asked.line(header))
     return made

@@ -23,6 +23,8 @@ class Running:
     folder: pathlib.Path  # its configuration, state and so on
     tls: str
     alpn: str | None
+    socket: pathlib.Path | None = None  # where it takes what is to go out; then
+    tls_port: int = 0  # where it ends TLS itself
     pids: list = field(default_factory=list)  # with its children
     ours: list = field(default_factory=list)  # of everything on the stage
 
@@ -60,6 +62,14 @@ class Stage:
         self.versions[name] = f"{launch.version}, {tls}" + (", HTTP/2" if alpn == "h2" else "")
         return Running(name, port, process, layout, launch.folder, tls, alpn)
 
+    @staticmethod
+    def occupy(started, daemons):
+        """Whose CPU time counts as whose."""
+        ours = machine.with_children({process.pid for process in daemons.running})
+        for one in started.values():
+            one.pids = machine.with_children({one.process.pid})
+            one.ours = ours
+
     @contextmanager
     def serving(self, failures, names=None, layout=None, variant=proxies.Variant()):
         """{name: Running} of those that started; why the others did not goes into `failures`."""
@@ -75,8 +85,5 @@ class Stage:
                     started[name] = self._start(daemons, setting, name, layout, variant)
                 except (Failed, OSError) as why:
                     failures[name] = f"does not start: {why}"
-            ours = machine.with_children({process.pid for process in daemons.running})
-            for one in started.values():
-                one.pids = machine.with_children({one.process.pid})
-                one.ours = ours
+            self.occupy(started, daemons)
             yield started

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,11 +63,24 @@ client_context(void)
 	return ctx;
 }
 
+/* Takes the socket over. */
+static int
+connect_to(int fd, const struct sockaddr *to, socklen_t n)
+{
+	struct timeval patience = { .tv_sec = PATIENCE_S };
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	if (connect(fd, to, n) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
 int
 client_connect(uint16_t port, unsigned n)
 {
 	struct sockaddr_in from = { .sin_family = AF_INET }, to = { .sin_family = AF_INET };
-	struct timeval patience = { .tv_sec = PATIENCE_S };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
 
 	from.sin_addr.s_addr = htonl(0x7f000101 + n % SOURCES);
@@ -74,25 +88,40 @@ client_connect(uint16_t port, unsigned n)
 	to.sin_port = htons(port);
 	if (fd < 0)
 		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)&from, sizeof(from)) == 0 &&
-	    connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
-		return fd;
+	if (bind(fd, (struct sockaddr *)&from, sizeof(from)) == 0)
+		return connect_to(fd, (struct sockaddr *)&to, sizeof(to));
 	close(fd);
 	return -1;
 }
 
-SSL *
-client_open(SSL_CTX *ctx, uint16_t port, unsigned n, SSL_SESSION *session, struct tally *t)
+int
+client_connect_unix(const char *path)
 {
-	static char host[] = "localhost"; /* not const: OpenSSL's macro casts that away */
-	int fd = client_connect(port, n);
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	strncpy(to.sun_path, path, sizeof(to.sun_path) - 1);
+	return connect_to(fd, (struct sockaddr *)&to, sizeof(to));
+}
+
+bool
+client_send(int fd, const void *data, size_t n)
+{
+	return send(fd, data, n, MSG_NOSIGNAL) == (ssize_t)n;
+}
+
+SSL *
+client_shake(SSL_CTX *ctx, int fd, const char *host, SSL_SESSION *session, struct tally *t)
+{
 	SSL *ssl = fd >= 0 ? SSL_new(ctx) : NULL;
 
-	if (ssl != NULL && SSL_set_fd(ssl, fd) == 1 && SSL_set_tlsext_host_name(ssl, host) &&
+	/* OpenSSL's macro casts const away */
+	if (ssl != NULL && SSL_set_fd(ssl, fd) == 1 &&
+	    SSL_set_tlsext_host_name(ssl, (char *)(uintptr_t)host) &&
 	    (session == NULL || SSL_set_session(ssl, session) == 1)) {
 		SSL_set_app_data(ssl, t);
 		if (SSL_connect(ssl) == 1)
@@ -103,6 +132,12 @@ client_open(SSL_CTX *ctx, uint16_t port, unsigned n, SSL_SESSION *session, struc
 		close(fd);
 	t->broken++;
 	return NULL;
+}
+
+SSL *
+client_open(SSL_CTX *ctx, uint16_t port, unsigned n, SSL_SESSION *session, struct tally *t)
+{
+	return client_shake(ctx, client_connect(port, n), "localhost", session, t);
 }
 
 void
@@ -147,9 +182,27 @@ drop_body(SSL *ssl, uint64_t length, uint64_t have, uint64_t *bytes, uint64_t un
 }
 
 bool
-client_response(SSL *ssl, struct tally *t, uint64_t *bytes, uint64_t until)
+client_is_status(const char *head, const char *status)
 {
-	char head[HEAD_MAX + 1], *end = NULL, *length;
+	return strncmp(head, "HTTP/1.1 ", 9) == 0 && strncmp(head + 9, status, 3) == 0;
+}
+
+bool
+client_length(const char *head, const char *end, uint64_t *length)
+{
+	const char *field = strcasestr(head, "\ncontent-length:");
+
+	if (field == NULL || field > end)
+		return false;
+	*length = strtoull(field + 16, NULL, 10);
+	return true;
+}
+
+bool
+client_response(SSL *ssl, struct tally *t, const char *status, uint64_t *bytes, uint64_t until)
+{
+	char head[HEAD_MAX + 1], *end = NULL;
+	uint64_t length;
 	size_t n = 0, got;
 
 	while (end == NULL) {
@@ -159,24 +212,22 @@ client_response(SSL *ssl, struct tally *t, uint64_t *bytes, uint64_t until)
 		head[n] = '\0';
 		end = strstr(head, "\r\n\r\n");
 	}
-	if (strncmp(head, "HTTP/1.1 200", 12) != 0)
-		t->bad_status++;
-	length = strcasestr(head, "\ncontent-length:");
-	if (length == NULL || length > end)
+	t->bad_status += !client_is_status(head, status);
+	if (!client_length(head, end, &length))
 		return false;
 	got = n - (size_t)(end + 4 - head);
 	if (bytes != NULL)
 		*bytes += got;
-	return drop_body(ssl, strtoull(length + 16, NULL, 10), got, bytes, until);
+	return drop_body(ssl, length, got, bytes, until);
 }
 
 bool
-client_get(SSL *ssl, struct tally *t)
+client_get(SSL *ssl, struct tally *t, const char *status)
 {
 	static const char get[] =
 	    "GET /_matrix/client/versions HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-	if (client_write(ssl, get, sizeof(get) - 1) && client_response(ssl, t, NULL, 0))
+	if (client_write(ssl, get, sizeof(get) - 1) && client_response(ssl, t, status, NULL, 0))
 		return true;
 	t->broken++;
 	return false;

@@ -36,6 +36,16 @@ SSL_CTX *client_context(void);
 /* A TCP connection to the port on loopback; `n` chooses the address it leaves from.  -1: failed. */
 int client_connect(uint16_t port, unsigned n);
 
+/* A connection to a unix socket.  -1: failed. */
+int client_connect_unix(const char *path);
+
+/* Sends all of it at once.  false: broken. */
+bool client_send(int fd, const void *data, size_t n);
+
+/* TLS on a connection, which it closes if it fails: NULL then, counted as broken.  `session` may be
+ * NULL. */
+SSL *client_shake(SSL_CTX *ctx, int fd, const char *host, SSL_SESSION *session, struct tally *t);
+
 /* Connects and shakes hands; `session` may be NULL.  NULL: failed, counted as broken. */
 SSL *client_open(SSL_CTX *ctx, uint16_t port, unsigned n, SSL_SESSION *session, struct tally *t);
 
@@ -45,13 +55,21 @@ void client_close(SSL *ssl);
 /* Writes all.  false: broken. */
 bool client_write(SSL *ssl, const void *data, size_t n);
 
-/* Reads one response with Content-Length.  Its body is dropped as it comes; `bytes`, if given,
- * counts it, and reading ends early (still true) once now_us() is past `until` (0: never).  A
- * status other than 200 is counted.  false: broken. */
-bool client_response(SSL *ssl, struct tally *t, uint64_t *bytes, uint64_t until);
+/* Whether a response begins with that status ("200"), whose head this is. */
+bool client_is_status(const char *head, const char *status);
 
-/* A GET of the small JSON text, and its response.  false: broken, counted. */
-bool client_get(SSL *ssl, struct tally *t);
+/* Content-Length of the head that ends before `end`.  false: there is none. */
+bool client_length(const char *head, const char *end, uint64_t *length);
+
+/* Reads one response with Content-Length.  Its body is dropped as it comes; `bytes`, if given,
+ * counts it, and reading ends early (still true) once now_us() is past `until` (0: never).  Another
+ * status than the one given is counted.  false: broken. */
+bool client_response(
+    SSL *ssl, struct tally *t, const char *status, uint64_t *bytes, uint64_t until);
+
+/* A GET of the small JSON text, and its response, which is to have that status.  false: broken,
+ * counted. */
+bool client_get(SSL *ssl, struct tally *t, const char *status);
 
 void tally_latency(struct tally *t, uint64_t us);
 

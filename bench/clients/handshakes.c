@@ -56,7 +56,7 @@ one(SSL_CTX *ctx, unsigned n, struct tally *t)
 		t->resumed++;
 	else if (resume && newest != NULL)
 		t->broken++;
-	if (client_get(ssl, t))
+	if (client_get(ssl, t, "200"))
 		t->requests++;
 	client_close(ssl);
 }

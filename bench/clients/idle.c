@@ -34,7 +34,7 @@ main(int argc, char **argv)
 		return 1;
 	for (long i = 0; i < n; i++) {
 		held[i] = client_open(ctx, port, (unsigned)i, NULL, &t);
-		if (held[i] != NULL && client_get(held[i], &t))
+		if (held[i] != NULL && client_get(held[i], &t, "200"))
 			t.requests++;
 	}
 	printf("RESULT {\"requests\": %llu, \"bad_status\": %llu, \"broken\": %llu}\n",

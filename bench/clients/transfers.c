@@ -33,7 +33,8 @@ download(SSL *ssl, struct tally *t, uint64_t until)
 	    "GET /_matrix/media/v3/download/localhost/%ld HTTP/1.1\r\nHost: localhost\r\n\r\n",
 	    size);
 
-	return client_write(ssl, head, (size_t)n) && client_response(ssl, t, &t->bytes, until);
+	return client_write(ssl, head, (size_t)n) &&
+	       client_response(ssl, t, "200", &t->bytes, until);
 }
 
 /* One upload, ended early when the time is over; false: broken. */
@@ -57,7 +58,7 @@ upload(SSL *ssl, struct tally *t, uint64_t until)
 		left -= part;
 		t->bytes += part;
 	}
-	return left > 0 || client_response(ssl, t, NULL, 0);
+	return left > 0 || client_response(ssl, t, "200", NULL, 0);
 }
 
 static void

@@ -17,7 +17,7 @@ class Work:
 
 def table():
     """{name: Work} in the order they are run."""
-    from works import federation, handshakes, idle, policy, scale, small, transfers
+    from works import federation, handshakes, idle, outbound, policy, scale, small, transfers, tunnels
     from works import put as signed_put
 
     rows = [
@@ -32,5 +32,9 @@ def table():
         Work("put", "signed federation PUT of 2 KB", signed_put.run),
         Work("policy", "client requests with rules on and off", policy.run),
         Work("list", "federation list of a million entries", federation.run),
+        Work("out", "way out: signed PUT of 2 KB", outbound.out),
+        Work("outways", "way out: GETs, TCP, kept connections", outbound.ways),
+        Work("minted", "way out: tunnels, TLS ended with a minted certificate", tunnels.run),
+        Work("far", "way out: a thousand destinations", outbound.far),
     ]
     return {row.name: row for row in rows}
