@@ -9,7 +9,7 @@ from typing import Any, Iterator
 import pytest
 from cryptography import x509
 
-from harness import PKI, open_world, until
+from harness import PKI, open_world, run_proxy, until
 from outworld import (
     CA, FINE, PROFILE, SECRET, OutWorld, Remote, Tunnel, basic, bearer, connect_request, inner_request,
     loopback,
@@ -226,6 +226,21 @@ def test_a_name_the_ca_may_not_certify(world: OutWorld) -> None:
     """Name constraints hold: a stolen way out is not a way in to everything."""
     with pytest.raises((ssl.SSLError, OSError)):
         world.tunnel("www.example.org:443", sni="www.example.org")
+
+
+def test_a_ca_of_our_own_making(make_world) -> None:
+    """What --make-ca writes is what the daemon takes and a client may trust."""
+    w = make_world(kind=OutWorld)
+    folder = w.folder / "made"
+    folder.mkdir()
+    done = run_proxy("--make-ca", str(folder), "--permit", "test")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "ca.key").stat().st_mode & 0o777 == 0o600
+    w.config["outbound"] = {
+        "ca_certificate": str(folder / "ca.pem"), "ca_key": str(folder / "ca.key")}
+    w.start()
+    tls = wire.tls_context(folder / "ca.pem")
+    assert w.ask("B", "GET", w.beta, PROFILE, tls=tls).status == 200
 
 
 # Refusals
