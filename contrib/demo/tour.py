@@ -104,7 +104,7 @@ class Tour:
             ("Authorization", client.authorization(method, uri, body, destination=destination)),
             ("Proxy-Authorization", f"Bearer {secret}"),
             ("Content-Type", "application/json"),
-            ("Host", f"{to.server_name}:80"),
+            ("Host", to.server_name if ":" in to.server_name else f"{to.server_name}:80"),
             ("Connection", "close"),
         ]
         data = None if body is None else b64.sorted_json(body)
