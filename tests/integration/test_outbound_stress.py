@@ -11,7 +11,7 @@ from typing import Any, Callable
 
 import pytest
 
-from harness import PKI
+from harness import PKI, until
 from outworld import (
     FINE, FORMS, PROFILE, UNIX, OutWorld, Tunnel, absolute_request, basic, bearer, connect_request,
     inner_request,
@@ -144,6 +144,42 @@ def test_many_things_at_once(busy: OutWorld) -> None:
     for form in FORMS:
         a = w.ask(form, "GET", w.beta, PROFILE)
         assert a.status == 200 and a.body in FINE
+
+
+def test_handovers_lose_nothing(make_world) -> None:
+    """Traffic in each form goes on; nobody repeats a request (FD-5.1-3)."""
+    w = make_world(kind=OutWorld)
+    w.config["timeouts"]["drain_idle"] = "1s"
+    w.start()
+    over = threading.Event()
+    faults: list[str] = []
+    done = dict.fromkeys(FORMS, 0)
+
+    def run(form: str) -> None:
+        while not over.is_set():
+            try:
+                assert w.ask(form, "GET", w.beta, PROFILE).status == 200
+                done[form] += 1
+            except BaseException as e:  # shown by the main thread
+                faults.append(f"{form}: {e!r}")
+                return
+
+    def more() -> None:
+        before = dict(done)
+        until("traffic in each form", lambda: faults or all(done[f] > before[f] + 5 for f in FORMS))
+
+    threads = [threading.Thread(target=run, args=(form,)) for form in FORMS * 2]
+    for t in threads:
+        t.start()
+    more()
+    for _ in range(2):
+        w.daemon.hand_over()
+        more()
+    over.set()
+    for t in threads:
+        t.join()
+    assert not faults
+    assert not w.beta.faults
 
 
 def test_an_end_in_the_middle_of_everything(busy: OutWorld) -> None:
