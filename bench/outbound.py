@@ -166,16 +166,19 @@ def secret_file(folder, name, secret):
     return path
 
 
-def schleuse(setting, port, _tls_port, around):
+def schleuse(setting, port, tls_port, around):
     """All rules are on for HOME; for EASY those are off that can be.  connections_max and idle_max as many as the
     load generator has connections, for the whole load goes to one server."""
     folder = new_folder(setting, "schleuse")
     fedlist.write(folder / "list.jws", fedlist.sign(fedlist.plain(1, around.listed), setting.pki.list_signer))
+    certificate, key = setting.pki.web.server(HOME, EASY).write(folder / "leaf")
     ca, ca_key = Authority.interceptor("Bench way out", ["bench.test"], []).issued.write(folder / "ca")
     hosts = ", ".join(f'{name.partition(":")[0]}: "127.0.0.1"' for name in around.names)
     conf = folder / "proxy.yaml"
     conf.write_text(f"""
 listeners:
+  - address: "127.0.0.1:{tls_port}"
+    serves: [clients, federation]
   - address: "127.0.0.1:{port}"
     serves: [outbound]
   - address: "unix:{folder}/out.sock"
@@ -193,15 +196,15 @@ federations:
       certificates: [{{ file: {setting.folder}/passport.pem }}]
 services:
   - server_name: {HOME}
-    certificate: {setting.certificate}
-    key: {setting.key}
+    certificate: {certificate}
+    key: {key}
     default: true
     homeserver: "127.0.0.1:{around.homeserver_port}"
     federation: bench
     outbound: {{ secret_file: {secret_file(folder, "home.secret", SECRET)} }}
   - server_name: {EASY}
-    certificate: {setting.certificate}
-    key: {setting.key}
+    certificate: {certificate}
+    key: {key}
     homeserver: "127.0.0.1:{around.homeserver_port}"
     federation: bench
     outbound:

@@ -166,12 +166,21 @@ begin_linger(struct h1conn *c)
 	enter(c, LINGER);
 }
 
+/* Nothing more will come, so no reset can overtake the answer (RFC 9112 9.6) and the connection may
+ * be closed at once.  A client that speaks TLS still has its close_notify to send. */
+static bool
+client_is_done(const struct h1conn *c)
+{
+	return c->eof || (c->last && h1_body_done(&c->body) && buf_len(&c->in) == 0 &&
+			     stream_ssl(c->conn.stream) == NULL);
+}
+
 static void
 next_request(struct h1conn *c)
 {
 	arena_fini(&c->ex.arena);
 	if (c->close_after) {
-		if (c->eof)
+		if (client_is_done(c))
 			h1conn_close(c);
 		else
 			begin_linger(c);
@@ -223,6 +232,7 @@ begin_exchange(struct h1conn *c, enum err bad)
 	c->out_framing = H1_NO_BODY;
 	/* Behind a CONNECT that is refused bytes of the tunnel may follow: they are no request. */
 	c->close_after = bad != OK || !ex->req.keep_alive || ex->req.method == H1_CONNECT;
+	c->last = bad == OK && !ex->req.keep_alive && ex->req.method != H1_CONNECT;
 	pace_init(&c->body_pace, &c->conn.server->limits.body_pace);
 	pace_init(&c->reader.pace, &c->conn.server->limits.write_pace);
 	c->state = EXCHANGE;

@@ -37,6 +37,7 @@ struct h1conn {
 	struct buf out;
 	enum h1_framing out_framing;
 	bool close_after;
+	bool last; /* the client has said that it asks for nothing more */
 	/* how slow the peer is */
 	struct pace body_pace;
 	struct pace_reader reader;

@@ -22,10 +22,11 @@ static bool
 find_owner(struct passage *p)
 {
 	char key[OWNERS_KEY_MAX];
-	struct str at = owners_key(p->aim.host, p->aim.port, key);
+	struct str at;
 
 	if (p->j.destination.n > 0)
 		return true;
+	at = owners_key(p->aim.host, p->aim.port, key);
 	if (!passage_have(p, gather_fact(&p->gather, p->w->owners, at, &p->aim.owner)))
 		return false;
 	judge_out_owner(&p->j, &p->aim);

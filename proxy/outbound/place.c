@@ -7,51 +7,60 @@
 #include "lib/base/hash.h"
 
 /* What a CONNECT for the first endpoint says; an IPv6 address has brackets there. */
-static char *
-first_endpoint(const struct destination *d)
+static const char *
+first_endpoint(const struct destination *d, char out[PLACE_THROUGH_MAX])
 {
-	char literal[ADDRESS_TEXT_MAX], *out;
+	char literal[ADDRESS_TEXT_MAX];
 	const char *host = d->endpoints[0].host;
 	struct address a;
-	size_t size;
 
 	if (address_parse(str_z(host), 0, &a))
 		host = address_text(&a, literal);
-	size = strlen(host) + sizeof(":65535");
-	out = malloc(size);
-	if (out != NULL)
-		snprintf(out, size, "%s:%u", host, d->endpoints[0].port);
+	snprintf(out, PLACE_THROUGH_MAX, "%s:%u", host, d->endpoints[0].port);
 	return out;
 }
 
-bool
-place_make(struct place *p, const struct destination *d, const struct destination *proxy, bool tls)
+struct place
+place_of(const struct destination *d, const struct destination *proxy, bool tls,
+    char through[PLACE_THROUGH_MAX])
 {
 	const struct destination *to = proxy != NULL ? proxy : d;
 
-	*p = (struct place){ .tls = tls, .n = to->n };
-	p->key = strdup(d->key);
-	p->tls_name = strdup(d->tls_name);
-	p->at = calloc(to->n + 1, sizeof(*p->at));
-	if (proxy != NULL)
-		p->through = first_endpoint(d);
-	if (p->key == NULL || p->tls_name == NULL || p->at == NULL ||
-	    (proxy != NULL && p->through == NULL)) {
-		place_fini(p);
-		return false;
-	}
-	for (size_t i = 0; i < to->n; i++)
-		p->at[i] = to->at[i];
-	return true;
+	return (struct place){ .tls = tls,
+		.key = d->key,
+		.tls_name = d->tls_name,
+		.through = proxy != NULL ? first_endpoint(d, through) : NULL,
+		.n = to->n,
+		.at = to->at };
+}
+
+bool
+place_copy(struct place *to, const struct place *from)
+{
+	struct address *at = calloc(from->n + 1, sizeof(*at));
+
+	for (size_t i = 0; at != NULL && i < from->n; i++)
+		at[i] = from->at[i];
+	*to = (struct place){ .tls = from->tls,
+		.key = strdup(from->key),
+		.tls_name = strdup(from->tls_name),
+		.through = from->through != NULL ? strdup(from->through) : NULL,
+		.n = from->n,
+		.at = at };
+	if (to->key != NULL && to->tls_name != NULL && at != NULL &&
+	    (from->through == NULL || to->through != NULL))
+		return true;
+	place_fini(to);
+	return false;
 }
 
 void
 place_fini(struct place *p)
 {
-	free(p->key);
-	free(p->tls_name);
-	free(p->through);
-	free(p->at);
+	free((void *)(uintptr_t)p->key);
+	free((void *)(uintptr_t)p->tls_name);
+	free((void *)(uintptr_t)p->through);
+	free((void *)(uintptr_t)p->at);
 	*p = (struct place){ 0 };
 }
 
@@ -92,6 +101,8 @@ place_is_same(const struct place *a, const struct place *b)
 void
 place_reorder(struct place *p, const struct place *from)
 {
+	struct address *at = (struct address *)(uintptr_t)p->at;
+
 	for (size_t i = 0; i < p->n; i++)
-		p->at[i] = from->at[i];
+		at[i] = from->at[i];
 }

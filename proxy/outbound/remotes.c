@@ -164,19 +164,18 @@ set_target(struct remotes *r, struct remote *m)
 	return true;
 }
 
-/* Takes the place over.  NULL: out of memory. */
+/* NULL: out of memory. */
 static struct remote *
-add(struct remotes *r, struct place *place)
+add(struct remotes *r, const struct place *place)
 {
 	struct pool_config cfg = r->limits;
 	struct remote *m = calloc(1, sizeof(*m));
 
-	if (m == NULL) {
-		place_fini(place);
+	if (m == NULL || !place_copy(&m->place, place)) {
+		free(m);
 		return NULL;
 	}
 	m->refs = 1;
-	m->place = *place;
 	cfg.to = &m->to;
 	cfg.shared = &r->idle;
 	if (!set_target(r, m) || (m->pool = pool_new(r->loop, &cfg)) == NULL ||
@@ -242,15 +241,13 @@ check(struct remotes *r, const struct destination *d, const struct destination *
 	return r->tls != NULL ? OK : ERR_MEMORY;
 }
 
-/* Takes the place over. */
 static struct remote *
-look_up(struct remotes *r, struct place *place, enum err *why)
+look_up(struct remotes *r, const struct place *place, enum err *why)
 {
 	struct remote *m = find(r, place);
 
 	if (m != NULL && place_is_same(&m->place, place)) {
 		place_reorder(&m->place, place);
-		place_fini(place);
 		list_remove(&m->node);
 		list_prepend(&r->all, &m->node);
 		return m;
@@ -259,7 +256,6 @@ look_up(struct remotes *r, struct place *place, enum err *why)
 		retire(m);
 	if (r->n >= r->max && !bound(r, r->max - 1)) {
 		metrics_inc(S_REMOTES_FULL);
-		place_fini(place);
 		*why = ERR_REMOTE_BUSY;
 		return NULL;
 	}
@@ -270,15 +266,15 @@ struct remote *
 remotes_get(struct remotes *r, const struct destination *d, const struct destination *proxy,
     bool tls, enum err *why)
 {
+	char through[PLACE_THROUGH_MAX];
 	struct place place;
 	struct remote *m;
 
 	*why = check(r, d, proxy, tls);
 	if (*why != OK)
 		return NULL;
+	place = place_of(d, proxy, tls, through);
 	*why = ERR_MEMORY;
-	if (!place_make(&place, d, proxy, tls))
-		return NULL;
 	m = look_up(r, &place, why);
 	if (m == NULL)
 		return NULL;
