@@ -15,9 +15,13 @@
 struct connect {
 	struct worker *w;
 	struct exchange *ex;
-	struct aim aim;
+	struct str host; /* in the exchange's arena */
+	uint16_t port;
 	struct fact_wait wait;
 	struct timer timer; /* of the look-up */
+	/* one reference each, or NULL */
+	const struct destination *destination;
+	const struct destination *through; /* where the HTTP proxy in between is */
 	struct remote *remote;
 	struct connector *connector;
 	struct grave grave;
@@ -45,12 +49,13 @@ refuse(struct exchange *ex, enum err why)
 static void
 leave(struct connect *c)
 {
+	metrics_add(S_EXCHANGES_OPEN, -1);
 	fact_cancel(&c->wait);
 	timer_clear(&c->timer);
 	connector_cancel(c->connector);
 	remote_drop(c->remote);
-	snapshot_drop((struct snapshot *)(uintptr_t)c->aim.destination);
-	snapshot_drop((struct snapshot *)(uintptr_t)c->aim.through);
+	snapshot_drop((struct snapshot *)(uintptr_t)c->destination);
+	snapshot_drop((struct snapshot *)(uintptr_t)c->through);
 	loop_bury(c->w->loop, &c->grave, free, c);
 }
 
@@ -84,11 +89,16 @@ static const struct exchange_events events = {
 
 /* --- a destination that is allowed uninspected --- */
 
+static bool
+is_full(const struct worker *w)
+{
+	return w->out.n_tunnels >= w->conf->forward.tunnels_max;
+}
+
 static void
 on_connected(void *arg, struct stream *s, enum err why)
 {
 	struct connect *c = arg;
-	struct exchange *ex = c->ex;
 
 	c->connector = NULL;
 	remote_count(why);
@@ -96,13 +106,13 @@ on_connected(void *arg, struct stream *s, enum err why)
 		end(c, why);
 		return;
 	}
-	why = tunnel_pass(c->w, ex, s);
+	why = is_full(c->w) ? ERR_OVERLOAD : tunnel_pass(c->w, c->ex, s);
 	if (why != OK) {
 		stream_close(s);
 		end(c, why);
 		return;
 	}
-	report(ex, 200, OK);
+	series_response(API_OUTBOUND, 200); /* the rest is said when the tunnel ends */
 	leave(c);
 }
 
@@ -112,8 +122,7 @@ dial(struct connect *c)
 	struct worker *w = c->w;
 	enum err why;
 
-	c->remote = remotes_get(
-	    w->out.remotes, aim_destination(&c->aim), aim_through(&c->aim), false, &why);
+	c->remote = remotes_get(w->out.remotes, c->destination, c->through, false, &why);
 	if (c->remote == NULL) {
 		end(c, why);
 		return;
@@ -130,7 +139,7 @@ on_place(void *arg, const struct fact *f)
 {
 	struct connect *c = arg;
 
-	*(c->aim.destination == NULL ? &c->aim.destination : &c->aim.through) =
+	*(c->destination == NULL ? &c->destination : &c->through) =
 	    snapshot_hold((struct snapshot *)(uintptr_t)&f->snap);
 	ask(c);
 }
@@ -141,11 +150,10 @@ ask(struct connect *c)
 {
 	struct worker *w = c->w;
 	char at[NAME_MAX_LEN + 16];
-	struct str key = c->aim.destination == NULL
-			     ? destination_key_host(c->aim.host, c->aim.port, at)
-			     : w->conf->forward.proxy_key;
+	struct str key = c->destination == NULL ? destination_key_host(c->host, c->port, at)
+						: w->conf->forward.proxy_key;
 
-	if (key.n > 0 && c->aim.through == NULL) {
+	if (key.n > 0 && c->through == NULL) {
 		fact_get(w->destinations, key, NULL, 0, &c->wait, on_place, c);
 		return;
 	}
@@ -168,9 +176,11 @@ pass(struct worker *w, struct exchange *ex, const struct aim *aim)
 		refuse(ex, ERR_MEMORY);
 		return;
 	}
+	metrics_inc(S_EXCHANGES_OPEN);
 	c->w = w;
 	c->ex = ex;
-	c->aim = *aim;
+	c->host = aim->host;
+	c->port = aim->port;
 	ex->events = &events;
 	ex->arg = c;
 	fact_wait_init(&c->wait);
@@ -189,7 +199,7 @@ connect_open(struct worker *w, struct exchange *ex, const struct service_conf *s
 
 	if (err == OK)
 		aim.allowed = aim_allowed(&aim, &s->way_out);
-	if (err == OK && w->out.n_tunnels >= w->conf->forward.tunnels_max)
+	if (err == OK && is_full(w))
 		err = ERR_OVERLOAD;
 	if (err == OK && aim.allowed != NULL && !aim.allowed->inspect) {
 		pass(w, ex, &aim);

@@ -222,13 +222,23 @@ bound(struct remotes *r, size_t max)
 	return r->n <= max;
 }
 
+/* Why a destination is not known, as the homeserver is told. */
+static enum err
+unknown(const struct destination *d)
+{
+	enum err err = d->fact.err == ERR_SERVER_NAME ? ERR_OUT_TARGET
+		       : d->fact.err == ERR_TIMEOUT   ? ERR_REMOTE_TIMEOUT
+						      : d->fact.err;
+
+	remote_count(err);
+	return err;
+}
+
 static enum err
 check(struct remotes *r, const struct destination *d, const struct destination *proxy, bool tls)
 {
-	if (d->fact.err != OK) {
-		remote_count(d->fact.err);
-		return d->fact.err;
-	}
+	if (d->fact.err != OK)
+		return unknown(d);
 	if (proxy != NULL && proxy->fact.err != OK) {
 		remote_count(ERR_REMOTE_PROXY);
 		return ERR_REMOTE_PROXY;

@@ -33,8 +33,9 @@ void remotes_free(struct remotes *r); /* those that are held live until dropped 
 
 /* Where d is now, held for the caller; d is only used during the call.  `proxy`: the addresses of
  * the HTTP proxy on the way, NULL: none.  `tls`: the peer is verified; else the connection is
- * plain. NULL: *why is what the fact of d says (counted by class), ERR_REMOTE_PROXY (that of the
- * proxy says so), ERR_REMOTE_BUSY (destinations_max are in use), ERR_MEMORY. */
+ * plain. NULL: *why is what the fact of d says (counted by class; ERR_OUT_TARGET for no server
+ * name, ERR_REMOTE_TIMEOUT for a look-up not answered in time), ERR_REMOTE_PROXY (that of the proxy
+ * says so), ERR_REMOTE_BUSY (destinations_max are in use), ERR_MEMORY. */
 struct remote *remotes_get(struct remotes *r, const struct destination *d,
     const struct destination *proxy, bool tls, enum err *why) MUST_CHECK;
 

@@ -16,10 +16,13 @@
 struct tunnel {
 	struct list node;
 	struct worker *w;
-	struct splice *splice; /* NULL: TLS is ended here */
+	struct splice *splice; /* NULL: TLS is ended here; then the next three */
 	uint16_t port;
 	char *server_name; /* of the service, whatever its configuration is by then */
 	char *host;
+	/* of the CONNECT, if bytes pass as they are */
+	uint64_t id;
+	clock_ms began;
 	struct grave grave;
 };
 
@@ -146,15 +149,26 @@ tunnel_closed(struct http_server *s, const struct http_conn *c)
 
 /* --- bytes as they are --- */
 
+/* The line of the CONNECT, which ends with its tunnel. */
 static void
-on_spliced(void *arg, enum err why)
+report(struct tunnel *t, enum err why)
 {
-	struct tunnel *t = arg;
 	struct splice_bytes bytes = splice_bytes(t->splice);
 
 	metrics_inc(S_ENDED + why);
 	metrics_add(S_TUNNEL_BYTES_OUT, (int64_t)bytes.to_remote);
 	metrics_add(S_TUNNEL_BYTES_IN, (int64_t)bytes.to_client);
+	log_info("%016llx outbound status=200 reason=%s route=CONNECT ms=%llu in=%llu out=%llu",
+	    (unsigned long long)t->id, err_name(why), (unsigned long long)(clock_now() - t->began),
+	    (unsigned long long)bytes.to_remote, (unsigned long long)bytes.to_client);
+}
+
+static void
+on_spliced(void *arg, enum err why)
+{
+	struct tunnel *t = arg;
+
+	report(t, why);
 	tunnel_end(t);
 }
 
@@ -180,6 +194,7 @@ begin_splice(struct tunnel *t, int fd, struct str early, struct stream *other)
 		t->splice = splice_start(w->loop, client, other, &cfg, on_spliced, t);
 	if (t->splice != NULL)
 		return;
+	metrics_inc(S_ENDED + ERR_MEMORY);
 	log_error("outbound: no memory for a tunnel; closed it");
 	if (client != NULL)
 		stream_close(client);
@@ -198,6 +213,8 @@ tunnel_pass(struct worker *w, struct exchange *ex, struct stream *other)
 
 	if (t == NULL)
 		return ERR_MEMORY;
+	t->id = ex->id;
+	t->began = ex->began;
 	fd = exchange_take(ex, &rest);
 	if (fd < 0) {
 		tunnel_end(t);
@@ -212,14 +229,12 @@ tunnel_pass(struct worker *w, struct exchange *ex, struct stream *other)
 void
 tunnels_cut(struct worker *w)
 {
-	struct list *node, *next;
-
-	for (node = w->out.tunnels.next; node != &w->out.tunnels; node = next) {
+	LIST_FOR(node, &w->out.tunnels) {
 		struct tunnel *t = LIST_ENTRY(node, struct tunnel, node);
 
-		next = node->next;
 		if (t->splice == NULL)
 			continue;
+		report(t, ERR_DRAINING);
 		splice_cancel(t->splice);
 		tunnel_end(t);
 	}
