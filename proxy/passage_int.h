@@ -40,12 +40,13 @@ struct passage {
 	struct gather gather;
 	enum listener_kind kind; /* inbound: of the listener */
 	bool unlisted;           /* a member was not on the list when it was looked at first */
-	bool body_read;
-	bool body_judged;
+	bool body_judged;        /* like the next */
 	bool invites_judged;
+	bool body_read;
 	struct buf body;
 	struct relay relay;
-	struct aim aim; /* outbound */
+	struct aim aim; /* outbound, like the next */
+	unsigned step;  /* which of the side's steps it is at */
 	struct grave grave;
 	struct segments path; /* last: not zeroed */
 };

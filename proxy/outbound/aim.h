@@ -24,9 +24,6 @@ struct aim {
 	bool tunnelled;                     /* inside of a CONNECT whose TLS we ended; then */
 	struct str sni;                     /* what the homeserver asked TLS for; n == 0: none */
 	const struct allowed_conf *allowed; /* a destination beside the federation, or NULL */
-	bool settled;                       /* whom it is meant for is known and a member */
-	bool warmed;                        /* discovery of a well-known's owner was begun */
-	bool domains_judged;
 	/* found on the way; one reference each, or NULL */
 	const struct fact *owner;
 	const struct fact *destination;

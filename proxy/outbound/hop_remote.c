@@ -38,7 +38,7 @@ static bool
 keep_federation(const struct h1_field *f)
 {
 	return f->id == H1_F_USER_AGENT || f->id == H1_F_AUTHORIZATION ||
-	       f->id == H1_F_CONTENT_TYPE || f->id == H1_F_CONTENT_LENGTH;
+	       f->id == H1_F_CONTENT_TYPE;
 }
 
 static bool

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/outbound/judge_out.h"
 
-#include "lib/matrix/canonical.h"
 #include "lib/matrix/name.h"
 #include "proxy/judge.h"
 #include "proxy/series.h"
@@ -25,11 +24,60 @@ names_itself(const struct judged *j, const struct aim *aim)
 		   (aim->sni.n == 0 || str_eq_ci(aim->sni, aim->host)));
 }
 
-/* Whatever looks like federation is judged as such, even at an allowed destination. */
-static bool
-is_guest(const struct judged *j, const struct aim *aim)
+/* The next character of a path, unescaped. */
+static char
+take(struct str *path)
 {
-	return aim->allowed != NULL && (j->route == NULL || j->route->out != OUT_NONE);
+	int high = path->n > 2 && path->p[0] == '%' ? str_hex(path->p[1]) : -1;
+	int low = high >= 0 ? str_hex(path->p[2]) : -1;
+	char c = low >= 0 ? (char)(high << 4 | low) : path->p[0];
+
+	*path = str_from(*path, low >= 0 ? 3 : 1);
+	return c;
+}
+
+/* Whether a path that we could not read speaks of Matrix for somebody who can. */
+static bool
+mentions_matrix(struct str path)
+{
+	const struct str name = STR("_matrix");
+
+	for (; path.n > 0; path = str_from(path, 1)) {
+		struct str rest = path;
+		size_t n = 0;
+
+		while (n < name.n && rest.n > 0 && str_lower(take(&rest)) == name.p[n])
+			n++;
+		if (n == name.n)
+			return true;
+	}
+	return false;
+}
+
+/* Whatever may be federation is judged as such, even at an allowed destination.  `path`: what is
+ * wrong with the path. */
+static bool
+is_guest(const struct judged *j, const struct aim *aim, enum err path)
+{
+	if (aim->allowed == NULL)
+		return false;
+	if (j->route != NULL)
+		return j->route->out != OUT_NONE;
+	return path != ERR_METHOD && !(path == ERR_PATH && mentions_matrix(j->req->target));
+}
+
+/* NULL: none that leaves us. */
+static enum err
+find_route(struct judged *j, struct segments *path)
+{
+	enum err err = route_split(j->arena, j->req->target, path);
+
+	j->path = path;
+	if (err == OK)
+		err = route_find(path, j->req->method_text, &j->route);
+	if (err != OK || !leaves(j->route))
+		j->route = NULL;
+	return err;
 }
 
 enum err
@@ -42,18 +90,15 @@ judge_out_head(struct judged *j, struct aim *aim, struct segments *path)
 		return ERR_OUT_TARGET_REFUSED;
 	if (aim->server.n == 0)
 		aim->allowed = aim_allowed(aim, &j->service->way_out);
-	err = route_split(j->arena, j->req->target, path);
-	j->path = path;
-	if (err == OK &&
-	    (route_find(path, j->req->method_text, &j->route) != OK || !leaves(j->route)))
-		j->route = NULL;
-	if (is_guest(j, aim)) {
+	err = find_route(j, path);
+	if (is_guest(j, aim, err)) {
 		j->route = NULL;
 		return names_itself(j, aim) ? OK : ERR_OUT_TARGET_REFUSED;
 	}
 	if (aim->plain)
 		return ERR_OUT_PLAIN;
-	return err != OK ? err : j->route != NULL ? OK : ERR_OUT_TARGET_REFUSED;
+	/* No 404: it would be taken for the other server's. */
+	return j->route != NULL ? OK : err == ERR_PATH ? ERR_PATH : ERR_OUT_TARGET_REFUSED;
 }
 
 /* --- which rules apply --- */
@@ -135,22 +180,18 @@ judge_out_destination(struct judged *j, const struct aim *aim)
 
 /* Without delegation Host is the server's name; with it, the name was looked up before, through us
  * too. */
-void
+enum err
 judge_out_owner(struct judged *j, const struct aim *aim)
 {
 	const struct destination_owner *o =
 	    (const struct destination_owner *)(const void *)aim->owner;
-	struct str host = aim->tunnelled ? j->req->host : j->req->authority;
-	struct server_name name;
+	struct str name = aim->tunnelled ? j->req->host : j->req->authority;
 
-	j->destination = host;
-	if (name_parse(host, &name) && rule_is_listed(j, host))
-		return;
-	for (size_t i = 0; o->fact.err == OK && i < o->n; i++)
-		if (rule_is_listed(j, str_z(o->names[i]))) {
-			j->destination = str_z(o->names[i]);
-			return;
-		}
+	for (size_t i = 0; !rule_is_listed(j, name) && o->fact.err == OK && i < o->n; i++)
+		if (rule_is_listed(j, str_z(o->names[i])))
+			name = str_z(o->names[i]);
+	j->destination = arena_dup(j->arena, name); /* the fact goes before the answer is written */
+	return j->destination.p != NULL ? OK : ERR_MEMORY;
 }
 
 enum err

@@ -26,9 +26,9 @@ bool judge_out_asks_domains(const struct judged *j); /* those in its events coun
  * meant for: j->destination, of n == 0 if only discovery can tell. */
 enum err judge_out_destination(struct judged *j, const struct aim *aim) MUST_CHECK;
 
-/* One of those that discovery has found at host and port lately, preferably a member; j->list is
- * set. */
-void judge_out_owner(struct judged *j, const struct aim *aim);
+/* The one named by Host, unless only another one is a member that discovery has found at host and
+ * port lately; j->list is set.  ERR_MEMORY. */
+enum err judge_out_owner(struct judged *j, const struct aim *aim) MUST_CHECK;
 
 /* Its canonical form and the homeserver's signature: j->body, and j->keys if they count. */
 enum err judge_out_body(struct judged *j, enum err keys) MUST_CHECK;

@@ -6,20 +6,18 @@
 #include "proxy/outbound/passage_out.h"
 
 #include "proxy/judge.h"
-#include "proxy/outbound/credential.h"
 #include "proxy/outbound/judge_out.h"
 #include "proxy/outbound/remotes.h"
 #include "proxy/passage_int.h"
 #include "proxy/refusal.h"
-#include "proxy/series.h"
 
 #define HTTPS_PORT 443
 
-/* --- what is needed --- */
+/* --- the steps --- */
 
 /* The Matrix server behind a host and port that no signature names.  false: later. */
 static bool
-find_owner(struct passage *p)
+find_owner(struct passage *p, enum err *err)
 {
 	char key[OWNERS_KEY_MAX];
 	struct str at;
@@ -29,23 +27,20 @@ find_owner(struct passage *p)
 	at = owners_key(p->aim.host, p->aim.port, key);
 	if (!passage_have(p, gather_fact(&p->gather, p->w->owners, at, &p->aim.owner)))
 		return false;
-	judge_out_owner(&p->j, &p->aim);
+	gather_list(&p->gather);
+	*err = judge_out_owner(&p->j, &p->aim);
 	return true;
 }
 
-/* Whom it is meant for, and whether that is a member.  false: later, or refused. */
+/* Whom it is meant for, and whether that is a member. */
 static bool
 settle(struct passage *p, enum err *err)
 {
-	if (p->aim.settled || p->j.route == NULL)
+	if (p->j.route == NULL)
 		return true;
-	gather_list(&p->gather); /* for judge_out_owner() */
-	if (!find_owner(p))
+	if (!find_owner(p, err))
 		return false;
-	if (!passage_have(p, gather_member(&p->gather, err)))
-		return false;
-	p->aim.settled = true;
-	return true;
+	return *err != OK || passage_have(p, gather_member(&p->gather, err));
 }
 
 static bool
@@ -53,52 +48,72 @@ judge_content(struct passage *p, enum err *err)
 {
 	struct judged *j = &p->j;
 
-	if (p->body_judged || !judge_out_inspects(j))
+	if (!judge_out_inspects(j))
 		return true;
 	if (judge_out_verifies(j) && !passage_have(p, gather_keys(&p->gather)))
 		return false;
 	if (!passage_have_body(p, p->conf->federation_body_max))
 		return false;
-	p->body_judged = true;
 	*err = judge_out_body(j, judge_out_verifies(j) ? gather_keys_err(&p->gather) : OK);
 	return true;
 }
 
 static bool
-judge_invites_in_it(struct passage *p, enum err *err)
+judge_passports(struct passage *p, enum err *err)
 {
-	if (!judge_out_is_signed(&p->j))
+	return !judge_out_is_signed(&p->j) || passage_have(p, gather_passports(&p->gather, err));
+}
+
+/* Those in a transaction. */
+static bool
+judge_known_invites(struct passage *p, enum err *err)
+{
+	if (p->j.n_invites == 0)
 		return true;
-	if (!p->invites_judged) {
-		if (!passage_have(p, gather_passports(&p->gather, err)))
-			return false;
-		p->invites_judged = true;
-	}
-	if (*err == OK && p->j.n_invites > 0 && !passage_have(p, gather_invites(&p->gather)))
+	if (!passage_have(p, gather_invites(&p->gather)))
 		return false;
-	if (*err == OK)
-		*err = judge_facts(&p->j, OK);
+	*err = judge_facts(&p->j, OK);
 	return true;
 }
 
 static bool
 judge_domains(struct passage *p, enum err *err)
 {
-	if (p->aim.domains_judged || !judge_out_asks_domains(&p->j))
+	if (!judge_out_asks_domains(&p->j))
 		return true;
 	gather_list(&p->gather); /* what it was before the last wait may be gone */
 	*err = judge_out_domains(&p->j, false);
 	if (judge_may_be_new(&p->j, *err)) {
 		if (!passage_have(p, gather_domain(&p->gather, p->j.stranger)))
 			return false;
-		gather_list(&p->gather);
 		*err = judge_out_domains(&p->j, true);
 	}
-	p->aim.domains_judged = true;
 	return true;
 }
 
-/* --- where it goes --- */
+static void
+drop_fact(const struct fact **f)
+{
+	snapshot_drop((struct snapshot *)(uintptr_t)*f);
+	*f = NULL;
+}
+
+/* Who asks for a server's well-known document will ask for what it points to next: by then we know
+ * whose that is. */
+static bool
+discover_owner(struct passage *p, enum err *err)
+{
+	struct aim *aim = &p->aim;
+
+	(void)err; /* what is wrong with it does not concern the document */
+	if (p->j.route == NULL || p->j.route->out != OUT_WELL_KNOWN)
+		return true;
+	if (!passage_have(p,
+		gather_fact(&p->gather, p->w->destinations, p->j.destination, &aim->destination)))
+		return false;
+	drop_fact(&aim->destination);
+	return true;
+}
 
 /* A Matrix server by its name; a guest, and a well-known document, by host and port. */
 static struct str
@@ -114,24 +129,6 @@ destination_key(const struct passage *p, char out[NAME_MAX_LEN + 16])
 	return destination_key_host(aim->host, aim->port, out);
 }
 
-/* Who asks for a server's well-known document will ask for what it points to next: by then we know
- * whose that is. */
-static bool
-warm(struct passage *p)
-{
-	struct aim *aim = &p->aim;
-
-	if (aim->warmed || p->j.route == NULL || p->j.route->out != OUT_WELL_KNOWN)
-		return true;
-	if (!passage_have(p,
-		gather_fact(&p->gather, p->w->destinations, p->j.destination, &aim->destination)))
-		return false;
-	snapshot_drop((struct snapshot *)(uintptr_t)aim->destination);
-	aim->destination = NULL;
-	aim->warmed = true;
-	return true;
-}
-
 /* What is wrong with it is said by depart(). */
 static bool
 find_destination(struct passage *p, enum err *err)
@@ -139,23 +136,31 @@ find_destination(struct passage *p, enum err *err)
 	char key[NAME_MAX_LEN + 16];
 	struct aim *aim = &p->aim;
 
-	if (!warm(p) || !passage_have(p, gather_fact(&p->gather, p->w->destinations,
-					     destination_key(p, key), &aim->destination)))
+	if (!passage_have(p, gather_fact(&p->gather, p->w->destinations, destination_key(p, key),
+				 &aim->destination)))
 		return false;
 	if (aim->destination->err == OK)
 		*err = judge_out_tie(&p->j, aim);
 	return true;
 }
 
-/* Where the HTTP proxy in between is, if there is one. */
+/* Where the HTTP proxy in between is, if there is one: the one in force now, as are the credentials
+ * it will be shown. */
 static bool
-find_proxy(struct passage *p)
+find_proxy(struct passage *p, enum err *err)
 {
-	struct str key = p->conf->forward.proxy_key;
+	struct str key = p->w->conf->forward.proxy_key;
 
+	(void)err;
 	return key.n == 0 ||
 	       passage_have(p, gather_fact(&p->gather, p->w->destinations, key, &p->aim.through));
 }
+
+/* In this order.  Each is begun anew when what it waited for is here, and not again when it is
+ * over.  false: not over, the passage has left for what is needed, or has been refused. */
+static bool (*const steps[])(struct passage *p, enum err *err) = { settle, judge_content,
+	judge_passports, judge_known_invites, judge_domains, discover_owner, find_destination,
+	find_proxy };
 
 static void
 depart(struct passage *p)
@@ -166,9 +171,7 @@ depart(struct passage *p)
 	aim->remote = remotes_get(
 	    p->w->out.remotes, aim_destination(aim), aim_through(aim), !aim->plain, &err);
 	if (aim->remote == NULL) {
-		passage_refuse(p, err == ERR_SERVER_NAME ? ERR_OUT_TARGET
-				  : err == ERR_TIMEOUT   ? ERR_REMOTE_TIMEOUT
-							 : err);
+		passage_refuse(p, err);
 		return;
 	}
 	p->relay.aim = aim;
@@ -180,18 +183,9 @@ advance(struct passage *p)
 {
 	enum err err = OK;
 
-	if (!settle(p, &err))
-		return;
-	if (err == OK && !judge_content(p, &err))
-		return;
-	if (err == OK && !judge_invites_in_it(p, &err))
-		return;
-	if (err == OK && !judge_domains(p, &err))
-		return;
-	if (err == OK && !find_destination(p, &err))
-		return;
-	if (err == OK && !find_proxy(p))
-		return;
+	for (; err == OK && p->step < sizeof(steps) / sizeof(steps[0]); p->step++)
+		if (!steps[p->step](p, &err))
+			return;
 	if (err == OK)
 		depart(p);
 	else
@@ -231,13 +225,6 @@ begin(struct passage *p)
 /* --- the end --- */
 
 static void
-drop_fact(const struct fact **f)
-{
-	snapshot_drop((struct snapshot *)(uintptr_t)*f);
-	*f = NULL;
-}
-
-static void
 left(struct passage *p)
 {
 	drop_fact(&p->aim.owner);
@@ -273,7 +260,7 @@ open(struct worker *w, struct exchange *ex, const struct service_conf *s)
 	p->j.outbound = true;
 	p->j.service = s;
 	if (s != NULL)
-		p->j.federation = proxy_conf_federation(w->conf, s);
+		p->j.federation = proxy_conf_federation(p->conf, s);
 	return p;
 }
 
