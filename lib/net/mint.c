@@ -24,7 +24,8 @@ struct leaf {
 	struct hash_node by_name;
 	struct list by_use;
 	X509 *cert;
-	clock_ms until; /* shown till then */
+	int64_t from,
+	    until; /* shown between, by the wall clock in ms, which may be set at any time */
 	char name[];
 };
 
@@ -95,7 +96,8 @@ leaf_new(struct mint *m, const struct minter_host *host)
 {
 	struct str name = str_z(host->text);
 	struct leaf *l = calloc(1, sizeof(*l) + name.n + 1);
-	int64_t now = clock_wall_s(), life = (int64_t)((m->cfg.lifetime + 999) / 1000);
+	int64_t now_ms = clock_wall_ms(), now = now_ms / 1000;
+	int64_t life = (int64_t)((m->cfg.lifetime + 999) / 1000);
 
 	if (l == NULL)
 		return NULL;
@@ -103,7 +105,8 @@ leaf_new(struct mint *m, const struct minter_host *host)
 		life = m->ca->not_after - now;
 	list_init(&l->by_use);
 	str_put(l->name, name);
-	l->until = clock_now() + (clock_ms)life * 1000 / 2;
+	l->from = now_ms - BACKDATED_S * 1000 / 2;
+	l->until = now_ms + life * 1000 / 2;
 	l->cert = mint_leaf(m->ca, m->model, host, now - BACKDATED_S, now + life);
 	if (l->cert == NULL || !hash_insert(&m->leaves, &l->by_name, hash_str(name))) {
 		X509_free(l->cert);
@@ -111,6 +114,14 @@ leaf_new(struct mint *m, const struct minter_host *host)
 		return NULL;
 	}
 	return l;
+}
+
+static bool
+is_current(const struct leaf *l)
+{
+	int64_t now = clock_wall_ms();
+
+	return l->from <= now && now < l->until;
 }
 
 static void
@@ -127,7 +138,7 @@ certificate_for(struct mint *m, const struct minter_host *host)
 {
 	struct leaf *l = leaf_find(m, str_z(host->text));
 
-	if (l != NULL && clock_now() >= l->until) {
+	if (l != NULL && !is_current(l)) {
 		leaf_drop(m, l);
 		l = NULL;
 	}

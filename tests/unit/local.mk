@@ -136,6 +136,8 @@ tests_unit_unit_SOURCES += tests/unit/tlscert.c
 tests_unit_unit_SOURCES += tests/unit/tlscert.h
 tests_unit_unit_SOURCES += tests/unit/tunnelca.c
 tests_unit_unit_SOURCES += tests/unit/tunnelca.h
+tests_unit_unit_SOURCES += tests/unit/wallclock.c
+tests_unit_unit_SOURCES += tests/unit/wallclock.h
 EXTRA_DIST += tests/unit/cases tests/unit/run
 LOG_COMPILER = $(srcdir)/tests/unit/run
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "tests/unit/tunnelca.h"
+#include "tests/unit/wallclock.h"
 
 static unsigned made;
 static struct minter_ca *ca;
@@ -339,6 +340,20 @@ Test(mint, is_minted_again_after_half_its_life)
 	end(&first);
 	end(&next);
 	mint_free(m);
+}
+
+/* A clock that is put right takes certificates along that are not valid any more, or not yet. */
+Test(mint, is_minted_again_when_the_clock_is_set)
+{
+	const int64_t wrong[] = { -4 * 3600, 4 * 3600 };
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		wallclock_shift_s = wrong[i];
+		cr_assert_not(believed("t.example", "a.example", "a.example"));
+		wallclock_shift_s = 0;
+		cr_assert(believed("t.example", "a.example", "a.example"));
+	}
+	cr_assert_eq(made, 4);
 }
 
 Test(mint, each_mint_has_a_key_of_its_own)

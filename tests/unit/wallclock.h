@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wallclock - a wall clock that tests may put wrong.
+ */
+#ifndef SCHLEUSE_TESTS_UNIT_WALLCLOCK_H
+#define SCHLEUSE_TESTS_UNIT_WALLCLOCK_H
+
+#include <stdint.h>
+
+extern int64_t wallclock_shift_s; /* added to what clock_gettime() says of CLOCK_REALTIME */
+
+#endif
