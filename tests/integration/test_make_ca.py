@@ -23,6 +23,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from harness import run_proxy
 
+try:
+    from cryptography.x509 import verification
+except ImportError:
+    verification = None
+
 OWN = "praxis.example.org"
 PUBLIC = "matrix.praxis.example"
 
@@ -122,7 +127,7 @@ def python_takes(folder: Path, host: str) -> bool:
 
 
 def cryptography_takes(folder: Path, host: str) -> bool:
-    verification = pytest.importorskip("cryptography.x509.verification")
+    assert verification
     root = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
     cert = x509.load_pem_x509_certificate(leaf(folder, host).read_bytes())
     try:
@@ -140,7 +145,8 @@ def cryptography_takes(folder: Path, host: str) -> bool:
         return False
 
 
-CLIENTS = [openssl_takes, python_takes, cryptography_takes]
+# Debian 12 has a version that cannot verify chains.
+CLIENTS = [openssl_takes, python_takes] + [cryptography_takes] * (verification is not None)
 clients = pytest.mark.parametrize("takes", CLIENTS)
 
 
