@@ -15,9 +15,7 @@ from outworld import (
     loopback,
 )
 from sim import b64, wire
-from sim.dns import A
-from sim.keyserver import answer
-from sim.rawserver import Close, RawServer, server_context
+from sim.rawserver import Close
 
 WELL_KNOWN = "/.well-known/matrix/server"
 
@@ -124,7 +122,8 @@ def test_versions_of_tls(world: OutWorld, beta: Remote, version: ssl.TLSVersion)
 
 def test_old_tls_is_refused(world: OutWorld, beta: Remote) -> None:
     """ML-123615-4."""
-    old = wire.tls_context(lowest=ssl.TLSVersion.TLSv1_1, highest=ssl.TLSVersion.TLSv1_1, ciphers="ALL:@SECLEVEL=0")
+    version = ssl.TLSVersion.TLSv1_1
+    old = wire.tls_context(lowest=version, highest=version, ciphers="ALL:@SECLEVEL=0")
     with pytest.raises((ssl.SSLError, OSError)):
         world.tunnel(beta.name, tls=old)
 
@@ -314,55 +313,6 @@ def test_without_a_ca_there_are_no_tunnels(make_world) -> None:
     with Tunnel(w.out(), w.beta.name, basic()) as c:
         assert c.answer.status == 403
     assert w.ask("A", "GET", w.beta, PROFILE).status == 200
-
-
-# Delegation, seen by the homeserver through the tunnel
-
-
-@pytest.fixture
-def delegated(make_world) -> Iterator[OutWorld]:
-    """epsilon.test says that real.epsilon.test is its server."""
-    w = make_world(kind=OutWorld)
-    name, real = "epsilon.test", "real.epsilon.test"
-    w.real = w.remote(real)
-    w.real.name = w.real.published_name = name
-    files = PKI.web.server(name).write(w.folder / "well-known")
-    text = answer("200 OK", b'{"m.server":"%s:%d"}' % (real.encode(), w.real.server.port))
-    try:
-        w.known = RawServer(text, tls=server_context(*files), address=(loopback(), 443))
-    except PermissionError:
-        pytest.skip("port 443 is not ours to take")
-    w._closers.append(w.known.close)
-    w.config["lookups"]["hosts"].pop(name)
-    w.config["lookups"]["hosts"].pop(real, None)
-    w.dns.records[(name, A)] = [w.known.listener.getsockname()[0]]
-    w.dns.records[(real, A)] = [w.places.pop(real)]
-    w.listed.append(name)
-    w.publish()
-    yield w.start()
-
-
-def test_delegation(delegated: OutWorld) -> None:
-    """Synapse asks for the document, then contacts what it says; both through us (facts 6.2)."""
-    w = delegated
-    a = w.ask("B", "GET", "epsilon.test", WELL_KNOWN, authorization=None, at="epsilon.test:443")
-    assert a.status == 200
-    real = a.json()["m.server"]
-    assert w.ask("B", "GET", "epsilon.test", PROFILE, at=real, host=real).status == 200
-    r = w.real.requests[-1]
-    assert r.get("Host") == real
-    assert w.real.server.names[-1] == "real.epsilon.test"
-    # Form A knows the name only.
-    assert w.ask("A", "GET", "epsilon.test", PROFILE).status == 200
-    assert w.ask("C", "GET", "epsilon.test", PROFILE, at=real).status == 200
-    assert not w.real.faults
-
-
-def test_delegation_is_ours_to_judge(delegated: OutWorld) -> None:
-    """O-13: the name itself, at 8448 or 443, is not where its federation lives."""
-    w = delegated
-    for at in ("epsilon.test:8448", "epsilon.test:443", w.beta.name):
-        w.refused(w.ask("B", "GET", "epsilon.test", PROFILE, at=at), w.real)
 
 
 def test_well_known_of_strangers(world: OutWorld) -> None:
