@@ -21,6 +21,7 @@ names_itself(const struct judged *j, const struct aim *aim)
 
 	return !aim->tunnelled ||
 	       (name_parse(j->req->host, &host) && str_eq_ci(host.host, aim->host) &&
+		   (host.port == 0 || host.port == aim->port) &&
 		   (aim->sni.n == 0 || str_eq_ci(aim->sni, aim->host)));
 }
 
