@@ -233,7 +233,9 @@ def test_a_swap_is_compared_with_the_run_without_in_the_same_round():
 
 def test_every_work_has_a_title_and_a_name_of_its_own():
     table = works.table()
-    assert list(table) == ["get", "h2", "full", "resumed", "down", "up", "idle", "scale", "put", "policy", "list"]
+    assert list(table) == [
+        "get", "h2", "full", "resumed", "down", "up", "idle", "scale", "put", "policy", "list",
+        "out", "outways", "minted", "far"]
     assert len({work.title for work in table.values()}) == len(table)
 
 
