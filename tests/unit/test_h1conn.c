@@ -236,6 +236,32 @@ Test(h1conn, closes_when_an_unread_body_is_not_all_here)
 	UNTIL(loop, server.n_conns == 0);
 }
 
+Test(h1conn, waits_for_nothing_more_of_a_client_that_said_close)
+{
+	lab_say(&client,
+	    "PUT /a HTTP/1.1\r\n" H "Connection: close\r\nContent-Length: 3\r\n\r\nabc");
+	UNTIL(loop, lab_has(&client, "\r\n\r\n/a"));
+	UNTIL(loop, server.n_conns == 0); /* though the client has not closed its side */
+	UNTIL(loop, lab_ended(&client));
+}
+
+Test(h1conn, lingers_where_a_client_goes_on_although_it_said_close)
+{
+	static const char *const more[] = { "GET /b HTTP/1.1\r\n" H "\r\n", "x" };
+
+	for (size_t i = 0; i < 2; i++) {
+		lab_say(&client, "GET /a HTTP/1.1\r\n" H "Connection: close\r\n\r\n");
+		lab_say(&client, more[i]);
+		UNTIL(loop, lab_ended(&client));
+		cr_assert(lab_has(&client, "\r\n\r\n/a"));
+		cr_assert_not(lab_has(&client, "\r\n\r\n/b"));
+		cr_assert_eq(server.n_conns, 1);
+		lab_close(&client);
+		UNTIL(loop, server.n_conns == 0);
+		connect_client();
+	}
+}
+
 Test(h1conn, closes_when_the_client_waits_to_be_told_to_continue_and_is_not)
 {
 	lab_say(&client, "POST /a HTTP/1.1\r\n" H "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n");
