@@ -145,7 +145,9 @@ bound_shared(struct pool_shared *s)
 static void
 on_idle_event(struct upstream *up)
 {
-	if (!stream_quiet(up->stream))
+	if (stream_quiet(up->stream))
+		stream_rest(up->stream);
+	else
 		pool_drop_idle(up);
 }
 
@@ -276,6 +278,7 @@ pool_release(struct upstream *up, bool reusable)
 	}
 	buf_release(&up->in);
 	add_idle(p, up);
+	stream_rest(up->stream);
 	stream_want(up->stream, STREAM_READ);
 	timer_set(p->loop, &up->timer, p->cfg.idle_timeout);
 	if (p->cfg.shared != NULL)

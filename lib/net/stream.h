@@ -73,6 +73,9 @@ void stream_doubt(struct stream *s);
  * is good for closing only: a byte is lost. */
 bool stream_quiet(struct stream *s);
 
+/* Nothing is expected for a while: gives back what OpenSSL would keep for the next record. */
+void stream_rest(struct stream *s);
+
 /* Bytes read (> 0), STREAM_EOF, STREAM_AGAIN or STREAM_FAILED. */
 ssize_t stream_read(struct stream *s, char *p, size_t n);
 
