@@ -9,13 +9,14 @@ same bytes: they too understand a target in absolute form.
 import dataclasses
 import json
 import os
+import socket
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import machine
 import signed
-from daemons import Daemons, Failed
+from daemons import PATIENCE, Daemons, Failed
 from proxies import PATH, SUITE, Launch, new_folder, version_of
 from sim import fedlist
 from sim.pki import Authority
@@ -279,10 +280,25 @@ def profiles(names):
 # All of it
 
 
+def wait_until_ready(admin):
+    """Its federation list is in force."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(str(admin))
+            s.sendall(b"GET /ready HTTP/1.1\r\nHost: admin\r\n\r\n")
+            if s.recv(100).split(b" ", 2)[1] == b"200":
+                return
+        time.sleep(0.05)
+    raise Failed("is not ready")
+
+
 def launch(daemons, setting, name, around, layout):
     port, tls_port = machine.free_port(), machine.free_port()
     how = WAYS[name](setting, port, tls_port, around)
     process = daemons.start(how.folder / "log", layout.proxy, how.command, port)
+    if name == "schleuse":
+        wait_until_ready(how.folder / "admin")
     one = Running(name, port, process, layout, how.folder, "", None)
     return dataclasses.replace(one, socket=how.folder / "out.sock", tls_port=tls_port), how.version
 
