@@ -155,7 +155,10 @@ tests_unit_passage_SOURCES =
 tests_unit_passage_SOURCES += tests/unit/limit.c
 tests_unit_passage_SOURCES += tests/unit/passage_fakes.c
 tests_unit_passage_SOURCES += tests/unit/passage_fakes.h
+tests_unit_passage_SOURCES += tests/unit/passage_play.c
+tests_unit_passage_SOURCES += tests/unit/passage_play.h
 tests_unit_passage_SOURCES += tests/unit/test_passage.c
+tests_unit_passage_SOURCES += tests/unit/test_passage_out.c
 
 # The registration service has names in common with the proxy, so its tests are a program too.
 if HAVE_CRITERION

@@ -11,6 +11,7 @@
 #include "proxy/homeserver.h"
 #include "proxy/lookups.h"
 #include "proxy/miss.h"
+#include "proxy/outbound/remotes.h"
 #include "proxy/passage.h"
 
 #define THEM "them.example"
@@ -29,6 +30,10 @@ struct around {
 	/* facts */
 	const struct fact *keys_at_hand, *account_at_hand;
 	const struct fact *miss_at_hand;
+	const struct fact *destination_at_hand, *through_at_hand, *owner_at_hand;
+	const char *keys_of; /* whose keys may be asked for */
+	char places[256];    /* of destinations and owners what was looked for, each behind a blank */
+	unsigned places_asked;
 	unsigned keys_asked, accounts_asked, misses_asked;
 	char miss[MISS_KEY_MAX]; /* the key that was asked for */
 	clock_ms younger_than;
@@ -52,6 +57,11 @@ struct around {
 	bool taken_certain;
 	struct pool_wait *dialling;
 	unsigned released;
+	/* other servers */
+	enum err remote_err;         /* why there is none */
+	unsigned remotes_got;
+	int remotes_held;
+	bool remote_tls, remote_through; /* as was asked for */
 	/* forward */
 	unsigned forwarded;
 	struct forward *forward; /* NULL: not running */
@@ -60,17 +70,20 @@ struct around {
 	/* time */
 	clock_ms now;
 	struct timer *timer;   /* NULL: none is set */
-	struct grave *grave;   /* NULL: nothing is buried */
+	struct grave *graves[4]; /* what is buried */
+	unsigned n_graves;
 };
 
 extern struct around around;
 extern struct upstream reused, fresh;
 extern const struct exchange_ops fake_exchange;
 
+void end_turn(void); /* what is buried goes */
+
 /* Upstreams of one address; refs as if the worker held the first. */
 extern struct upstreams fake_upstreams;
 
 /* The worker's caches: only their addresses matter. */
-extern char fake_keys, fake_accounts, fake_misses;
+extern char fake_keys, fake_accounts, fake_misses, fake_destinations, fake_owners;
 
 #endif

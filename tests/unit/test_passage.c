@@ -4,18 +4,15 @@
  * O-9, O-12; design: "the path of a request".
  */
 #include <criterion/criterion.h>
-#include <sodium.h>
 #include <stdio.h>
 
 #include "lib/base/log.h"
-#include "lib/matrix/canonical.h"
 #include "lib/matrix/keyring.h"
 #include "lib/matrix/serverkeys.h"
 #include "proxy/paths.h"
 #include "proxy/rules/rules.h"
-#include "tests/unit/passage_fakes.h"
+#include "tests/unit/passage_play.h"
 
-#define NO_BODY NULL
 #define SEND "/_matrix/federation/v1/send/1"
 #define EVENT "/_matrix/federation/v1/event/e"
 #define INVITE "/_matrix/federation/v2/invite/!r:" THEM "/$e"
@@ -32,47 +29,8 @@ static struct federation_conf federation;
 static struct proxy_conf conf;
 static struct worker worker;
 static struct worker_listener listener;
-static struct exchange ex;
 static struct fedlist *list;
-static unsigned char secret[64];
-static struct serverkeys *keys;
 static struct account account;
-static char xmatrix[1024];
-
-static void
-never_free(struct snapshot *s)
-{
-	cr_assert_fail("a reference too many was dropped");
-}
-
-/* "There is none, because"; lives as long as the test. */
-static const struct fact *
-negative(enum err err)
-{
-	static struct fact f;
-
-	f = (struct fact){ .err = err };
-	snapshot_init(&f.snap, never_free);
-	return &f;
-}
-
-static void
-make_keys(void)
-{
-	unsigned char public_key[32], sig[64];
-	char text[1024], b64[128];
-	int n;
-
-	crypto_sign_ed25519_keypair(public_key, secret);
-	sodium_bin2base64(b64, sizeof(b64), public_key, 32, sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
-	n = snprintf(text, sizeof(text),
-	    "{\"server_name\":\"" THEM "\",\"valid_until_ts\":%lld,\"verify_keys\":{\"ed25519:1\":{\"key\":\"%s\"}}}",
-	    (long long)clock_wall_ms() + 3600000, b64);
-	crypto_sign_ed25519_detached(sig, NULL, (unsigned char *)text, (size_t)n, secret);
-	sodium_bin2base64(b64, sizeof(b64), sig, 64, sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
-	snprintf(text + n - 1, sizeof(text) - (size_t)n, ",\"signatures\":{\"" THEM "\":{\"ed25519:1\":\"%s\"}}}", b64);
-	cr_assert_eq(serverkeys_parse(str_z(text), STR(THEM), clock_wall_ms(), &keys), OK);
-}
 
 static void
 setup(void)
@@ -83,7 +41,7 @@ setup(void)
 
 	log_threshold = LOG_ERROR;
 	cr_assert(routes_init());
-	make_keys();
+	make_keys(THEM);
 	cr_assert_eq(fedlist_parse(STR("{\"version\":1,\"domainList\":[\"" US "\",\"" THEM "\"]}"), &limits, &list), OK);
 	service = (struct service_conf){ .server_name = us, .is_default = true,
 		.version_open = true, .destination_optional = true, .federation = us };
@@ -99,21 +57,7 @@ setup(void)
 		.accounts = (struct fact_cache *)&fake_accounts, .misses = (struct fact_cache *)&fake_misses };
 	listener = (struct worker_listener){ .worker = &worker, .kind = LISTEN_BOTH };
 	around = (struct around){ .list = list, .upload_then = EXCHANGE_END, .now = 10 * KEYRING_REFETCH_MS,
-		.keys_at_hand = &keys->fact, .account_at_hand = &account.fact };
-}
-
-/* The request is over, if need be because its peer leaves, and the turn of the loop with it. */
-static void
-finish(void)
-{
-	if (around.grave == NULL && ex.events != NULL)
-		ex.events->gone(ex.arg, ERR_CLIENT_GONE);
-	if (around.grave != NULL)
-		around.grave->free_fn(around.grave->arg);
-	around.grave = NULL;
-	around.answered = around.dialled = 0;
-	ex.events = NULL;
-	arena_fini(&ex.arena);
+		.keys_of = THEM, .keys_at_hand = &keys->fact, .account_at_hand = &account.fact };
 }
 
 static void
@@ -153,108 +97,16 @@ request(const char *method, const char *target, const char *fields, const char *
 	passage_open(&listener, &ex, OK);
 }
 
-/* An X-Matrix field over a request, by them, with this key ID. */
 static const char *
 sign_as(const char *origin, const char *key_id, const char *method, const char *target, const char *body)
 {
-	unsigned char sig[64];
-	char b64[128];
-	struct arena a;
-	struct str content = STR_NONE, bytes;
-
-	arena_init(&a, 1 << 16);
-	if (body != NO_BODY)
-		cr_assert_eq(canonical_form(&a, str_z(body), &content), OK);
-	bytes = xmatrix_signed_bytes(&a, str_z(method), str_z(target), str_z(origin), STR(US), content);
-	crypto_sign_ed25519_detached(sig, NULL, (const unsigned char *)bytes.p, bytes.n, secret);
-	arena_fini(&a);
-	sodium_bin2base64(b64, sizeof(b64), sig, 64, sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
-	snprintf(xmatrix, sizeof(xmatrix),
-	    "Authorization: X-Matrix origin=%s,destination=" US ",key=\"%s\",sig=\"%s\"\r\n", origin, key_id, b64);
-	return xmatrix;
+	return sign_request(origin, US, key_id, method, target, body);
 }
 
 static void
 signed_request(const char *method, const char *target, const char *body)
 {
 	request(method, target, sign_as(THEM, "ed25519:1", method, target, body), body);
-}
-
-static void
-answer_fact(const struct fact *f)
-{
-	struct fact_wait *w = around.waiting;
-
-	cr_assert_not_null(w, "nobody asked");
-	around.waiting = NULL;
-	w->fn(w->arg, f);
-}
-
-static void
-answer_invites(bool known)
-{
-	const bool answer[INVITES_MAX] = { known };
-	void (*fn)(void *arg, const bool *known) = around.on_invites;
-
-	cr_assert_not_null(fn, "nobody asked");
-	around.on_invites = NULL;
-	fn(around.invites_arg, answer);
-}
-
-static void
-connect_upstream(struct upstream *up, enum err why)
-{
-	struct pool_wait *w = around.dialling;
-
-	cr_assert_not_null(w, "nobody dials");
-	around.dialling = NULL;
-	w->fn(w->arg, up, why);
-}
-
-/* The homeserver's answer is complete (status), or not to be had (err). */
-static void
-homeserver(int status, enum err err)
-{
-	struct forward *f = around.forward;
-
-	cr_assert_not_null(f, "nothing was forwarded");
-	if (status != 0) {
-		f->response_head = true;
-		f->resp.status = status;
-		f->how.on_head(f->arg, status);
-	}
-	around.forward = NULL;
-	f->fn(f->arg, err);
-}
-
-/* Nothing is left that could come back to a passage that has ended. */
-static void
-check_nothing_pending(void)
-{
-	cr_assert_not_null(around.grave);
-	cr_assert_null(around.waiting);
-	cr_assert_null(around.on_invites);
-	cr_assert_null(around.dialling);
-	cr_assert_null(around.forward);
-	cr_assert_null(around.timer);
-}
-
-static void
-check_refused(enum err why)
-{
-	cr_assert_eq(around.answered, 1, "%u answers", around.answered);
-	cr_assert_eq(around.status, err_rows[why].status, "%d: %s", around.status, around.body);
-	cr_assert(strstr(around.body, err_text(why)) != NULL, "%s", around.body);
-	cr_assert_eq(around.forwarded, 0);
-	cr_assert_eq(around.ended + around.aborted, 0);
-	check_nothing_pending();
-}
-
-static void
-check_passes(void)
-{
-	cr_assert_eq(around.answered, 0, "%s", around.body);
-	cr_assert_eq(around.dialled, 1);
 }
 
 /* --- refusing --- */
@@ -278,7 +130,7 @@ Test(passage, cuts_the_connection_once_an_answer_has_begun)
 	request("GET", "/_matrix/client/v3/sync", "", NO_BODY);
 	connect_upstream(&fresh, OK);
 	ex.head_sent = true;
-	homeserver(200, ERR_UPSTREAM_BROKE);
+	upstream_answers(200, ERR_UPSTREAM_BROKE);
 	cr_assert_eq(around.aborted, 1);
 	cr_assert_eq(around.answered, 0);
 	check_nothing_pending();
@@ -723,7 +575,7 @@ Test(passage, remembers_an_invite_only_after_the_homeserver_took_it)
 		signed_request("PUT", INVITE, INVITE_BODY);
 		connect_upstream(&fresh, OK);
 		cr_assert_eq(around.noted, 0, "before the homeserver has answered");
-		homeserver(rows[i].status, OK);
+		upstream_answers(rows[i].status, OK);
 		cr_assert_eq(around.noted, rows[i].noted, "status %d", rows[i].status);
 		finish();
 	}
@@ -734,7 +586,7 @@ Test(passage, does_not_remember_an_invite_without_an_answer)
 	service.invite_rule = RULE_LOG;
 	signed_request("PUT", INVITE, INVITE_BODY);
 	connect_upstream(&fresh, OK);
-	homeserver(0, ERR_UPSTREAM_SLOW);
+	upstream_answers(0, ERR_UPSTREAM_SLOW);
 	cr_assert_eq(around.noted, 0);
 }
 
@@ -744,7 +596,7 @@ Test(passage, ends_the_exchange_when_the_answer_is_complete)
 {
 	request("GET", "/_matrix/client/versions", "", NO_BODY);
 	connect_upstream(&fresh, OK);
-	homeserver(200, OK);
+	upstream_answers(200, OK);
 	cr_assert_eq(around.ended, 1);
 	cr_assert_eq(around.answered + around.aborted, 0);
 	check_nothing_pending();
@@ -756,11 +608,11 @@ Test(passage, tries_once_more_when_a_reused_connection_was_dead)
 	around.may_retry = true;
 	request("GET", "/_matrix/client/versions", "", NO_BODY);
 	cr_assert_eq(around.dialled, 0);
-	homeserver(0, ERR_UPSTREAM_DOWN);
+	upstream_answers(0, ERR_UPSTREAM_DOWN);
 	cr_assert_eq(around.dialled, 1);
 	cr_assert(around.dialled_fresh);
 	connect_upstream(&fresh, OK);
-	homeserver(0, ERR_UPSTREAM_DOWN);
+	upstream_answers(0, ERR_UPSTREAM_DOWN);
 	cr_assert_eq(around.forwarded, 2);
 	cr_assert_eq(around.status, 502);
 	check_nothing_pending();
@@ -770,7 +622,7 @@ Test(passage, does_not_repeat_what_may_have_been_done)
 {
 	around.idle = &reused;
 	request("POST", "/_matrix/client/v3/createRoom", BEARER, "{}");
-	homeserver(0, ERR_UPSTREAM_DOWN);
+	upstream_answers(0, ERR_UPSTREAM_DOWN);
 	cr_assert_eq(around.forwarded, 1);
 	cr_assert_eq(around.status, 502);
 	check_nothing_pending();
@@ -798,7 +650,7 @@ Test(passage, goes_to_the_next_address_when_one_cannot_be_connected_to)
 	cr_assert_eq(around.dialled, 2);
 	connect_upstream(&fresh, OK);
 	cr_assert_eq(around.worked, 1);
-	homeserver(200, OK);
+	upstream_answers(200, OK);
 	cr_assert_eq(around.ended, 1);
 	check_nothing_pending();
 }
@@ -965,12 +817,12 @@ Test(passage, forgets_accounts_when_a_session_has_ended)
 {
 	request("POST", "/_matrix/client/v3/logout", BEARER, "{}");
 	connect_upstream(&fresh, OK);
-	homeserver(401, OK);
+	upstream_answers(401, OK);
 	cr_assert_eq(around.forgotten, 0);
 	finish();
 	request("POST", "/_matrix/client/v3/logout", BEARER, "{}");
 	connect_upstream(&fresh, OK);
-	homeserver(200, OK);
+	upstream_answers(200, OK);
 	cr_assert_eq(around.forgotten, 1);
 }
 
@@ -979,7 +831,7 @@ Test(passage, forgets_accounts_when_a_session_has_ended)
 static void
 check_gone(void)
 {
-	cr_assert_null(around.grave, "over already");
+	cr_assert_eq(around.n_graves, 0, "over already");
 	ex.events->gone(ex.arg, ERR_CLIENT_GONE);
 	cr_assert_eq(around.answered + around.aborted + around.ended, 0);
 	check_nothing_pending();
