@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# One program holds the unit tests but those of the passage; every module adds its test_<module>.c.
+# One program holds the unit tests but those of the passage and the tunnels; every module adds its test_<module>.c.
 if HAVE_CRITERION
 check_PROGRAMS += tests/unit/unit
 TESTS += tests/unit/unit
@@ -144,7 +144,7 @@ tests_unit_unit_SOURCES += tests/unit/wallclock.h
 EXTRA_DIST += tests/unit/cases tests/unit/run
 LOG_COMPILER = $(srcdir)/tests/unit/run
 
-# The passage has a program of its own, in which what is around it is faked at link time.
+# The passage, with the tunnels, has a program of its own, in which what is around it is faked at link time.
 if HAVE_CRITERION
 check_PROGRAMS += tests/unit/passage
 TESTS += tests/unit/passage
@@ -152,11 +152,14 @@ endif
 tests_unit_passage_CPPFLAGS = $(tests_unit_unit_CPPFLAGS)
 tests_unit_passage_LDADD = $(tests_unit_unit_LDADD)
 tests_unit_passage_SOURCES =
+tests_unit_passage_SOURCES += tests/unit/connect_fakes.c
+tests_unit_passage_SOURCES += tests/unit/connect_fakes.h
 tests_unit_passage_SOURCES += tests/unit/limit.c
 tests_unit_passage_SOURCES += tests/unit/passage_fakes.c
 tests_unit_passage_SOURCES += tests/unit/passage_fakes.h
 tests_unit_passage_SOURCES += tests/unit/passage_play.c
 tests_unit_passage_SOURCES += tests/unit/passage_play.h
+tests_unit_passage_SOURCES += tests/unit/test_connect.c
 tests_unit_passage_SOURCES += tests/unit/test_passage.c
 tests_unit_passage_SOURCES += tests/unit/test_passage_out.c
 
