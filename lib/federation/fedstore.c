@@ -168,11 +168,13 @@ write_state(const struct fedstore *s)
 	write_file(s, "state", str_of(text, (size_t)n));
 }
 
-/* The time of the last refresh, if the state is of the list held; else 0. */
+/* The time of the last refresh, if the state is of the list held or of one that it has replaced
+ * since: between the two files being written a process may end, and another one begin.  Else 0. */
 static int64_t
 state_as_of(const struct fedstore *s, struct str text)
 {
 	struct claims *state = claims_read_object(text);
+	double held = (double)fedlist_version(s->list);
 	char hex[2 * DIGEST + 1];
 	double version = -1, as_of = 0;
 	struct str sha256 = STR_NONE;
@@ -181,25 +183,20 @@ state_as_of(const struct fedstore *s, struct str text)
 	hex_of(s->digest, hex);
 	good = claims_number(claims_get(state, "version"), &version) &&
 	       claims_number(claims_get(state, "as_of"), &as_of) &&
-	       claims_text(claims_get(state, "sha256"), &sha256) &&
-	       version == (double)fedlist_version(s->list) && str_eq(sha256, str_z(hex)) &&
-	       as_of > 0 && as_of <= (double)(clock_wall_s() + SKEW_S);
+	       claims_text(claims_get(state, "sha256"), &sha256) && version >= 0 &&
+	       (version < held || (version == held && str_eq(sha256, str_z(hex)))) && as_of > 0 &&
+	       as_of <= (double)(clock_wall_s() + SKEW_S);
 	claims_free(state);
 	return good ? (int64_t)as_of : 0;
 }
 
-static int64_t
-read_state(const struct fedstore *s)
+static void
+read_state(const struct fedstore *s, struct buf *text)
 {
 	char path[PATH_MAX];
-	struct buf text;
-	int64_t as_of = 0;
 
-	buf_init(&text, STATE_MAX);
-	if (file_path(s, "state", path) && fs_read(path, &text) == 0)
-		as_of = state_as_of(s, buf_str(&text));
-	buf_fini(&text);
-	return as_of;
+	if (file_path(s, "state", path) && fs_read(path, text) != 0)
+		buf_consume(text, buf_len(text));
 }
 
 /* -- judging -- */
@@ -350,17 +347,19 @@ fedstore_restore(struct fedstore *s)
 {
 	char path[PATH_MAX];
 	struct fedstore_offer o;
-	struct buf text;
+	struct buf text, state;
 	enum err err = ERR_NOT_FOUND;
 
 	if (!file_path(s, "jws", path))
 		return ERR_NOT_FOUND;
 	buf_init(&text, s->cfg.max_bytes);
+	buf_init(&state, STATE_MAX);
+	read_state(s, &state); /* first, for another process may write both, the list first */
 	if (fs_read(path, &text) == 0) {
 		err = judge(s, str_strip(buf_str(&text)), NULL, clock_wall_s(), &o);
 		if (err == OK && o.list != NULL) {
 			hold(s, &o);
-			s->as_of = read_state(s);
+			s->as_of = state_as_of(s, buf_str(&state));
 		}
 		if (err == OK)
 			fedstore_offer_drop(&o);
@@ -368,6 +367,7 @@ fedstore_restore(struct fedstore *s)
 		err = errno == EFBIG ? ERR_FEDLIST_SIZE : ERR_FILE;
 	}
 	buf_fini(&text);
+	buf_fini(&state);
 	if (err != OK && err != ERR_NOT_FOUND)
 		log_debug("fedstore list=%s kept copy refused: %s", s->cfg.name, err_name(err));
 	return err;

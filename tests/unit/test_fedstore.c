@@ -399,6 +399,9 @@ Test(fedstore, has_no_age_when_the_state_file_is_not_of_the_list)
 		STR("[]"),
 		STR("\0\0\0"),
 		STR("{\"version\":9,\"as_of\":100}"),
+		STR("{\"version\":8,\"as_of\":100}"),
+		STR("{\"version\":10,\"as_of\":100,\"sha256\":\"\"}"),
+		STR("{\"version\":-1,\"as_of\":100,\"sha256\":\"\"}"),
 		{ other, 0 },
 		{ future, 0 },
 	};
@@ -425,6 +428,24 @@ Test(fedstore, has_no_age_when_the_state_file_is_not_of_the_list)
 	cr_assert_eq(fedstore_restore(store), OK);
 	cr_assert_eq(fedstore_as_of(store), 0);
 	buf_fini(&good);
+}
+
+/* A process that ended, or that another one follows, may have written the list only. */
+Test(fedstore, has_the_age_of_the_list_before_when_the_state_file_is_of_that)
+{
+	char *header = pki_list_header("ES256", es, NULL);
+	char *token = pki_jws(es_key, header, STR("{\"version\":10,\"domainList\":[]}"));
+	struct fedstore_offer o;
+
+	cr_assert_eq(offer(9, "a.org", 100), OK);
+	cr_assert_eq(fedstore_judge(store, str_z(token), NULL, &o), OK);
+	fedstore_offer_drop(&o);
+	reopen();
+	cr_assert_eq(fedstore_restore(store), OK);
+	cr_assert_eq(fedlist_version(fedstore_list(store)), 10);
+	cr_assert_eq(fedstore_as_of(store), 100);
+	free(header);
+	free(token);
 }
 
 Test(fedstore, works_without_a_state_directory)
