@@ -18,6 +18,20 @@ def _labels(name: str) -> bytes:
     return out + b"\0"
 
 
+def _bound() -> tuple[socket.socket, socket.socket]:
+    """Sockets of UDP and of TCP at one port, which is refused by TCP until somebody listens."""
+    while True:
+        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        datagrams.bind(("127.0.0.1", 0))
+        streams = socket.socket()
+        try:
+            streams.bind(datagrams.getsockname())
+            return datagrams, streams
+        except OSError:
+            datagrams.close()
+            streams.close()
+
+
 class DnsServer:
     """`records` maps (name, type) to a list of rdata: addresses, or (priority, weight, port, host).
 
@@ -27,26 +41,34 @@ class DnsServer:
     def __init__(self, sock: socket.socket | None = None) -> None:
         self.records: dict[tuple[str, int], list] = {}
         self.asked: list[tuple[str, int]] = []
+        self.ttl = 60  # seconds
         # What goes out instead of one answer, given the query and the answer; may be changed at any time.
         self.fault: Callable[[bytes, bytes], list[bytes]] = lambda query, answer: [answer]
+        self.streams = 0  # connections by TCP
+        self.listener: socket.socket | None = None
         if sock is None:
-            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            sock.bind(("127.0.0.1", 0))
+            sock, self.listener = _bound()
         self.sock = sock
         self.where = "%s:%d" % self.sock.getsockname()
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
         self.sock.close()
+        if self.listener is not None:
+            self.listener.close()
 
     def serve_tcp(self) -> None:
         """The same answers by TCP, without the faults, for whom a truncated one sends there."""
-        listener = socket.create_server(self.sock.getsockname())
-        self.streams = 0
+        listener = self.listener
+        assert listener is not None
+        listener.listen()
 
         def serve() -> None:
             while True:
-                stream, _ = listener.accept()
+                try:
+                    stream, _ = listener.accept()
+                except OSError:
+                    return
                 self.streams += 1
                 with stream, stream.makefile("rwb") as file:
                     while size := file.read(2):
@@ -79,7 +101,7 @@ class DnsServer:
         out = query[:2] + struct.pack(">HHHHH", flags, 1, len(found), 0, 0) + query[12 : at + 5]
         for value in found:
             data = socket.inet_aton(value) if kind == A else _srv(value)
-            out += b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, 60, len(data)) + data
+            out += b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, self.ttl, len(data)) + data
         return out
 
 

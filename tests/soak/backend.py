@@ -1,16 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The homeserver of the soak: answers that can be checked byte by byte.  Prints its port.
+"""The homeserver of the soak: answers that can be checked byte by byte.  Prints its port.  Arguments: its
+name and the seed of its signing key.
 
   PUT  .../echo      length and SHA-256 of the body
   GET  .../pattern/N N bytes of a pattern, in chunks or with a length (N odd or even)
   GET  .../sync      after the `timeout` of the query, in pieces
+  GET  .../v2/server its signing key
   any other          a small JSON object
 """
 import asyncio
 import hashlib
 import logging
+import pathlib
+import sys
+import time
 
 from aiohttp import web
+from signedjson.sign import sign_json
+
+sys.dont_write_bytecode = True
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1])]
+from sim.xmatrix import SigningKey  # noqa: E402
 
 PIECE = bytes(range(256)) * 256
 SMALL = {"versions": ["v1.11", "v1.12"], "unstable_features": {}}
@@ -54,6 +64,17 @@ async def sync(request: web.Request) -> web.StreamResponse:
     return response
 
 
+async def keys(_: web.Request) -> web.Response:
+    name, key = sys.argv[1], SigningKey("a_test", sys.argv[2])
+    document = {
+        "server_name": name,
+        "valid_until_ts": int(time.time() * 1000) + 3600_000,
+        "verify_keys": {key.id: {"key": key.public_base64}},
+        "old_verify_keys": {},
+    }
+    return web.json_response(sign_json(document, name, key.key))
+
+
 async def small(request: web.Request) -> web.Response:
     await request.read()
     return web.json_response(SMALL)
@@ -65,6 +86,7 @@ async def main() -> None:
     app.router.add_put("/{_:.*}/echo", echo)
     app.router.add_get("/{_:.*}/pattern/{n}", download)
     app.router.add_get("/{_:.*}/sync", sync)
+    app.router.add_get("/_matrix/key/v2/server", keys)
     app.router.add_route("*", "/{_:.*}", small)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, Callable
 
@@ -25,6 +26,7 @@ TESTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS / "integration")]
 from harness import invite_v2  # noqa: E402
 from sim import h2wire, passport, wire, xmatrix  # noqa: E402
+from soak import outward  # noqa: E402
 from soak.backend import SMALL, pattern  # noqa: E402
 
 HOST = ("Host", "matrix.alpha.test")
@@ -186,16 +188,27 @@ BEHAVIOURS: list[Callable[[Client], None]] = [
 ]
 
 
+def work_of(how: dict[str, Any], seed: int) -> list[partial[None]]:
+    """One choice of the behaviours that were asked for, with what each needs."""
+    client, outlet = Client(how, seed), outward.Outlet(how["out"], seed)
+    sides: dict[str, list[partial[None]]] = {
+        "inbound": [partial(b, client) for b in BEHAVIOURS],
+        "outbound": [partial(b, outlet) for b in outward.BEHAVIOURS],
+    }
+    return [b for side in how["sides"] for b in sides[side]]
+
+
 def run(how: dict[str, Any], seed: int, counts: Counter[str], faults: list[str]) -> None:
-    client = Client(how, seed)
+    work, choice = work_of(how, seed), random.Random(seed)
     end = time.monotonic() + how["seconds"]
     while time.monotonic() < end and len(faults) < 20:
-        behaviour = client.random.choice(BEHAVIOURS)
+        behaviour = choice.choice(work)
+        name = behaviour.func.__name__
         try:
-            behaviour(client)
-            counts[behaviour.__name__] += 1
+            behaviour()
+            counts[name] += 1
         except Exception as e:  # whatever it is, the soak has failed
-            faults.append(f"{behaviour.__name__}: {type(e).__name__}: {e}")
+            faults.append(f"{name}: {type(e).__name__}: {e}")
 
 
 def main() -> None:
