@@ -224,6 +224,17 @@ holds(const struct listeners *l, const struct endpoint *e)
 	return l->admin == e;
 }
 
+/* Whether somebody has removed the file of a unix socket: who connects there does not come to us.
+ */
+static bool
+is_lost(const struct endpoint *e, const struct conf_address *a)
+{
+	if (a->unix_path == NULL || e->activated || listener_taken_unix(a->unix_path))
+		return false;
+	log_warn("listener %s: its file was removed; it is made anew", a->text);
+	return true;
+}
+
 /* A listener of `had` for this address that `l` does not yet use, or NULL.  The file of a unix
  * socket that is being given up is gone. */
 static const struct listening *
@@ -234,7 +245,8 @@ find(const struct listeners *l, const struct listeners *had, const struct conf_a
 	listeners_key(a, key);
 	for (size_t i = 0; had != NULL && i < had->n; i++)
 		if (strcmp(had->of[i].endpoint->key, key) == 0 && !holds(l, had->of[i].endpoint) &&
-		    (a->unix_path == NULL || had->of[i].until == 0))
+		    (a->unix_path == NULL || had->of[i].until == 0) &&
+		    !is_lost(had->of[i].endpoint, a))
 			return &had->of[i];
 	return NULL;
 }
@@ -251,7 +263,7 @@ open_admin(const struct listeners *had, const struct conf_address *a)
 	char key[LISTENERS_KEY_MAX];
 
 	if (had != NULL && had->admin != NULL &&
-	    strcmp(had->admin->key, listeners_key(a, key)) == 0)
+	    strcmp(had->admin->key, listeners_key(a, key)) == 0 && !is_lost(had->admin, a))
 		return snapshot_hold(&had->admin->snap);
 	if (a->unix_path == NULL && listener_taken(a->host, a->port)) {
 		log_error("admin: cannot listen on %s: a listener of this configuration or another "

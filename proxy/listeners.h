@@ -54,8 +54,8 @@ struct listeners {
 };
 
 /* What a configuration listens on.  Endpoints of `had` (NULL: none) are used again, what is missing
- * is bound; those of `had` that are not used any more are kept as being given up.  NULL: logged;
- * what was bound is closed. */
+ * is bound, and so is a unix socket whose file somebody has removed; those of `had` that are not
+ * used any more are kept as being given up.  NULL: logged; what was bound is closed. */
 struct listeners *listeners_open(
     struct proxy_conf *conf, struct listeners *had, unsigned n_workers) MUST_CHECK;
 

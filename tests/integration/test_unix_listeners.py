@@ -120,6 +120,24 @@ def test_a_reload_keeps_the_socket_and_changes_its_mode(out: World) -> None:
     accepted(out.out)
 
 
+def test_a_file_that_somebody_removes_is_made_anew(out: World) -> None:
+    """By a reload or a hand-over; what was connected before goes on."""
+    with opened(out.out) as before:
+        before.sendall(b"GET / HTTP/1.1\r\n")
+        out.out.unlink()
+        assert is_gone(out.out)
+        reloaded(out)
+        accepted(out.out)
+        assert mode(out.out) == 0o666
+        before.sendall(b"Host: x\r\n\r\n")
+        assert before.recv(1000).startswith(b"HTTP/1.1 4")
+    out.out.unlink()
+    out.daemon.hand_over()
+    accepted(out.out)
+    out.daemon.stop()
+    assert not out.out.exists()
+
+
 def test_a_listener_comes_and_goes_on_reload(out: World) -> None:
     """One that goes and comes back at once is a new socket: nobody connects into the void."""
     with opened(out.out) as waiting:
