@@ -274,7 +274,7 @@ void
 accept_init(struct worker *w)
 {
 	w->http.request = passage_open;
-	w->http.count = on_count;
+	w->http.count = w->out.plain.count = on_count;
 	w->http.owner = w;
 	timer_init(&w->room_timer, on_room_timer, w);
 	prefaces_init(&w->prefaces, w->loop, on_preface);

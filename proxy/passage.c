@@ -12,6 +12,7 @@
  * is, the request is forwarded.  Every refusal goes through passage_refuse(), every end through
  * leave().
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/base/log.h"
@@ -53,10 +54,24 @@ passage_drop_spares(struct worker *w)
 	w->n_spare = 0;
 }
 
+/* " server=", or nothing. */
+static const char *
+linked(const struct passage *p, char out[32])
+{
+	struct str other = p->side->other != NULL ? p->side->other(p) : STR_NONE;
+	char id[17];
+
+	if (other.n == 0)
+		return "";
+	snprintf(out, 32, " server=%s", log_id(other, id));
+	return out;
+}
+
 static void
 report(struct passage *p)
 {
 	const struct exchange *ex = p->ex;
+	char server[32];
 	clock_ms now = clock_now();
 	enum route_api api = p->side->api != API_NONE ? p->side->api
 			     : p->j.route != NULL     ? p->j.route->api
@@ -68,12 +83,13 @@ report(struct passage *p)
 	metrics_add(S_REQUEST_BYTES, (int64_t)ex->bytes_in);
 	metrics_add(S_RESPONSE_BYTES, (int64_t)ex->bytes_out);
 	log_info("%016llx %s status=%d reason=%s route=%s ms=%llu upstream_ms=%llu in=%llu "
-		 "out=%llu state=%s",
+		 "out=%llu state=%s%s",
 	    (unsigned long long)ex->id, series_api(api), p->status, err_name(p->why),
 	    p->j.route != NULL ? p->j.route->path : "-", (unsigned long long)(now - ex->began),
 	    (unsigned long long)(p->relay.forwarded != 0 ? now - p->relay.forwarded : 0),
 	    (unsigned long long)ex->bytes_in, (unsigned long long)ex->bytes_out,
-	    p->state == RELAY && p->relay.forwarded == 0 ? "dial" : state_names[p->state]);
+	    p->state == RELAY && p->relay.forwarded == 0 ? "dial" : state_names[p->state],
+	    linked(p, server));
 }
 
 /* The only way out; the exchange itself is ended by the caller, or was by its peer. */

@@ -24,6 +24,8 @@ struct passage_side {
 	void (*left)(struct passage *p);
 	void (*answer)(struct passage *p, enum err why); /* a refusal; the passage has left */
 	enum route_api api; /* in log and metrics; API_NONE: the route's */
+	/* The server that lines of the log are linked by; may be NULL. */
+	struct str (*other)(const struct passage *p);
 };
 
 struct passage {

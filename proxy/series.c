@@ -23,6 +23,9 @@ static const char *const classes[] = { "none", "1xx", "2xx", "3xx", "4xx", "5xx"
 #define REMOTE_FAILED(id, name) \
 	[S_REMOTE_FAILED_##id] = { "schleuse_remote_connects_failed_total", "class=\"" name "\"", \
 		METRIC_COUNTER, "Connections to other servers that failed, by class" }
+#define TUNNEL_FAILED(id, name) \
+	[S_TUNNELS_##id] = { "schleuse_tunnel_handshakes_failed_total", "cause=\"" name "\"", \
+		METRIC_COUNTER, "Tunnels that ended before their TLS stood, by cause" }
 #define PAUSES_HELP "How often a worker stopped accepting, by what was used up"
 
 static struct metric_row rows[S_COUNT] = {
@@ -156,6 +159,12 @@ static struct metric_row rows[S_COUNT] = {
 	    "Tunnels of homeservers, by whether their TLS is ended here" },
 	[S_TUNNELS_PASSED] = { "schleuse_tunnels_total", "kind=\"passed\"", METRIC_COUNTER,
 	    "Tunnels of homeservers, by whether their TLS is ended here" },
+	[S_TUNNELS_REFUSED] = { "schleuse_tunnels_refused_total", "", METRIC_COUNTER,
+	    "Tunnels refused because outbound.tunnels_max of a worker stood" },
+	TUNNEL_FAILED(GONE, "gone"),
+	TUNNEL_FAILED(DISTRUSTED, "distrusted"),
+	TUNNEL_FAILED(FORBIDDEN, "forbidden"),
+	TUNNEL_FAILED(FAILED, "other"),
 	[S_TUNNEL_BYTES_OUT] = { "schleuse_tunnel_bytes_total", "direction=\"out\"", METRIC_COUNTER,
 	    "Bytes of tunnels that passed as they are and have ended" },
 	[S_TUNNEL_BYTES_IN] = { "schleuse_tunnel_bytes_total", "direction=\"in\"", METRIC_COUNTER,

@@ -43,6 +43,8 @@ struct mint {
 /* What hangs on each SSL. */
 struct guest {
 	struct mint *mint;
+	int alert; /* the last one, 0: none */
+	bool ours; /* we sent it */
 	char host[];
 };
 
@@ -208,6 +210,17 @@ on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsig
 	return SSL_TLSEXT_ERR_OK;
 }
 
+static void
+on_info(const SSL *ssl, int where, int ret)
+{
+	struct guest *g = SSL_get_ex_data(ssl, guest_index);
+
+	if ((where & SSL_CB_ALERT) == 0 || g == NULL)
+		return;
+	g->alert = ret & 0xff;
+	g->ours = (where & SSL_CB_WRITE) != 0;
+}
+
 static bool
 show_chain(SSL_CTX *ctx, STACK_OF(X509) *chain)
 {
@@ -236,6 +249,7 @@ make_context(const struct minter_ca *ca, EVP_PKEY *key)
 	SSL_CTX_set_client_hello_cb(ctx, on_hello, NULL);
 	SSL_CTX_set_tlsext_servername_callback(ctx, on_sni);
 	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
+	SSL_CTX_set_info_callback(ctx, on_info);
 	if (SSL_CTX_set_num_tickets(ctx, 0) == 1 && SSL_CTX_set_max_early_data(ctx, 0) == 1 &&
 	    tls_profile(ctx, true) && SSL_CTX_use_PrivateKey(ctx, key) == 1 &&
 	    show_chain(ctx, ca->chain))
@@ -299,7 +313,7 @@ SSL *
 mint_accept(struct mint *m, const char *host)
 {
 	size_t n = strlen(host) + 1;
-	struct guest *g = malloc(sizeof(*g) + n);
+	struct guest *g = calloc(1, sizeof(*g) + n);
 	SSL *ssl = SSL_new(m->ctx);
 
 	if (g == NULL || ssl == NULL || SSL_set_ex_data(ssl, guest_index, g) != 1) {
@@ -311,4 +325,27 @@ mint_accept(struct mint *m, const char *host)
 	g->mint = snapshot_hold(&m->snap);
 	SSL_set_accept_state(ssl);
 	return ssl;
+}
+
+enum mint_fault
+mint_fault(const SSL *ssl)
+{
+	const struct guest *g = SSL_get_ex_data(ssl, guest_index);
+
+	switch (g->alert) {
+	case SSL_AD_CLOSE_NOTIFY: /* which is 0, too */
+	case SSL_AD_USER_CANCELLED:
+		return MINT_GONE;
+	case SSL_AD_BAD_CERTIFICATE:
+	case SSL_AD_UNSUPPORTED_CERTIFICATE:
+	case SSL_AD_CERTIFICATE_EXPIRED:
+	case SSL_AD_CERTIFICATE_UNKNOWN:
+	case SSL_AD_UNKNOWN_CA:
+	case SSL_AD_DECRYPT_ERROR: /* it knows another one of that name */
+		return g->ours ? MINT_OTHER : MINT_DISTRUSTED;
+	case SSL_AD_UNRECOGNIZED_NAME:
+		return g->ours ? MINT_FORBIDDEN : MINT_OTHER;
+	default:
+		return MINT_OTHER;
+	}
 }

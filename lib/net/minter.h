@@ -69,4 +69,15 @@ void mint_free(struct mint *m); /* connections of it may live on */
  * handshake with unrecognized_name.  HTTP/1.1 only, no tickets.  NULL: out of memory. */
 SSL *mint_accept(struct mint *m, const char *host) MUST_CHECK;
 
+/* Why a handshake of such an SSL has not come to its end, as far as alerts tell. */
+enum mint_fault {
+	MINT_GONE,       /* without a word: the client went away, or was too slow */
+	MINT_DISTRUSTED, /* the client does not take the certificate: it does not trust the CA */
+	MINT_FORBIDDEN,  /* the CA may not issue for that name */
+	MINT_OTHER,
+	MINT_FAULTS
+};
+
+enum mint_fault mint_fault(const SSL *ssl);
+
 #endif

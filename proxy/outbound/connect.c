@@ -89,10 +89,13 @@ static const struct exchange_events events = {
 
 /* --- a destination that is allowed uninspected --- */
 
-static bool
-is_full(const struct worker *w)
+static enum err
+find_room(const struct worker *w)
 {
-	return w->out.n_tunnels >= w->conf->forward.tunnels_max;
+	if (w->out.n_tunnels < w->conf->forward.tunnels_max)
+		return OK;
+	metrics_inc(S_TUNNELS_REFUSED);
+	return ERR_OVERLOAD;
 }
 
 static void
@@ -106,7 +109,9 @@ on_connected(void *arg, struct stream *s, enum err why)
 		end(c, why);
 		return;
 	}
-	why = is_full(c->w) ? ERR_OVERLOAD : tunnel_pass(c->w, c->ex, s);
+	why = find_room(c->w);
+	if (why == OK)
+		why = tunnel_pass(c->w, c->ex, s);
 	if (why != OK) {
 		stream_close(s);
 		end(c, why);
@@ -197,10 +202,12 @@ connect_open(struct worker *w, struct exchange *ex, const struct service_conf *s
 	struct aim aim = { 0 };
 	enum err err = aim_at(&aim, &ex->arena, ex->req.authority, 0);
 
+	log_debug(
+	    "%016llx CONNECT " STR_FMT, (unsigned long long)ex->id, STR_ARG(ex->req.authority));
 	if (err == OK)
 		aim.allowed = aim_allowed(&aim, &s->way_out);
-	if (err == OK && is_full(w))
-		err = ERR_OVERLOAD;
+	if (err == OK)
+		err = find_room(w);
 	if (err == OK && aim.allowed != NULL && !aim.allowed->inspect) {
 		pass(w, ex, &aim);
 		return;

@@ -5,6 +5,7 @@
  */
 #include "proxy/outbound/passage_out.h"
 
+#include "lib/base/log.h"
 #include "proxy/judge.h"
 #include "proxy/outbound/judge_out.h"
 #include "proxy/outbound/remotes.h"
@@ -211,11 +212,21 @@ judge(struct passage *p)
 	return judge_out_is_federation(j) ? judge_out_destination(j, &p->aim) : OK;
 }
 
+/* Whom it is meant for, as far as that is known. */
+static struct str
+other(const struct passage *p)
+{
+	return p->j.destination.n > 0 ? p->j.destination
+	       : p->aim.server.n > 0  ? p->aim.server
+				      : p->aim.host;
+}
+
 static void
 begin(struct passage *p)
 {
 	enum err err = judge(p);
 
+	log_debug("%016llx to " STR_FMT, (unsigned long long)p->ex->id, STR_ARG(other(p)));
 	if (err == OK)
 		advance(p);
 	else
@@ -244,9 +255,12 @@ answer(struct passage *p, enum err why)
 	refusal_answer(p->ex, NULL, why, about, 0);
 }
 
-static const struct passage_side outward_side = {
-	.begin = begin, .advance = advance, .left = left, .answer = answer, .api = API_OUTBOUND
-};
+static const struct passage_side outward_side = { .begin = begin,
+	.advance = advance,
+	.left = left,
+	.answer = answer,
+	.api = API_OUTBOUND,
+	.other = other };
 
 /* --- public --- */
 

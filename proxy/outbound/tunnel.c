@@ -20,9 +20,9 @@ struct tunnel {
 	uint16_t port;
 	char *server_name; /* of the service, whatever its configuration is by then */
 	char *host;
-	/* of the CONNECT, if bytes pass as they are */
+	/* of the CONNECT */
 	uint64_t id;
-	clock_ms began;
+	clock_ms began; /* if bytes pass as they are */
 	struct grave grave;
 };
 
@@ -86,6 +86,7 @@ tunnel_inspect(struct worker *w, struct exchange *ex, const struct service_conf 
 
 	if (t == NULL)
 		return ERR_MEMORY;
+	t->id = ex->id;
 	t->port = port;
 	t->host = strndup(host.p, host.n);
 	t->server_name = strdup(s->server_name);
@@ -140,10 +141,36 @@ tunnel_request(void *listener, struct exchange *ex, enum err bad)
 		passage_out_refuse(t->w, ex, bad);
 }
 
+/* What the homeserver's log calls a failed connection says nothing of the reason. */
+static void
+report_handshake(const struct tunnel *t, const SSL *ssl)
+{
+	static const struct {
+		enum series series;
+		const char *text;
+	} faults[MINT_FAULTS] = {
+		[MINT_GONE] = { S_TUNNELS_GONE, "the homeserver left, or was too slow" },
+		[MINT_DISTRUSTED] = { S_TUNNELS_DISTRUSTED,
+		    "the homeserver does not trust the CA of outbound.ca_certificate" },
+		[MINT_FORBIDDEN] = { S_TUNNELS_FORBIDDEN,
+		    "the CA of outbound.ca_certificate may not issue for that name" },
+		[MINT_OTHER] = { S_TUNNELS_FAILED, "no common TLS version, cipher or protocol" },
+	};
+	enum mint_fault fault = mint_fault(ssl);
+
+	metrics_inc(faults[fault].series);
+	log_info("%016llx outbound no TLS in the tunnel: %s", (unsigned long long)t->id,
+	    faults[fault].text);
+}
+
 void
 tunnel_closed(struct http_server *s, const struct http_conn *c)
 {
+	SSL *ssl = stream_ssl(c->stream);
+
 	(void)s;
+	if (SSL_is_init_finished(ssl) == 0)
+		report_handshake(c->listener, ssl);
 	tunnel_end(c->listener);
 }
 

@@ -17,6 +17,7 @@ from outworld import (
 from sim import b64, wire
 from sim.rawserver import Close, Hang
 
+FAILED = "schleuse_tunnel_handshakes_failed_total"
 WELL_KNOWN = "/.well-known/matrix/server"
 
 
@@ -225,6 +226,16 @@ def test_a_name_the_ca_may_not_certify(world: OutWorld) -> None:
     """Name constraints hold: a stolen way out is not a way in to everything."""
     with pytest.raises((ssl.SSLError, OSError)):
         world.tunnel("www.example.org:443", sni="www.example.org")
+    world.until_metric(FAILED, 1, cause="forbidden")
+
+
+def test_a_homeserver_that_does_not_trust_the_ca(world: OutWorld, beta: Remote) -> None:
+    """What the homeserver only calls a failed connection has a name in our log and metrics."""
+    with pytest.raises(ssl.SSLCertVerificationError):
+        world.tunnel(beta.name, tls=wire.tls_context(PKI.web.pem))
+    world.until_metric(FAILED, 1, cause="distrusted")
+    world.daemon.until_logged("does not trust the CA")
+    assert not beta.requests
 
 
 def test_a_ca_of_our_own_making(make_world) -> None:

@@ -160,6 +160,7 @@ def test_tunnels_max(small) -> None:
     held = [Tunnel(w.out(), to, basic()).begin(WEB, "push.test") for _ in range(2)]
     with Tunnel(w.out(), to, basic()) as c:
         assert c.answer.status == 503
+    w.until_metric("schleuse_tunnels_refused_total", 1)
     held.pop().close()
 
     def again() -> bool:
@@ -247,6 +248,7 @@ def test_a_tunnel_without_a_handshake(small) -> None:
         assert c.answer.status == 200
         assert c.ended()
     w.until_metric("schleuse_tunnels_open", 0)
+    w.until_metric("schleuse_tunnel_handshakes_failed_total", 1, cause="gone")
 
 
 # Sizes

@@ -153,6 +153,32 @@ alert_of(const char *target, const char *sni)
 	return alert;
 }
 
+/* --- why it failed --- */
+
+Test(mint, tells_why_a_handshake_failed)
+{
+	struct minter_ca *stranger = tunnelca_usual();
+	struct talk forbidden = talk(mint, "target.example", "a..example.org", NULL);
+	struct talk distrusted = { .client = client_of(stranger, "a.example.org", NULL, NULL),
+		.server = mint_accept(mint, "target.example") };
+	struct talk silent = { .client = client_of(ca, "a.example.org", NULL, NULL),
+		.server = mint_accept(mint, "target.example") };
+	struct talk other = { .client = client_of(ca, "a.example.org", NULL, "\x02h2"),
+		.server = mint_accept(mint, "target.example") };
+
+	shake(&distrusted);
+	shake(&other);
+	cr_assert_eq(mint_fault(forbidden.server), MINT_FORBIDDEN);
+	cr_assert_eq(mint_fault(distrusted.server), MINT_DISTRUSTED);
+	cr_assert_eq(mint_fault(silent.server), MINT_GONE);
+	cr_assert_eq(mint_fault(other.server), MINT_OTHER);
+	end(&forbidden);
+	end(&distrusted);
+	end(&silent);
+	end(&other);
+	snapshot_drop(&stranger->snap);
+}
+
 /* --- leaves --- */
 
 Test(mint, issues_for_the_name_of_sni)
