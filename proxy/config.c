@@ -91,6 +91,16 @@ proxy_conf_service_by_host(const struct proxy_conf *c, struct str host)
 	return strmap_find(&c->by_host, host, &i) ? &c->services[i] : NULL;
 }
 
+const struct service_conf *
+proxy_conf_service_by_name(const struct proxy_conf *c, struct str name)
+{
+	for (size_t i = 0; i < c->n_services; i++)
+		if (c->services[i].server_name != NULL &&
+		    str_eq(name, str_z(c->services[i].server_name)))
+			return &c->services[i];
+	return NULL;
+}
+
 const struct federation_conf *
 proxy_conf_federation(const struct proxy_conf *c, const struct service_conf *s)
 {

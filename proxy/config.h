@@ -182,8 +182,8 @@ struct forward_conf {
 	/* made while loading */
 	struct conf_address proxy_at; /* `proxy` */
 	struct str proxy_key;         /* destination_key_own() of it; n == 0: none */
-	struct minter_ca *ca; /* one reference, or NULL */
-	X509_STORE *anchors;  /* of other servers' certificates; NULL without a listener */
+	struct minter_ca *ca;         /* one reference, or NULL */
+	X509_STORE *anchors;          /* of other servers' certificates; NULL without a listener */
 	struct str proxy_authorization; /* value of the field for `proxy`; n == 0: none */
 };
 
@@ -354,6 +354,8 @@ service_upstream(const struct service_conf *s, size_t n)
 
 /* host: lower case, no port. */
 const struct service_conf *proxy_conf_service_by_host(const struct proxy_conf *c, struct str host);
+/* name: normal form.  NULL: none; while loading, names may be missing. */
+const struct service_conf *proxy_conf_service_by_name(const struct proxy_conf *c, struct str name);
 /* The service whose way_out.secret this is; NULL: none.  What is compared are digests under a key
  * of this snapshot, so that the time it takes says nothing. */
 const struct service_conf *proxy_conf_service_by_secret(

@@ -6,8 +6,8 @@
 #include "lib/daemon/setting.h"
 #include "lib/matrix/name.h"
 
-static void
-lower(char *s)
+void
+config_lower(char *s)
 {
 	for (; *s != '\0'; s++)
 		*s = str_lower(*s);
@@ -76,10 +76,10 @@ check_listeners(struct load *l, struct proxy_conf *c)
 		if (ad->text == NULL)
 			continue;
 		if (ad->unix_path == NULL && !conf_address_is_ip(ad))
-			load_fault(l, ad,
-			    "address: '%s' is not an IP address; write 0.0.0.0 or [::] for all of "
-			    "them",
-			    ad->text);
+			load_fault(l, ad, "address: '%s' is not an IP address; write %s", ad->text,
+			    c->listeners[i].kind == LISTEN_OUTBOUND
+				? "127.0.0.1, [::1] or unix:/path"
+				: "0.0.0.0 or [::] for all of them");
 		for (size_t j = 0; j < i; j++)
 			if (is_same(&c->listeners[j].address, ad))
 				load_fault(l, ad,
@@ -131,7 +131,7 @@ check_hosts(struct load *l, struct service_conf *s)
 	for (size_t i = 0; i < s->hosts.n; i++) {
 		if (s->hosts.v[i] == NULL)
 			continue;
-		lower(s->hosts.v[i]);
+		config_lower(s->hosts.v[i]);
 		if (setting_is_host(s->hosts.v[i]))
 			continue;
 		load_fault(l, &s->hosts.v[i],

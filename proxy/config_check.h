@@ -18,6 +18,8 @@ void config_check(struct load *l, struct proxy_conf *c);
 /* The sections tls and redis. */
 void config_tls(struct load *l, struct proxy_conf *c);
 
+void config_lower(char *s); /* in place */
+
 /* Makes the documents of services.well_known; faults where a value does not do. */
 void config_well_known(struct load *l, struct service_conf *s);
 /* Part of it: the processes of one service's homeserver and the paths to them. */

@@ -40,7 +40,8 @@ check_outbound(struct load *l, struct listener_conf *c)
 	if (c->kind != LISTEN_OUTBOUND)
 		load_fault(l, &c->kind,
 		    "serves: outbound stands alone; give the homeserver a listener of its own");
-	if (c->address.text != NULL && !conf_address_is_loopback(&c->address))
+	if (c->address.text != NULL && conf_address_is_ip(&c->address) &&
+	    !conf_address_is_loopback(&c->address))
 		load_fault(l, &c->address,
 		    "address: '%s' can be reached from other machines, and outbound has no TLS; "
 		    "use unix:/path or a loopback address",
@@ -68,25 +69,14 @@ config_outbound_listener(struct load *l, struct listener_conf *c)
 		    "address with port");
 }
 
-static const struct service_conf *
-service_of_name(const struct proxy_conf *c, const char *text)
-{
-	char normal[NAME_MAX_LEN + 1];
-	struct str name = name_normal(str_z(text), normal);
-
-	for (size_t i = 0; i < c->n_services; i++)
-		if (c->services[i].server_name != NULL &&
-		    str_eq(name, str_z(c->services[i].server_name)))
-			return &c->services[i];
-	return NULL;
-}
-
 static void
 find_service(struct load *l, const struct proxy_conf *c, struct listener_conf *to)
 {
+	char normal[NAME_MAX_LEN + 1];
+
 	if (to->service == NULL)
 		return;
-	to->only = service_of_name(c, to->service);
+	to->only = proxy_conf_service_by_name(c, name_normal(str_z(to->service), normal));
 	if (to->only == NULL)
 		load_fault(l, &to->service,
 		    "service: '%s' is not the server_name of a service of this file", to->service);
@@ -159,13 +149,6 @@ check_use(struct load *l, struct proxy_conf *c)
 
 /* --- destinations that have nothing to do with the federation --- */
 
-static void
-lower(char *s)
-{
-	for (; *s != '\0'; s++)
-		*s = str_lower(*s);
-}
-
 /* An IPv6 address as everybody writes it; the host of "*.name". */
 static bool
 check_host(struct load *l, struct allowed_conf *a)
@@ -174,7 +157,7 @@ check_host(struct load *l, struct allowed_conf *a)
 	struct in6_addr ip6;
 	struct in_addr ip4;
 
-	lower(a->host);
+	config_lower(a->host);
 	if (inet_pton(AF_INET6, a->host, &ip6) == 1) {
 		a->host =
 		    arena_z(l->ctx.arena, str_z(inet_ntop(AF_INET6, &ip6, text, sizeof(text))));
@@ -241,7 +224,7 @@ static void
 set_proxy_key(struct load *l, struct forward_conf *f)
 {
 	const struct conf_address *a = &f->proxy_at;
-	char key[NAME_MAX_LEN + 16];
+	char key[DESTINATION_KEY_MAX];
 
 	f->proxy_key = arena_dup(l->ctx.arena, destination_key_own(str_z(a->host), a->port, key));
 	if (f->proxy_key.n == 0)

@@ -47,20 +47,16 @@ static bool
 own_keys(void *arg, struct str name, struct fetch_request *req, char *url, size_t url_size)
 {
 	const struct proxy_conf *conf = arg;
+	const struct service_conf *s = proxy_conf_service_by_name(conf, name);
 	char base[256];
 
-	for (size_t i = 0; i < conf->n_services; i++) {
-		const struct service_conf *s = &conf->services[i];
-
-		if (!str_eq(name, str_z(s->server_name)))
-			continue;
-		req->local = true;
-		req->unix_path = s->upstream.unix_path;
-		req->url = url;
-		return snprintf(url, url_size, "%s/_matrix/key/v2/server",
-			   conf_address_url(&s->upstream, base, sizeof(base))) < (int)url_size;
-	}
-	return false;
+	if (s == NULL)
+		return false;
+	req->local = true;
+	req->unix_path = s->upstream.unix_path;
+	req->url = url;
+	return snprintf(url, url_size, "%s/_matrix/key/v2/server",
+		   conf_address_url(&s->upstream, base, sizeof(base))) < (int)url_size;
 }
 
 /* The registration service, OCSP and the like are not asked through a proxy on the way to other

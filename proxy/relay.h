@@ -49,7 +49,7 @@ struct relay {
 	const struct aim *aim;
 	/* both */
 	struct timer total;
-	clock_ms forwarded; /* when the request went to the homeserver; 0: it did not */
+	clock_ms forwarded; /* when the request went on; 0: it did not */
 	struct pool_wait dial;
 	struct forward forward;
 	void (*fn)(void *arg, enum err err);

@@ -42,7 +42,7 @@ struct search {
 	struct destination_leg *legs;
 	struct query *queries; /* as many */
 	size_t key_len;
-	char key[NAME_MAX_LEN + 16];
+	char key[DESTINATION_KEY_MAX];
 };
 
 static struct str

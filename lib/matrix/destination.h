@@ -36,12 +36,14 @@ struct destination {
 	const struct address *at; /* of all endpoints, in order, families alternating */
 };
 
-/* "@host:port", for hosts that are no Matrix servers; out of NAME_MAX_LEN + 16. */
-struct str destination_key_host(struct str host, uint16_t port, char *out);
+#define DESTINATION_KEY_MAX (NAME_MAX_LEN + 16)
+
+/* "@host:port", for hosts that are no Matrix servers; n == 0: too long. */
+struct str destination_key_host(struct str host, uint16_t port, char out[DESTINATION_KEY_MAX]);
 
 /* The same for a host of our own, such as the HTTP proxy on the way out: whatever its address is,
  * it may be connected to, and its name is always resolved here. */
-struct str destination_key_own(struct str host, uint16_t port, char *out);
+struct str destination_key_own(struct str host, uint16_t port, char out[DESTINATION_KEY_MAX]);
 
 struct destinations;
 
@@ -64,8 +66,6 @@ void destinations_free(struct destinations *d); /* waiting askers are cancelled 
 
 /* Values are struct destination if err is OK. */
 struct fact_cache *destinations_cache(struct destinations *d);
-
-/* The reverse question is discovery_owners(): which server names point to a host and port. */
 
 /* --- pure --- */
 

@@ -8,17 +8,17 @@
 #include "lib/matrix/destination_int.h"
 
 struct str
-destination_key_host(struct str host, uint16_t port, char *out)
+destination_key_host(struct str host, uint16_t port, char out[DESTINATION_KEY_MAX])
 {
 	bool bare = str_chr(host, ':') != NULL && !str_has_prefix(host, STR("["));
-	int n = snprintf(out, NAME_MAX_LEN + 16, bare ? "@[" STR_FMT "]:%u" : "@" STR_FMT ":%u",
+	int n = snprintf(out, DESTINATION_KEY_MAX, bare ? "@[" STR_FMT "]:%u" : "@" STR_FMT ":%u",
 	    STR_ARG(host), port);
 
-	return n > 0 && n < NAME_MAX_LEN + 16 ? str_of(out, (size_t)n) : STR_NONE;
+	return n > 0 && n < DESTINATION_KEY_MAX ? str_of(out, (size_t)n) : STR_NONE;
 }
 
 struct str
-destination_key_own(struct str host, uint16_t port, char *out)
+destination_key_own(struct str host, uint16_t port, char out[DESTINATION_KEY_MAX])
 {
 	struct str key = destination_key_host(host, port, out);
 
@@ -34,7 +34,7 @@ same_host(struct str a, struct str b)
 
 	if (!address_parse(a, 0, &x) || !address_parse(b, 0, &y))
 		return str_eq_ci(a, b);
-	return x.len == y.len && memcmp(&x.sa, &y.sa, x.len) == 0;
+	return address_eq(&x, &y);
 }
 
 bool
@@ -100,7 +100,7 @@ static void
 add_address(struct address *to, size_t *n, const struct address *a)
 {
 	for (size_t i = 0; i < *n; i++)
-		if (to[i].len == a->len && memcmp(&to[i].sa, &a->sa, a->len) == 0)
+		if (address_eq(&to[i], a))
 			return;
 	if (*n < DESTINATION_ADDRESSES_MAX)
 		to[(*n)++] = *a;

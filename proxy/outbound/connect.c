@@ -154,7 +154,7 @@ static void
 ask(struct connect *c)
 {
 	struct worker *w = c->w;
-	char at[NAME_MAX_LEN + 16];
+	char at[DESTINATION_KEY_MAX];
 	struct str key = c->destination == NULL ? destination_key_host(c->host, c->port, at)
 						: w->conf->forward.proxy_key;
 

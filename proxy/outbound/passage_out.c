@@ -118,7 +118,7 @@ discover_owner(struct passage *p, enum err *err)
 
 /* A Matrix server by its name; a guest, and a well-known document, by host and port. */
 static struct str
-destination_key(const struct passage *p, char out[NAME_MAX_LEN + 16])
+destination_key(const struct passage *p, char out[DESTINATION_KEY_MAX])
 {
 	const struct aim *aim = &p->aim;
 	struct server_name name;
@@ -134,7 +134,7 @@ destination_key(const struct passage *p, char out[NAME_MAX_LEN + 16])
 static bool
 find_destination(struct passage *p, enum err *err)
 {
-	char key[NAME_MAX_LEN + 16];
+	char key[DESTINATION_KEY_MAX];
 	struct aim *aim = &p->aim;
 
 	if (!passage_have(p, gather_fact(&p->gather, p->w->destinations, destination_key(p, key),

@@ -119,12 +119,10 @@ tunnel_inspect(struct worker *w, struct exchange *ex, const struct service_conf 
 static const struct service_conf *
 service_now(const struct tunnel *t)
 {
-	const struct proxy_conf *c = t->w->conf;
+	const struct service_conf *s =
+	    proxy_conf_service_by_name(t->w->conf, str_z(t->server_name));
 
-	for (size_t i = 0; i < c->n_services; i++)
-		if (strcmp(c->services[i].server_name, t->server_name) == 0)
-			return c->services[i].way_out.secret.n > 0 ? &c->services[i] : NULL;
-	return NULL;
+	return s != NULL && s->way_out.secret.n > 0 ? s : NULL;
 }
 
 void
@@ -154,7 +152,8 @@ report_handshake(const struct tunnel *t, const SSL *ssl)
 		    "the homeserver does not trust the CA of outbound.ca_certificate" },
 		[MINT_FORBIDDEN] = { S_TUNNELS_FORBIDDEN,
 		    "the CA of outbound.ca_certificate may not issue for that name" },
-		[MINT_OTHER] = { S_TUNNELS_FAILED, "no common TLS version, cipher or protocol" },
+		[MINT_OTHER] = { S_TUNNELS_FAILED,
+		    "nothing in common, or no certificate can be issued" },
 	};
 	enum mint_fault fault = mint_fault(ssl);
 
