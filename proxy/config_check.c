@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/config_check.h"
 
-#include <stdlib.h>
 
 #include "lib/daemon/setting.h"
 #include "lib/matrix/name.h"

@@ -3,7 +3,6 @@
 
 #include "lib/base/log.h"
 #include "proxy/lookups.h"
-#include "proxy/series.h"
 
 /* --- what its answer means to us --- */
 

@@ -11,7 +11,6 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-#include "lib/base/log.h"
 #include "lib/http/fetch_int.h"
 
 static void next_endpoint(struct fetch *x);

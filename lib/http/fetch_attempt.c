@@ -6,8 +6,6 @@
 #include <openssl/ssl.h>
 #include <sodium.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "lib/http/fetch_int.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Server connections with a scripted client; the handler is the test's. */
 #include <criterion/criterion.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which pool a destination has: kept while it stays where it is, bounded, made anew with the trust. */
 #include <criterion/criterion.h>
-#include <unistd.h>
 
 #include "proxy/outbound/remotes.h"
 #include "proxy/series.h"
