@@ -263,6 +263,24 @@ Test(remotes, a_proxy_that_is_not_found_refuses)
 	cr_assert_eq(metrics_sum(S_REMOTE_FAILED_PROXY), 1);
 }
 
+/* Reasons that no peer is told become some that are. */
+Test(remotes, says_why_a_destination_is_not_known)
+{
+	static const struct { enum err fact, told; } rows[] = {
+		{ ERR_REMOTE_DNS, ERR_REMOTE_DNS }, { ERR_REMOTE_OFF, ERR_REMOTE_OFF }, { ERR_SERVER_NAME, ERR_OUT_TARGET },
+		{ ERR_TIMEOUT, ERR_REMOTE_TIMEOUT }, { ERR_OVERLOAD, ERR_OVERLOAD },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fact missing = { .err = rows[i].fact };
+
+		cr_assert_null(remotes_get(remotes, (const struct destination *)(const void *)&missing, NULL, true, &why));
+		cr_assert_eq(why, rows[i].told);
+	}
+	cr_assert_eq(metrics_sum(S_REMOTE_FAILED_DNS), 2);
+	cr_assert_eq(metrics_sum(S_REMOTE_FAILED_TIMEOUT), 1);
+}
+
 /* --- bounds --- */
 
 Test(remotes, the_one_used_longest_ago_makes_room)
