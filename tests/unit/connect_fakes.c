@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "lib/net/connector.h"
-#include "lib/net/minter.h"
 
 struct tunnel_around tunnels;
 static char client, remote, splice;
@@ -56,13 +55,25 @@ mint_accept(struct mint *m, const char *host)
 	return ssl;
 }
 
+enum mint_fault
+mint_fault(const SSL *ssl)
+{
+	return tunnels.fault;
+}
+
+SSL *
+stream_ssl(const struct stream *s)
+{
+	return tunnels.ssl;
+}
+
 bool
 http_server_adopt(struct http_server *s, int fd, struct str early, SSL *ssl, const char *peer, void *listener, void *ticket)
 {
 	tunnels.adopted++;
 	snprintf(tunnels.adopted_early, sizeof(tunnels.adopted_early), STR_FMT, STR_ARG(early));
 	tunnels.listener = listener;
-	SSL_free(ssl);
+	tunnels.ssl = ssl;
 	close(fd);
 	return true;
 }

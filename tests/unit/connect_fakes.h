@@ -6,6 +6,7 @@
 #ifndef SCHLEUSE_TESTS_CONNECT_FAKES_H
 #define SCHLEUSE_TESTS_CONNECT_FAKES_H
 
+#include "lib/net/minter.h"
 #include "lib/net/splice.h"
 #include "tests/unit/passage_fakes.h"
 
@@ -20,6 +21,8 @@ struct tunnel_around {
 	unsigned adopted;
 	char adopted_early[64];
 	void *listener; /* of the server inside */
+	SSL *ssl;       /* its handshake never begins */
+	enum mint_fault fault;
 	/* bytes as they are */
 	void (*on_connected)(void *arg, struct stream *s, enum err why); /* NULL: nobody connects */
 	void *connect_arg;

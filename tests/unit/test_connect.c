@@ -82,6 +82,7 @@ teardown(void)
 	cr_assert_eq(metrics_sum(S_TUNNELS_OPEN), (int64_t)worker.out.n_tunnels);
 	passage_drop_spares(&worker);
 	arena_fini(&ex.arena);
+	SSL_free(tunnels.ssl);
 	free(services[0].way_out.allow);
 	close(peer);
 	routes_fini();
@@ -214,6 +215,17 @@ Test(connect, a_connection_that_cannot_be_taken_is_answered)
 	tunnels.fd = -1;
 	ask(THEM ":8448");
 	check_answer(ERR_INTERNAL);
+}
+
+/* The homeserver only sees that TLS ended: the operator is told why. */
+Test(connect, why_tls_never_stood_is_counted)
+{
+	int64_t before = metrics_sum(S_TUNNELS_DISTRUSTED);
+
+	ask(THEM ":8448");
+	tunnels.fault = MINT_DISTRUSTED;
+	tunnel_closed(NULL, &(struct http_conn){ .listener = tunnels.listener });
+	cr_assert_eq(metrics_sum(S_TUNNELS_DISTRUSTED), before + 1);
 }
 
 /* The configuration in force says whether the service may still go out. */
