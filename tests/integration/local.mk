@@ -51,6 +51,7 @@ EXTRA_DIST += \
 	tests/integration/test_outbound_checks.py \
 	tests/integration/test_outbound_connect.py \
 	tests/integration/test_outbound_delegated.py \
+	tests/integration/test_outbound_faults.py \
 	tests/integration/test_outbound_form_a.py \
 	tests/integration/test_outbound_invites.py \
 	tests/integration/test_outbound_limits.py \
