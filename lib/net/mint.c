@@ -332,6 +332,8 @@ mint_fault(const SSL *ssl)
 {
 	const struct guest *g = SSL_get_ex_data(ssl, guest_index);
 
+	if (SSL_is_init_finished(ssl) == 1)
+		return MINT_OK;
 	switch (g->alert) {
 	case SSL_AD_CLOSE_NOTIFY: /* which is 0, too */
 	case SSL_AD_USER_CANCELLED:

@@ -69,8 +69,9 @@ void mint_free(struct mint *m); /* connections of it may live on */
  * handshake with unrecognized_name.  HTTP/1.1 only, no tickets.  NULL: out of memory. */
 SSL *mint_accept(struct mint *m, const char *host) MUST_CHECK;
 
-/* Why a handshake of such an SSL has not come to its end, as far as alerts tell. */
+/* How the handshake of such an SSL ended, as far as alerts tell. */
 enum mint_fault {
+	MINT_OK,
 	MINT_GONE,       /* without a word: the client went away, or was too slow */
 	MINT_DISTRUSTED, /* the client does not take the certificate: it does not trust the CA */
 	MINT_FORBIDDEN,  /* the CA may not issue for that name */

@@ -141,7 +141,7 @@ tunnel_request(void *listener, struct exchange *ex, enum err bad)
 
 /* What the homeserver's log calls a failed connection says nothing of the reason. */
 static void
-report_handshake(const struct tunnel *t, const SSL *ssl)
+report_handshake(const struct tunnel *t, enum mint_fault fault)
 {
 	static const struct {
 		enum series series;
@@ -155,7 +155,6 @@ report_handshake(const struct tunnel *t, const SSL *ssl)
 		[MINT_OTHER] = { S_TUNNELS_FAILED,
 		    "nothing in common, or no certificate can be issued" },
 	};
-	enum mint_fault fault = mint_fault(ssl);
 
 	metrics_inc(faults[fault].series);
 	log_info("%016llx outbound no TLS in the tunnel: %s", (unsigned long long)t->id,
@@ -165,11 +164,11 @@ report_handshake(const struct tunnel *t, const SSL *ssl)
 void
 tunnel_closed(struct http_server *s, const struct http_conn *c)
 {
-	SSL *ssl = stream_ssl(c->stream);
+	enum mint_fault fault = mint_fault(stream_ssl(c->stream));
 
 	(void)s;
-	if (SSL_is_init_finished(ssl) == 0)
-		report_handshake(c->listener, ssl);
+	if (fault != MINT_OK)
+		report_handshake(c->listener, fault);
 	tunnel_end(c->listener);
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/net/connector.h"
+#include "lib/net/minter.h"
 
 struct tunnel_around tunnels;
 static char client, remote, splice;
@@ -64,7 +65,7 @@ mint_fault(const SSL *ssl)
 SSL *
 stream_ssl(const struct stream *s)
 {
-	return tunnels.ssl;
+	return NULL;
 }
 
 bool
@@ -73,7 +74,7 @@ http_server_adopt(struct http_server *s, int fd, struct str early, SSL *ssl, con
 	tunnels.adopted++;
 	snprintf(tunnels.adopted_early, sizeof(tunnels.adopted_early), STR_FMT, STR_ARG(early));
 	tunnels.listener = listener;
-	tunnels.ssl = ssl;
+	SSL_free(ssl);
 	close(fd);
 	return true;
 }

@@ -18,11 +18,10 @@ struct tunnel_around {
 	/* TLS ended here */
 	bool no_mint;
 	char minted[64];
+	enum mint_fault fault;
 	unsigned adopted;
 	char adopted_early[64];
 	void *listener; /* of the server inside */
-	SSL *ssl;       /* its handshake never begins */
-	enum mint_fault fault;
 	/* bytes as they are */
 	void (*on_connected)(void *arg, struct stream *s, enum err why); /* NULL: nobody connects */
 	void *connect_arg;

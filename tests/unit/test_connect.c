@@ -82,7 +82,6 @@ teardown(void)
 	cr_assert_eq(metrics_sum(S_TUNNELS_OPEN), (int64_t)worker.out.n_tunnels);
 	passage_drop_spares(&worker);
 	arena_fini(&ex.arena);
-	SSL_free(tunnels.ssl);
 	free(services[0].way_out.allow);
 	close(peer);
 	routes_fini();
@@ -181,6 +180,16 @@ Test(connect, any_host_gets_a_tunnel_that_is_looked_into)
 	cr_assert_eq(tunnels.looked, 1, "the worker may wait for it to end");
 }
 
+Test(connect, a_tunnel_whose_tls_fails_is_counted_by_cause)
+{
+	int64_t before = metrics_sum(S_TUNNELS_DISTRUSTED);
+
+	ask(THEM ":8448");
+	tunnels.fault = MINT_DISTRUSTED;
+	tunnel_closed(NULL, &(struct http_conn){ .listener = tunnels.listener });
+	cr_assert_eq(metrics_sum(S_TUNNELS_DISTRUSTED), before + 1);
+}
+
 Test(connect, without_a_ca_only_what_is_allowed_has_tunnels)
 {
 	worker.out.mint = NULL;
@@ -196,10 +205,13 @@ Test(connect, is_for_a_host_that_is_one)
 
 Test(connect, tunnels_are_bounded)
 {
+	int64_t before = metrics_sum(S_TUNNELS_REFUSED);
+
 	worker.out.n_tunnels = 2;
 	ask(THEM ":8448");
 	worker.out.n_tunnels = 0;
 	check_answer(ERR_OVERLOAD);
+	cr_assert_eq(metrics_sum(S_TUNNELS_REFUSED), before + 1);
 }
 
 Test(connect, a_tunnel_that_cannot_be_is_refused)
@@ -215,17 +227,6 @@ Test(connect, a_connection_that_cannot_be_taken_is_answered)
 	tunnels.fd = -1;
 	ask(THEM ":8448");
 	check_answer(ERR_INTERNAL);
-}
-
-/* The homeserver only sees that TLS ended: the operator is told why. */
-Test(connect, why_tls_never_stood_is_counted)
-{
-	int64_t before = metrics_sum(S_TUNNELS_DISTRUSTED);
-
-	ask(THEM ":8448");
-	tunnels.fault = MINT_DISTRUSTED;
-	tunnel_closed(NULL, &(struct http_conn){ .listener = tunnels.listener });
-	cr_assert_eq(metrics_sum(S_TUNNELS_DISTRUSTED), before + 1);
 }
 
 /* The configuration in force says whether the service may still go out. */

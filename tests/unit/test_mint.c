@@ -153,11 +153,12 @@ alert_of(const char *target, const char *sni)
 	return alert;
 }
 
-/* --- why it failed --- */
+/* --- how it ended --- */
 
 Test(mint, tells_why_a_handshake_failed)
 {
 	struct minter_ca *stranger = tunnelca_usual();
+	struct talk fine = talk(mint, "target.example", "a.example.org", "a.example.org");
 	struct talk forbidden = talk(mint, "target.example", "a..example.org", NULL);
 	struct talk distrusted = { .client = client_of(stranger, "a.example.org", NULL, NULL),
 		.server = mint_accept(mint, "target.example") };
@@ -168,10 +169,12 @@ Test(mint, tells_why_a_handshake_failed)
 
 	shake(&distrusted);
 	shake(&other);
+	cr_assert_eq(mint_fault(fine.server), MINT_OK);
 	cr_assert_eq(mint_fault(forbidden.server), MINT_FORBIDDEN);
 	cr_assert_eq(mint_fault(distrusted.server), MINT_DISTRUSTED);
 	cr_assert_eq(mint_fault(silent.server), MINT_GONE);
 	cr_assert_eq(mint_fault(other.server), MINT_OTHER);
+	end(&fine);
 	end(&forbidden);
 	end(&distrusted);
 	end(&silent);
