@@ -9,13 +9,6 @@
 #include "proxy/worker.h"
 
 static void
-drop_fact(const struct fact **f)
-{
-	snapshot_drop((struct snapshot *)(uintptr_t)*f);
-	*f = NULL;
-}
-
-static void
 on_timer(void *arg)
 {
 	struct gather *g = arg;
@@ -42,8 +35,8 @@ gather_fini(struct gather *g)
 	fact_cancel(&g->wait);
 	lookups_cancel_invites(g->question);
 	timer_clear(&g->timer);
-	drop_fact(&g->keys);
-	drop_fact(&g->account);
+	fact_drop(&g->keys);
+	fact_drop(&g->account);
 }
 
 static enum gathered
@@ -65,8 +58,8 @@ answered(struct gather *g)
 static void
 take_keys(struct gather *g, const struct fact *f)
 {
-	drop_fact(&g->keys);
-	g->keys = snapshot_hold((struct snapshot *)(uintptr_t)&f->snap);
+	fact_drop(&g->keys);
+	g->keys = fact_hold(f);
 	g->j->keys = f->err == OK ? (const struct serverkeys *)(const void *)f : NULL;
 }
 
@@ -119,7 +112,7 @@ take_account(struct gather *g, const struct fact *f)
 {
 	const struct account *a = (const struct account *)(const void *)f;
 
-	g->account = snapshot_hold((struct snapshot *)(uintptr_t)&f->snap);
+	g->account = fact_hold(f);
 	if (f->err == OK)
 		g->rule_account = (struct rule_account){ .known = true,
 			.is_admin = a->is_admin,
@@ -178,7 +171,7 @@ on_fact(void *arg, const struct fact *f)
 {
 	struct gather *g = arg;
 
-	*g->slot = snapshot_hold((struct snapshot *)(uintptr_t)&f->snap);
+	*g->slot = fact_hold(f);
 	answered(g);
 }
 
@@ -193,7 +186,7 @@ gather_fact(struct gather *g, struct fact_cache *cache, struct str key, const st
 	if (f != NULL) {
 		if (cache == g->w->destinations)
 			metrics_inc(S_DESTINATIONS_HIT);
-		*slot = snapshot_hold((struct snapshot *)(uintptr_t)&f->snap);
+		*slot = fact_hold(f);
 		return GATHER_HERE;
 	}
 	g->slot = slot;

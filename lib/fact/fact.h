@@ -34,6 +34,21 @@ struct fact {
 /* A negative fact of no further content, one reference held by the caller; NULL: out of memory. */
 struct fact *fact_negative(enum err err, clock_ms ttl_ms);
 
+/* Another reference to one that fact_get() or fact_peek() gave. */
+static inline const struct fact *
+fact_hold(const struct fact *f)
+{
+	return snapshot_hold((struct snapshot *)(uintptr_t)&f->snap);
+}
+
+/* Gives it back; the slot is NULL then, and may be before. */
+static inline void
+fact_drop(const struct fact **slot)
+{
+	snapshot_drop((struct snapshot *)(uintptr_t)*slot);
+	*slot = NULL;
+}
+
 /* What the cache's owner may count; any may be NULL. */
 struct fact_stats {
 	uint64_t hits, misses, stale, negative, coalesced, evicted, overflow;

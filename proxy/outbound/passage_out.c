@@ -92,13 +92,6 @@ judge_domains(struct passage *p, enum err *err)
 	return true;
 }
 
-static void
-drop_fact(const struct fact **f)
-{
-	snapshot_drop((struct snapshot *)(uintptr_t)*f);
-	*f = NULL;
-}
-
 /* Who asks for a server's well-known document will ask for what it points to next: by then we know
  * whose that is. */
 static bool
@@ -112,7 +105,7 @@ discover_owner(struct passage *p, enum err *err)
 	if (!passage_have(p,
 		gather_fact(&p->gather, p->w->destinations, p->j.destination, &aim->destination)))
 		return false;
-	drop_fact(&aim->destination);
+	fact_drop(&aim->destination);
 	return true;
 }
 
@@ -238,9 +231,9 @@ begin(struct passage *p)
 static void
 left(struct passage *p)
 {
-	drop_fact(&p->aim.owner);
-	drop_fact(&p->aim.destination);
-	drop_fact(&p->aim.through);
+	fact_drop(&p->aim.owner);
+	fact_drop(&p->aim.destination);
+	fact_drop(&p->aim.through);
 	remote_drop(p->aim.remote);
 	p->aim.remote = NULL;
 }
