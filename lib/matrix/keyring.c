@@ -94,7 +94,8 @@ give_up(struct quest *q)
 	if (q->own)
 		log_warn(
 		    "keyring: our own homeserver gives no signing keys: reason=%s; its requests "
-		    "to other servers are refused",
+		    "to other servers are refused until it answers /_matrix/key/v2/server at "
+		    "services.homeserver",
 		    err_name(q->err));
 	else
 		log_info("keyring: no keys server=%s reason=%s", log_id(key_of(q), id),
