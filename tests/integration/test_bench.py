@@ -7,6 +7,7 @@ import base64
 import http.client
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,6 +23,7 @@ sys.path.insert(0, str(BENCH))
 
 import loads  # noqa: E402
 import machine  # noqa: E402
+import outbound  # noqa: E402
 import plot  # noqa: E402
 import proxies  # noqa: E402
 import report  # noqa: E402
@@ -31,7 +33,8 @@ import works  # noqa: E402
 from daemons import Daemons, Failed  # noqa: E402
 from listing import NAME, Listing  # noqa: E402
 from stage import Stage  # noqa: E402
-from works import federation, idle, policy, put, scale  # noqa: E402
+from works import federation, idle, policy, put, scale, tunnels  # noqa: E402
+from works import outbound as way_out  # noqa: E402
 
 H2LOAD = """
 finished in 2.00s, 40386.50 req/s, 15.12MB/s
@@ -239,6 +242,16 @@ def test_every_work_has_a_title_and_a_name_of_its_own():
     assert len({work.title for work in table.values()}) == len(table)
 
 
+def test_the_share_of_what_the_better_peer_could_do_if_it_verified_too():
+    results = {"nginx": samples(100, 50), "haproxy": samples(50, 100), "schleuse": samples(40, 60),
+               way_out.BARE: samples(100, 100)}
+    assert way_out.bounds(results, ["nginx", "haproxy"], way_out.BARE) == [50, 50]
+    check = way_out.share_check(results, 0.75)
+    assert check.value == pytest.approx(1.0) and "50/s" in check.note
+    del results["nginx"], results["haproxy"]
+    assert way_out.share_check(results, 0.75).verdict == "no figure"
+
+
 # The report
 
 
@@ -367,6 +380,98 @@ def test_a_proxy_that_does_not_start_is_a_failure_not_an_end(stage):
     with stage.serving(failures, variant=proxies.Variant(rules="nonsense")) as running:
         assert running == {}
     assert "does not start" in failures["schleuse"]
+
+
+# The way out
+
+
+def needs(*programs):
+    for program in programs:
+        if shutil.which(program, path=proxies.PATH) is None:
+            pytest.skip(f"{program} is not installed")
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory):
+    """A stage for the works of the way out; ours alone, but the target is an nginx."""
+    needs("nginx")
+    options = Namespace(folder=tmp_path_factory.mktemp("out"), build=BUILD, proxy=PROXY, proxies=["schleuse"],
+                        connections=4, rounds=1, seconds=1, work="out")
+    made = Stage(options)
+    yield made
+    made.close()
+
+
+def test_what_goes_out_is_properly_signed_for_its_destination(tmp_path):
+    home = outbound.Homeserver(outbound.HOME)
+    asked = [("PUT", "/_matrix/federation/v1/send/1", "far.bench.test:8448", {"a": 1}),
+             *outbound.profiles(["far.bench.test:8448"])]
+    made = home.prepare(tmp_path / "stem", asked)
+    lines = made.requests.read_text().splitlines()
+    for method, target, authorization, body in (lines[:4], lines[4:]):
+        prefix = "matrix-federation://far.bench.test:8448"
+        assert target.startswith(prefix + "/")
+        assert xmatrix.verified_origin([authorization], method, target.removeprefix(prefix), body.encode(),
+                                       "far.bench.test:8448", {home.origin: [home.key.public]}) == home.origin
+    command = [BUILD / "bench" / "clients" / "verify", made.public_hex, made.objects, "1"]
+    assert loads.result_line(subprocess.check_output(command, text=True))["bad_status"] == 0
+
+
+@pytest.mark.parametrize("how", ["close", "keep"])
+@pytest.mark.parametrize("tcp", [True, False])
+def test_requests_go_out_by_either_socket_and_refusals_count(outside, how, tcp):
+    load = way_out.loads_of(outside)
+    good, bad = load.gets(load.around.names * 20), outbound.Homeserver(outbound.HOME)
+    unsigned = bad.prepare(outside.folder / f"bad-{how}-{tcp}", outbound.profiles(load.around.names))
+    with load.leaving({}) as running:
+        proxy = running["schleuse"]
+        sample = load.send(proxy, 1, good, how, tcp)
+        once = load.send(proxy, 0, good, how, tcp)
+        with pytest.raises(Failed):  # signed with another key
+            load.send(proxy, 0, unsigned, how, tcp)
+        with pytest.raises(Failed):  # another service's secret
+            load.send(proxy, 0, good, how, tcp, secret=outbound.EASY_SECRET)
+    assert sample["errors"] == 0 and sample["requests"] > 0
+    assert (once["requests"], once["errors"]) == (20, 0)
+
+
+@pytest.mark.parametrize("how", ["same", "new"])
+def test_tunnels_shake_hands_and_are_refused_inside(outside, how):
+    load = way_out.loads_of(outside)
+    with load.leaving({}) as running:
+        sample = tunnels.shake(outside, running["schleuse"], 1, how)
+        minted = metric(running["schleuse"].folder / "admin", "schleuse_tunnel_certificates_total")
+    assert sample["errors"] == 0 and sample["requests"] > 0
+    assert minted == 1 if how == "same" else minted >= sample["requests"]
+
+
+def metric(admin, name):
+    """One number of the proxy's metrics."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(str(admin))
+        s.sendall(b"GET /metrics HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n")
+        text = b"".join(iter(lambda: s.recv(65536), b"")).decode()
+    return next(float(x.split()[1]) for x in text.splitlines() if x.startswith(name + " "))
+
+
+def test_peers_do_the_same_on_the_way_out(outside, monkeypatch):
+    needs("haproxy")
+    monkeypatch.setattr(outside.options, "proxies", ["nginx", "haproxy"])
+    load, failures = way_out.loads_of(outside), {}
+    made = load.gets(load.around.names * 20)
+    with load.leaving(failures) as running:
+        for proxy in running.values():
+            assert load.send(proxy, 0, made)["errors"] == 0
+            assert load.send(proxy, 0, made, "keep", True)["requests"] == 20
+            assert tunnels.shake(outside, proxy, 1, "direct")["errors"] == 0
+    assert failures == {}
+
+
+def test_every_destination_has_a_connection_of_its_own(outside, monkeypatch):
+    monkeypatch.setattr(way_out, "DESTINATIONS", 8)
+    outcome = way_out.far(outside)
+    assert outcome.failures == {} and outcome.rows["schleuse"]["value"] > 0
+    assert "8 destinations" in outcome.notes[0]
 
 
 def test_a_list_is_loaded_and_asked(stage):
