@@ -23,7 +23,8 @@ from rounds import Check, Outcome, interleave, median, ratios, summary, warmed
 
 OURS, UNSIGNED, BARE = "schleuse", "schleuse unsigned", "libsodium alone"
 WAYS = {"get": ("GETs", {}), "tcp": ("over TCP", {"tcp": True}), "kept": ("kept alive", {"how": "keep"})}
-WAYS_ROUNDS_MAX = 3
+OUT_ROUNDS_MAX = 5
+WAYS_ROUNDS_MAX = 3  # of half the length: only shown
 FAR_ROUNDS_MAX = 2
 DESTINATIONS = 1000
 FAR_THREADS = 16
@@ -63,11 +64,12 @@ def loads_of(stage, destinations=1):
     return Loads(stage, outbound.Homeserver(outbound.HOME), outbound.world(destinations))
 
 
-def measured(outcome, stage, measures, count):
+def measured(outcome, stage, measures, rounds_max, seconds=None):
     """Fills in the rounds of {name: function of seconds}."""
-    pairs = {name: (lambda m=measure: m(1), lambda m=measure: m(stage.options.seconds))
-             for name, measure in measures.items()}
+    seconds = seconds or stage.options.seconds
+    pairs = {name: (lambda m=measure: m(1), lambda m=measure: m(seconds)) for name, measure in measures.items()}
     good = warmed(pairs, outcome.failures)
+    count = min(stage.options.rounds, rounds_max)
     outcome.rounds = interleave(stage.options.work, good, count, outcome.failures)
     outcome.rows = summary(outcome.rounds)
 
@@ -102,7 +104,7 @@ def out(stage):
         if OURS in running:
             measures[UNSIGNED] = lambda s: loads.send(running[OURS], s, easy, secret=outbound.EASY_SECRET)
         measures[BARE] = lambda s: loads.verify(s, signed)
-        measured(outcome, stage, measures, stage.options.rounds)
+        measured(outcome, stage, measures, OUT_ROUNDS_MAX)
     outcome.notes.append(f"{stage.options.connections} at a time over a unix socket, a connection for each")
     outcome.checks = [
         share_check(outcome.rounds, 0.75),
@@ -119,7 +121,7 @@ def ways(stage):
                     for way, (_, how) in WAYS.items() for name, proxy in running.items()}
         measures[f"{BARE} get"] = lambda s: loads.verify(s, get)
         measures[f"{BARE} put"] = lambda s: loads.verify(s, put)
-        measured(outcome, stage, measures, min(stage.options.rounds, WAYS_ROUNDS_MAX))
+        measured(outcome, stage, measures, WAYS_ROUNDS_MAX, max(1, stage.options.seconds // 2))
     for way, (title, _) in WAYS.items():
         peers = [f"{peer} {way}" for peer in PEERS]
         value = share(outcome.rounds, f"{OURS} {way}", peers, f"{BARE} get" if way == "get" else f"{BARE} put")
