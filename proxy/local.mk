@@ -70,6 +70,7 @@ libproxy_a_SOURCES += proxy/listeners_files.c
 libproxy_a_SOURCES += proxy/listeners.h
 libproxy_a_SOURCES += proxy/lookups.c
 libproxy_a_SOURCES += proxy/lookups.h
+libproxy_a_SOURCES += proxy/lookups_invites.c
 libproxy_a_SOURCES += proxy/outside.c
 libproxy_a_SOURCES += proxy/outside.h
 libproxy_a_SOURCES += proxy/passage.c

@@ -7,11 +7,9 @@
 #include "lib/matrix/keyring.h"
 #include "proxy/control.h"
 #include "proxy/homeserver.h"
-#include "proxy/invites.h"
 #include "proxy/series.h"
 #include "proxy/worker.h"
 
-#define SECOND_LOOK_MS 250
 #define PENDING_MAX 4096 /* look-ups of one kind a worker may have under way */
 
 /* --- questions about facts --- */
@@ -207,37 +205,65 @@ look_up_owner(void *arg, struct fact_cache *c, struct str key, const void *input
 	ask(arg, OWNER, key, 0, STR_NONE, STR_NONE);
 }
 
+/* --- the worker's caches --- */
+
+#define CACHES 5
+
+struct cache_row {
+	struct fact_cache **cache;
+	const char *name;
+	size_t max;
+	void (*look_up)(void *arg, struct fact_cache *c, struct str key, const void *input);
+};
+
+static void
+caches_of(struct worker *w, struct cache_row out[CACHES])
+{
+	const struct proxy_conf *c = w->conf;
+	size_t others = c->forward.destinations_max;
+	const struct cache_row rows[CACHES] = {
+		{ &w->keys, "keys", c->keys_max_entries, look_up_keys },
+		{ &w->accounts, "accounts", c->accounts_max_entries, look_up_account },
+		{ &w->misses, "misses", c->misses_max_entries, look_up_miss },
+		{ &w->destinations, "destinations", others, look_up_destination },
+		{ &w->owners, "owners", others, look_up_owner },
+	};
+
+	memcpy(out, rows, sizeof(rows));
+}
+
 bool
 lookups_open(struct worker *w)
 {
-	struct fact_config cfg = {
-		.name = "keys",
-		.max_entries = w->conf->keys_max_entries,
-		.max_pending = PENDING_MAX,
-		.timeout_ms = w->conf->fact_timeout,
-		.negative_ttl_ms = 1000, /* a time-out here says nothing about the origin */
-		.look_up = look_up_keys,
-		.arg = w,
-	};
+	struct cache_row rows[CACHES];
+	bool ok = true;
 
-	w->keys = fact_cache_new(w->loop, &cfg);
-	cfg.name = "accounts";
-	cfg.max_entries = w->conf->accounts_max_entries;
-	cfg.look_up = look_up_account;
-	w->accounts = fact_cache_new(w->loop, &cfg);
-	cfg.name = "misses";
-	cfg.max_entries = w->conf->misses_max_entries;
-	cfg.look_up = look_up_miss;
-	w->misses = fact_cache_new(w->loop, &cfg);
-	cfg.name = "destinations";
-	cfg.max_entries = w->conf->forward.destinations_max;
-	cfg.look_up = look_up_destination;
-	w->destinations = fact_cache_new(w->loop, &cfg);
-	cfg.name = "owners";
-	cfg.look_up = look_up_owner;
-	w->owners = fact_cache_new(w->loop, &cfg);
-	return w->keys != NULL && w->accounts != NULL && w->misses != NULL &&
-	       w->destinations != NULL && w->owners != NULL;
+	caches_of(w, rows);
+	for (size_t i = 0; i < CACHES; i++) {
+		const struct fact_config cfg = {
+			.name = rows[i].name,
+			.max_entries = rows[i].max,
+			.max_pending = PENDING_MAX,
+			.timeout_ms = w->conf->fact_timeout,
+			.negative_ttl_ms = 1000, /* a time-out here says nothing about the origin */
+			.look_up = rows[i].look_up,
+			.arg = w,
+		};
+
+		*rows[i].cache = fact_cache_new(w->loop, &cfg);
+		ok = ok && *rows[i].cache != NULL;
+	}
+	return ok;
+}
+
+void
+lookups_adopt(struct worker *w)
+{
+	struct cache_row rows[CACHES];
+
+	caches_of(w, rows);
+	for (size_t i = 0; i < CACHES; i++)
+		fact_set_limits(*rows[i].cache, rows[i].max, w->conf->fact_timeout);
 }
 
 static void
@@ -280,146 +306,6 @@ lookups_forget_accounts(struct worker *w)
 	loop_post(control_loop(w->control), l);
 }
 
-/* --- invites --- */
-
-static struct invite_digest
-digest(const struct worker *w, const struct service_conf *s, const struct invite *in)
-{
-	struct invite_key key;
-
-	memcpy(key.bytes, w->invite_key, sizeof(key.bytes));
-	return invite_digest(&key, str_z(s->server_name), in->room, in->sender, in->invitee);
-}
-
-struct note {
-	struct letter letter;
-	struct invite_digest digest;
-};
-
-static void
-open_note(struct letter *l, void *receiver) /* on the control thread */
-{
-	struct note *n = (struct note *)l;
-
-	if (receiver != NULL)
-		control_note_invite(receiver, &n->digest);
-	free(n);
-}
-
-bool
-lookups_note_invite(struct worker *w, const struct service_conf *s, const struct invite *in)
-{
-	struct note *n = calloc(1, sizeof(*n));
-
-	if (n == NULL)
-		return false;
-	n->letter.open = open_note;
-	n->digest = digest(w, s, in);
-	loop_post(control_loop(w->control), &n->letter);
-	return true;
-}
-
-struct invite_question {
-	struct letter letter;
-	struct worker *worker;
-	/* NULL: cancelled; read and written on the worker only. */
-	void (*fn)(void *arg, const bool *known);
-	void *arg;
-	struct list node; /* on the control thread, like the next */
-	struct timer again;
-	struct control *control;
-	size_t n;
-	bool known[INVITES_MAX];
-	struct invite_digest digests[INVITES_MAX];
-};
-
-static void
-open_invite_answer(struct letter *l, void *receiver) /* on the worker */
-{
-	struct invite_question *q = (struct invite_question *)l;
-
-	if (receiver != NULL && q->fn != NULL)
-		q->fn(q->arg, q->known);
-	free(q);
-}
-
-static bool
-all_known(struct control *c, struct invite_question *q)
-{
-	bool all = true;
-
-	for (size_t i = 0; i < q->n; i++) {
-		q->known[i] = control_knows_invite(c, &q->digests[i]);
-		all &= q->known[i];
-	}
-	return all;
-}
-
-static void
-answer_invites(struct invite_question *q)
-{
-	q->letter.open = open_invite_answer;
-	loop_post(q->worker->loop, &q->letter);
-}
-
-static void
-on_second_look(void *arg)
-{
-	struct invite_question *q = arg;
-
-	list_remove(&q->node);
-	(void)all_known(q->control, q);
-	answer_invites(q);
-}
-
-static void
-open_invite_question(struct letter *l, void *receiver) /* on the control thread */
-{
-	struct invite_question *q = (struct invite_question *)l;
-
-	if (receiver == NULL) {
-		free(q); /* shutting down */
-		return;
-	}
-	q->control = receiver;
-	if (all_known(receiver, q) || !control_shares_state(receiver)) {
-		answer_invites(q);
-		return;
-	}
-	/* The invite may just have been answered by the other process, and be on its way to the
-	 * disk there. */
-	list_init(&q->node);
-	list_append(control_invite_questions(receiver), &q->node);
-	timer_init(&q->again, on_second_look, q);
-	timer_set(control_loop(receiver), &q->again, SECOND_LOOK_MS);
-}
-
-struct invite_question *
-lookups_ask_invites(struct worker *w, const struct service_conf *s, const struct invite *in,
-    size_t n, void (*fn)(void *arg, const bool *known), void *arg)
-{
-	struct invite_question *q = calloc(1, sizeof(*q));
-
-	if (q == NULL)
-		return NULL;
-	q->letter.open = open_invite_question;
-	q->worker = w;
-	q->fn = fn;
-	q->arg = arg;
-	q->n = n;
-	for (size_t i = 0; i < n; i++)
-		q->digests[i] = digest(w, s, &in[i]);
-	loop_post(control_loop(w->control), &q->letter);
-	return q;
-}
-
-void
-lookups_cancel_invites(struct invite_question *q)
-{
-	if (q != NULL)
-		q->fn = NULL;
-}
-
 /* --- the end --- */
 
 void
@@ -432,11 +318,5 @@ lookups_drop(struct control *c)
 		list_remove(node);
 		question_free(q);
 	}
-	LIST_FOR(node, control_invite_questions(c)) {
-		struct invite_question *q = LIST_ENTRY(node, struct invite_question, node);
-
-		timer_clear(&q->again);
-		list_remove(node);
-		free(q);
-	}
+	lookups_drop_invites(c);
 }

@@ -22,6 +22,7 @@ struct keys_input {
 };
 
 bool lookups_open(struct worker *w) MUST_CHECK; /* makes the worker's caches */
+void lookups_adopt(struct worker *w); /* gives them the limits of a new configuration */
 void lookups_close(struct worker *w);
 
 /* Forgets who is behind which token, on all threads: a session of one of them ended. */
@@ -31,6 +32,7 @@ void lookups_forget_accounts(struct worker *w);
  * were made anew; dropped when the workers have ended. */
 void lookups_ask_again(struct control *c);
 void lookups_drop(struct control *c);
+void lookups_drop_invites(struct control *c); /* part of it */
 
 /* Remembers an invite that is let through.  false: out of memory, the invite must not pass. */
 bool lookups_note_invite(

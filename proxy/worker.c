@@ -219,6 +219,8 @@ apply_conf(struct worker *w, struct news *n)
 		log_error("reload: this worker keeps its old configuration, and its federation "
 			  "lists will expire: %s",
 		    why);
+	else
+		lookups_adopt(w);
 }
 
 static void

@@ -145,6 +145,14 @@ settle(struct entry *e)
 		trim(e->cache, e->cache->cfg.max_entries);
 }
 
+void
+fact_set_limits(struct fact_cache *c, size_t max_entries, clock_ms timeout_ms)
+{
+	c->cfg.max_entries = max_entries;
+	c->cfg.timeout_ms = timeout_ms;
+	trim(c, max_entries);
+}
+
 static void on_deadline(void *arg);
 
 static struct entry *

@@ -69,6 +69,8 @@ struct fact_config {
 };
 
 struct fact_cache *fact_cache_new(struct loop *loop, const struct fact_config *cfg) MUST_CHECK;
+/* Others, from now on; entries beyond go at once. */
+void fact_set_limits(struct fact_cache *c, size_t max_entries, clock_ms timeout_ms);
 void fact_cache_free(struct fact_cache *c); /* waiting askers are cancelled without a call */
 const struct fact_stats *fact_cache_stats(const struct fact_cache *c);
 size_t fact_cache_count(const struct fact_cache *c);

@@ -401,6 +401,20 @@ Test(fact, leaks_nothing_when_freed_with_look_ups_in_flight)
 	ask(2, STR("b"));
 }
 
+Test(fact, takes_a_lower_bound_at_once)
+{
+	static const char keys[] = "abc";
+
+	for (size_t i = 0; i < 3; i++) {
+		ask(i, str_of(&keys[i], 1));
+		fact_answer(cache, str_of(&keys[i], 1), positive(1000, 1000));
+		turn();
+	}
+	fact_set_limits(cache, 1, 100);
+	cr_assert_eq(fact_cache_count(cache), 1);
+	cr_assert_not_null(fact_peek(cache, STR("c"), NULL));
+}
+
 Test(fact, forgets_everything_when_cleared_while_over_its_bound)
 {
 	static const char keys[] = "abcdef";
