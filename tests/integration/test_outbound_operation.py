@@ -363,6 +363,8 @@ def test_one_line_per_request(make_world) -> None:
     requests = [t for t in lines if "CONNECT" not in t]
     assert [re.search(r"status=(\d+)", t)[1] for t in requests] == ["200", "200", "200", "403"]
     assert "reason=destination_unlisted" in requests[-1]
+    servers = [re.search(r"server=([0-9a-f]{16})$", t)[1] for t in requests]
+    assert servers[0] == servers[2] != servers[3], "lines about one server can be told from others'"
 
 
 def test_many_at_once_from_the_start(make_world) -> None:

@@ -211,6 +211,8 @@ Test(config_outbound, keeps_its_listeners_on_the_machine)
 	    LISTENER("address: \"0.0.0.0:3128\""));
 	REFUSES("3:36: address: '[::]:3128' can be reached from other machines",
 	    .more = "test_mode: true", LISTENER("address: \"[::]:3128\""));
+	REFUSES("3:36: address: 'localhost:3128' is not an IP address; write 127.0.0.1",
+	    LISTENER("address: \"localhost:3128\""));
 }
 
 Test(config_outbound, has_listeners_of_its_own)
