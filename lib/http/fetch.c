@@ -59,14 +59,7 @@ on_addrs(void *arg, enum err err, const struct address *addrs, size_t n)
 static bool
 may_name(const struct fetch *x, const char *host)
 {
-	struct str name = str_z(host);
-	struct address a;
-
-	if (x->fetcher->private_addresses)
-		return true;
-	if (address_parse(name, 0, &a))
-		return address_is_public(&a.sa);
-	return !str_eq_ci(name, STR("localhost"));
+	return x->fetcher->private_addresses || address_may_be_public(str_z(host));
 }
 
 static bool

@@ -222,17 +222,14 @@ on_addrs(void *arg, enum err err, const struct address *addrs, size_t n)
 		judge(s);
 }
 
-/* By name nothing is resolved here; a literal is an address even so. */
+/* By name nothing is resolved here; what is an address, or would be the proxy's own machine, is
+ * filtered even so. */
 static void
-look_at_literal(struct search *s, struct destination_leg *leg)
+look_at_name(struct search *s, struct destination_leg *leg)
 {
-	struct address a;
-
 	leg->ttl_ms = s->d->cfg.ttl_max;
-	leg->err = OK;
-	if (address_parse(leg->host, leg->port, &a) && !s->d->cfg.private_addresses &&
-	    !address_is_public(&a.sa))
-		leg->err = ERR_ADDRESS;
+	leg->err =
+	    s->d->cfg.private_addresses || address_may_be_public(leg->host) ? OK : ERR_ADDRESS;
 }
 
 static bool
@@ -266,7 +263,7 @@ find_addresses(struct search *s)
 
 	for (size_t i = 0; i < s->n_legs; i++) {
 		if (by_name) {
-			look_at_literal(s, &s->legs[i]);
+			look_at_name(s, &s->legs[i]);
 		} else if (!resolve(s, i)) {
 			end(s, NULL);
 			return;

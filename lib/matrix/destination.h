@@ -51,7 +51,7 @@ struct destinations_config {
 	struct discovery *discovery; /* not owned, like the resolver */
 	struct resolver *resolver;
 	bool private_addresses; /* allow addresses that are not public */
-	bool by_name;           /* a proxy in between resolves names: only literals are looked at */
+	bool by_name; /* a proxy in between resolves names: only their text is looked at */
 	size_t max_entries, max_pending;
 	clock_ms timeout_ms; /* of one whole look-up */
 	/* After a failure of name servers, doubled from the one to the other, but at most 1 min. */

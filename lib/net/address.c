@@ -116,6 +116,45 @@ address_parse(struct str literal, uint16_t port, struct address *out)
 	return false;
 }
 
+/* The last label, of a name that may end in a dot. */
+static struct str
+last_label(struct str host)
+{
+	const char *dot;
+
+	if (host.n > 0 && host.p[host.n - 1] == '.')
+		host.n--;
+	dot = host.n > 0 ? memrchr(host.p, '.', host.n) : NULL;
+	return dot != NULL ? str_from(host, (size_t)(dot - host.p) + 1) : host;
+}
+
+/* As inet_aton() reads it: decimal, octal or, behind "0x", hexadecimal. */
+static bool
+is_number(struct str label)
+{
+	size_t i = 0;
+
+	if (label.n >= 2 && str_eq_ci(str_of(label.p, 2), STR("0x"))) {
+		for (i = 2; i < label.n && str_hex(label.p[i]) >= 0; i++)
+			;
+		return i == label.n;
+	}
+	while (i < label.n && label.p[i] >= '0' && label.p[i] <= '9')
+		i++;
+	return i == label.n;
+}
+
+bool
+address_may_be_public(struct str host)
+{
+	struct str last = last_label(host);
+	struct address a;
+
+	if (address_parse(host, 0, &a))
+		return address_is_public(&a.sa);
+	return !is_number(last) && !str_eq_ci(last, STR("localhost"));
+}
+
 bool
 address_eq(const struct address *a, const struct address *b)
 {

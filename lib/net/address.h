@@ -52,6 +52,11 @@ struct str address_party(const struct address *a);
  * refused. */
 bool address_is_public(const struct sockaddr *sa);
 
+/* false: a host's text tells that it is not of the public Internet: an address that is none of it,
+ * "localhost" and names below (RFC 6761), and what inet_aton() takes for an address though it is no
+ * literal ("0x7f.1").  For names that somebody else resolves. */
+bool address_may_be_public(struct str host);
+
 /* --- networks --- */
 
 struct network {

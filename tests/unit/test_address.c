@@ -62,6 +62,21 @@ Test(address, parses_only_literals)
 	cr_expect_not(address_parse(STR("::1\0"), 0, &a));
 }
 
+/* FD-5.2.1.2-9: names that a proxy resolves */
+Test(address, names_tell_whether_they_may_be_public)
+{
+	static const char *const bad[] = { "127.0.0.1", "[::1]", "::ffff:8.8.8.8", "localhost",
+		"LocalHost", "localhost.", "a.localhost", "a.localhost.", "127.1", "2130706433",
+		"0x7f000001", "0X7F.1", "0x7f.0x1", "127.0x1", "017700000001", "a.0x", "a.1.", "" };
+	static const char *const good[] = { "8.8.8.8", "2606:4700::1111", "a.example", "a.example.",
+		"1.2.3.example", "0x7f.example", "0x7g", "localhost.example", "xlocalhost", "x0" };
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		cr_expect_not(address_may_be_public(str_z(bad[i])), "%s", bad[i]);
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		cr_expect(address_may_be_public(str_z(good[i])), "%s", good[i]);
+}
+
 Test(address, prints_what_it_parsed)
 {
 	char out[ADDRESS_TEXT_MAX];

@@ -216,6 +216,12 @@ Test(destination, leaves_names_to_a_proxy_but_not_literals)
 	cr_assert_eq(d->n, 0);
 	cr_assert_eq(d->n_endpoints, 1);
 	cr_assert_eq(find(STR("10.0.0.1:8448"))->fact.err, ERR_REMOTE_ADDRESS);
+	/* The proxy's own machine, however it is spelled. */
+	cr_assert_eq(find(STR("localhost:8448"))->fact.err, ERR_REMOTE_ADDRESS);
+	cr_assert_eq(find(STR("a.localhost.:8448"))->fact.err, ERR_REMOTE_ADDRESS);
+	cr_assert_eq(find(STR("0x7f000001:8448"))->fact.err, ERR_REMOTE_ADDRESS);
+	cr_assert_eq(find(STR("127.0x1:8448"))->fact.err, ERR_REMOTE_ADDRESS);
+	cr_assert_eq(find(STR("@0x7f.0x1:8448"))->fact.err, ERR_REMOTE_ADDRESS);
 }
 
 Test(destination, is_found_by_host_whatever_the_case_but_not_elsewhere)

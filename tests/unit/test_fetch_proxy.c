@@ -180,7 +180,8 @@ Test(fetch_proxy, tells_when_the_proxy_is_not_there)
 
 Test(fetch_proxy, names_no_address_that_is_not_public)
 {
-	static const char *const hosts[] = { "127.0.0.1", "10.0.0.1", "::1", "localhost" };
+	static const char *const hosts[] = { "127.0.0.1", "10.0.0.1", "::1", "localhost", "localhost.",
+		"0x7f000001" };
 
 	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
 		const struct fetch_endpoint via = { hosts[i], 8448 };
