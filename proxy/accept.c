@@ -39,9 +39,20 @@ resume_listeners(struct worker *w)
 	for_each_listener(w, listener_resume);
 }
 
+/* An idle connection is closed, of the side that fills up first: neither strangers from outside nor
+ * those on this machine can take all room from the other. */
+static bool
+reap(struct worker *w, bool outbound)
+{
+	struct http_server *first = outbound ? &w->out.plain : &w->http;
+	struct http_server *second = outbound ? &w->http : &w->out.plain;
+
+	return http_server_reap(first, REAP_AGE_MS) || http_server_reap(second, REAP_AGE_MS);
+}
+
 /* After a connection was taken: the next one needs room too. */
 static void
-make_room(struct worker *w)
+make_room(struct worker *w, bool outbound)
 {
 	if (!connlimit_full(w->connections, w->conf->connections_max))
 		return;
@@ -49,7 +60,7 @@ make_room(struct worker *w)
 		log_warn("listener: limits.connections_max, or three quarters of the descriptors "
 			 "(LimitNOFILE), are in use; idle connections are closed, then accepting "
 			 "pauses");
-	if (!http_server_reap(&w->http, REAP_AGE_MS))
+	if (!reap(w, outbound))
 		pause_listeners(w);
 }
 
@@ -59,8 +70,7 @@ on_room_timer(void *arg)
 	struct worker *w = arg;
 
 	/* An idle connection may have to make room for one that waits to be accepted. */
-	if (!connlimit_full(w->connections, w->conf->connections_max) ||
-	    http_server_reap(&w->http, REAP_AGE_MS))
+	if (!connlimit_full(w->connections, w->conf->connections_max) || reap(w, false))
 		resume_listeners(w);
 	else
 		timer_set(w->loop, &w->room_timer, ROOM_LOOK_MS);
@@ -225,7 +235,7 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
 		turn_away(l, fd, S_REFUSED_PROXY_SOURCE);
 	else if (!preface_await(&w->prefaces, fd, &from, w->conf->head_timeout, l))
 		no_memory(l, fd);
-	make_room(w);
+	make_room(w, l->kind == LISTEN_OUTBOUND);
 }
 
 static void
