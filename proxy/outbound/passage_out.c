@@ -98,18 +98,20 @@ static bool
 discover_owner(struct passage *p, enum err *err)
 {
 	struct aim *aim = &p->aim;
+	char normal[NAME_MAX_LEN + 1];
 
 	(void)err; /* what is wrong with it does not concern the document */
 	if (p->j.route == NULL || p->j.route->out != OUT_WELL_KNOWN)
 		return true;
-	if (!passage_have(p,
-		gather_fact(&p->gather, p->w->destinations, p->j.destination, &aim->destination)))
+	if (!passage_have(p, gather_fact(&p->gather, p->w->destinations,
+				 name_normal(p->j.destination, normal), &aim->destination)))
 		return false;
 	fact_drop(&aim->destination);
 	return true;
 }
 
-/* A Matrix server by its name; a guest, and a well-known document, by host and port. */
+/* A Matrix server by its name, in its normal form: in each spelling it would be another one, with
+ * look-ups and connections of its own.  A guest, and a well-known document, by host and port. */
 static struct str
 destination_key(const struct passage *p, char out[DESTINATION_KEY_MAX])
 {
@@ -117,7 +119,7 @@ destination_key(const struct passage *p, char out[DESTINATION_KEY_MAX])
 	struct server_name name;
 
 	if (p->j.route != NULL && p->j.route->out != OUT_WELL_KNOWN)
-		return p->j.destination;
+		return name_normal(p->j.destination, out);
 	if (aim->server.n > 0 && name_parse(aim->server, &name))
 		return destination_key_host(name.host, HTTPS_PORT, out);
 	return destination_key_host(aim->host, aim->port, out);
