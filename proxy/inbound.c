@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "proxy/accept.h"
+#include "proxy/outbound/tunnel.h"
 
 /* --- TLS --- */
 
@@ -129,6 +130,7 @@ inbound_adopt(struct worker *w, struct proxy_conf *conf, struct tls_staples *sta
 	upstreams_adopt(up, conf);
 	set_limits(&w->http, conf);
 	outward_set_limits(w);
+	tunnels_judge(w);
 	return true;
 }
 

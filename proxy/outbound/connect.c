@@ -15,6 +15,8 @@
 struct connect {
 	struct worker *w;
 	struct exchange *ex;
+	struct proxy_conf *conf; /* one reference */
+	const struct service_conf *service;
 	struct str host; /* in the exchange's arena */
 	uint16_t port;
 	struct fact_wait wait;
@@ -56,6 +58,7 @@ leave(struct connect *c)
 	remote_drop(c->remote);
 	snapshot_drop((struct snapshot *)(uintptr_t)c->destination);
 	snapshot_drop((struct snapshot *)(uintptr_t)c->through);
+	snapshot_drop(&c->conf->snap);
 	loop_bury(c->w->loop, &c->grave, free, c);
 }
 
@@ -111,7 +114,7 @@ on_connected(void *arg, struct stream *s, enum err why)
 	}
 	why = find_room(c->w);
 	if (why == OK)
-		why = tunnel_pass(c->w, c->ex, s);
+		why = tunnel_pass(c->w, c->ex, c->service, c->host, c->port, s);
 	if (why != OK) {
 		stream_close(s);
 		end(c, why);
@@ -173,7 +176,7 @@ on_timer(void *arg)
 }
 
 static void
-pass(struct worker *w, struct exchange *ex, const struct aim *aim)
+pass(struct worker *w, struct exchange *ex, const struct service_conf *s, const struct aim *aim)
 {
 	struct connect *c = calloc(1, sizeof(*c));
 
@@ -184,6 +187,8 @@ pass(struct worker *w, struct exchange *ex, const struct aim *aim)
 	metrics_inc(S_EXCHANGES_OPEN);
 	c->w = w;
 	c->ex = ex;
+	c->conf = snapshot_hold(&w->conf->snap);
+	c->service = s;
 	c->host = aim->host;
 	c->port = aim->port;
 	ex->events = &events;
@@ -209,7 +214,7 @@ connect_open(struct worker *w, struct exchange *ex, const struct service_conf *s
 	if (err == OK)
 		err = find_room(w);
 	if (err == OK && aim.allowed != NULL && !aim.allowed->inspect) {
-		pass(w, ex, &aim);
+		pass(w, ex, s, &aim);
 		return;
 	}
 	if (err == OK && w->out.mint == NULL)

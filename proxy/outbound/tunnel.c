@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/outbound/tunnel.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,9 +9,11 @@
 #include "lib/base/log.h"
 #include "lib/net/minter.h"
 #include "lib/net/splice.h"
+#include "proxy/outbound/aim.h"
 #include "proxy/outbound/passage_out.h"
 #include "proxy/series.h"
 
+#define SECRET_DIGEST 32
 #define GRANTED "HTTP/1.1 200 Connection established\r\n\r\n"
 
 struct tunnel {
@@ -20,6 +23,7 @@ struct tunnel {
 	uint16_t port;
 	char *server_name; /* of the service, whatever its configuration is by then */
 	char *host;
+	unsigned char secret[SECRET_DIGEST]; /* what it was opened with */
 	/* of the CONNECT */
 	uint64_t id;
 	clock_ms began; /* if bytes pass as they are */
@@ -27,21 +31,6 @@ struct tunnel {
 };
 
 /* --- beginning and end --- */
-
-static struct tunnel *
-tunnel_new(struct worker *w)
-{
-	struct tunnel *t = calloc(1, sizeof(*t));
-
-	if (t == NULL)
-		return NULL;
-	t->w = w;
-	list_init(&t->node);
-	list_append(&w->out.tunnels, &t->node);
-	w->out.n_tunnels++;
-	metrics_add(S_TUNNELS_OPEN, 1);
-	return t;
-}
 
 static void
 tunnel_free(void *arg)
@@ -51,6 +40,37 @@ tunnel_free(void *arg)
 	free(t->server_name);
 	free(t->host);
 	free(t);
+}
+
+static void
+digest_of(const struct service_conf *s, unsigned char out[SECRET_DIGEST])
+{
+	struct str secret = s->way_out.secret;
+
+	crypto_generichash(out, SECRET_DIGEST, (const unsigned char *)secret.p, secret.n, NULL, 0);
+}
+
+static struct tunnel *
+tunnel_new(struct worker *w, const struct service_conf *s, struct str host, uint16_t port)
+{
+	struct tunnel *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	t->w = w;
+	t->port = port;
+	t->host = strndup(host.p, host.n);
+	t->server_name = strdup(s->server_name);
+	if (t->host == NULL || t->server_name == NULL) {
+		tunnel_free(t);
+		return NULL;
+	}
+	digest_of(s, t->secret);
+	list_init(&t->node);
+	list_append(&w->out.tunnels, &t->node);
+	w->out.n_tunnels++;
+	metrics_add(S_TUNNELS_OPEN, 1);
+	return t;
 }
 
 static void
@@ -79,19 +99,15 @@ enum err
 tunnel_inspect(struct worker *w, struct exchange *ex, const struct service_conf *s, struct str host,
     uint16_t port)
 {
-	struct tunnel *t = tunnel_new(w);
+	struct tunnel *t = tunnel_new(w, s, host, port);
 	struct buf rest;
-	SSL *ssl = NULL;
+	SSL *ssl;
 	int fd;
 
 	if (t == NULL)
 		return ERR_MEMORY;
 	t->id = ex->id;
-	t->port = port;
-	t->host = strndup(host.p, host.n);
-	t->server_name = strdup(s->server_name);
-	if (t->host != NULL && t->server_name != NULL)
-		ssl = mint_accept(w->out.mint, t->host);
+	ssl = mint_accept(w->out.mint, t->host);
 	if (ssl == NULL) {
 		tunnel_end(t);
 		return ERR_MEMORY;
@@ -115,14 +131,24 @@ tunnel_inspect(struct worker *w, struct exchange *ex, const struct service_conf 
 	return OK;
 }
 
-/* The configuration may have changed since the CONNECT. */
+static bool
+has_secret(const struct tunnel *t, const struct service_conf *s)
+{
+	unsigned char now[SECRET_DIGEST];
+
+	digest_of(s, now);
+	return s->way_out.secret.n > 0 && sodium_memcmp(now, t->secret, sizeof(now)) == 0;
+}
+
+/* The configuration may have changed since the CONNECT: a tunnel lasts no longer than the secret it
+ * was opened with. */
 static const struct service_conf *
 service_now(const struct tunnel *t)
 {
 	const struct service_conf *s =
 	    proxy_conf_service_by_name(t->w->conf, str_z(t->server_name));
 
-	return s != NULL && s->way_out.secret.n > 0 ? s : NULL;
+	return s != NULL && has_secret(t, s) ? s : NULL;
 }
 
 void
@@ -173,6 +199,16 @@ tunnel_closed(struct http_server *s, const struct http_conn *c)
 }
 
 /* --- bytes as they are --- */
+
+static bool
+may_pass(const struct tunnel *t)
+{
+	const struct aim aim = { .host = str_z(t->host), .port = t->port };
+	const struct service_conf *s = service_now(t);
+	const struct allowed_conf *a = s != NULL ? aim_allowed(&aim, &s->way_out) : NULL;
+
+	return a != NULL && !a->inspect;
+}
 
 /* The line of the CONNECT, which ends with its tunnel. */
 static void
@@ -230,9 +266,10 @@ begin_splice(struct tunnel *t, int fd, struct str early, struct stream *other)
 }
 
 enum err
-tunnel_pass(struct worker *w, struct exchange *ex, struct stream *other)
+tunnel_pass(struct worker *w, struct exchange *ex, const struct service_conf *s, struct str host,
+    uint16_t port, struct stream *other)
 {
-	struct tunnel *t = tunnel_new(w);
+	struct tunnel *t = tunnel_new(w, s, host, port);
 	struct buf rest;
 	int fd;
 
@@ -240,6 +277,10 @@ tunnel_pass(struct worker *w, struct exchange *ex, struct stream *other)
 		return ERR_MEMORY;
 	t->id = ex->id;
 	t->began = ex->began;
+	if (!may_pass(t)) {
+		tunnel_end(t);
+		return ERR_OUT_TARGET_REFUSED;
+	}
 	fd = exchange_take(ex, &rest);
 	if (fd < 0) {
 		tunnel_end(t);
@@ -251,16 +292,45 @@ tunnel_pass(struct worker *w, struct exchange *ex, struct stream *other)
 	return OK;
 }
 
+/* --- all of them --- */
+
+static void
+cut(struct tunnel *t, enum err why)
+{
+	report(t, why);
+	splice_cancel(t->splice);
+	tunnel_end(t);
+}
+
+void
+tunnels_judge(struct worker *w)
+{
+	size_t n = 0;
+
+	LIST_FOR(node, &w->out.tunnels) {
+		struct tunnel *t = LIST_ENTRY(node, struct tunnel, node);
+
+		if (t->splice != NULL ? may_pass(t) : service_now(t) != NULL)
+			continue;
+		n++;
+		if (t->splice != NULL)
+			cut(t, ERR_OUT_TARGET_REFUSED);
+		else
+			http_server_leave(&w->out.inner, t);
+	}
+	if (n > 0)
+		log_info("outbound: tunnels=%zu end: their secret, service or destination is no "
+			 "longer configured",
+		    n);
+}
+
 void
 tunnels_cut(struct worker *w)
 {
 	LIST_FOR(node, &w->out.tunnels) {
 		struct tunnel *t = LIST_ENTRY(node, struct tunnel, node);
 
-		if (t->splice == NULL)
-			continue;
-		report(t, ERR_DRAINING);
-		splice_cancel(t->splice);
-		tunnel_end(t);
+		if (t->splice != NULL)
+			cut(t, ERR_DRAINING);
 	}
 }

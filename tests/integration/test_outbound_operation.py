@@ -225,8 +225,8 @@ def test_reload_in_mid_request(make_world) -> None:
     for form in FORMS:
         held.ask(1, form)
     until("three requests", lambda: len(w.beta.requests) == 3)
-    w.way_out("out.secret", OTHER)
     w.config["outbound"]["connections_max"] = 17
+    w.add_service("bravo.test", outbound=w.way_out("another.secret", OTHER))
     w.daemon.reload()
     until("the new one", lambda: w.ask("A", "GET", "x.test", PROFILE, credential=bearer(OTHER)).status == 403)
     assert held.end() == [200] * 3

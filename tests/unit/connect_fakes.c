@@ -79,6 +79,12 @@ http_server_adopt(struct http_server *s, int fd, struct str early, SSL *ssl, con
 	return true;
 }
 
+void
+http_server_leave(struct http_server *s, const void *listener)
+{
+	tunnels.left = listener;
+}
+
 /* --- bytes as they are --- */
 
 const struct connector_target *

@@ -22,6 +22,7 @@ struct tunnel_around {
 	unsigned adopted;
 	char adopted_early[64];
 	void *listener; /* of the server inside */
+	const void *left; /* whose connections end */
 	/* bytes as they are */
 	void (*on_connected)(void *arg, struct stream *s, enum err why); /* NULL: nobody connects */
 	void *connect_arg;

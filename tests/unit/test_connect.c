@@ -363,16 +363,87 @@ Test(connect, the_homeserver_may_go_while_it_waits)
 	}
 }
 
+static void
+forbid(void)
+{
+	free(services[0].way_out.allow);
+	services[0].way_out.allow = NULL;
+	services[0].way_out.n_allow = 0;
+}
+
 /* The entry that allowed it goes with its configuration. */
 Test(connect, a_reload_may_come_while_it_waits)
 {
 	ask("push.example:443");
-	free(services[0].way_out.allow);
-	services[0].way_out.allow = NULL;
-	services[0].way_out.n_allow = 0;
+	forbid();
+	answer_fact(&there.fact);
+	connected();
+	check_answer(ERR_OUT_TARGET_REFUSED);
+	cr_assert_eq(tunnels.closed, 1);
+}
+
+static void
+open_passing(void)
+{
+	ask("push.example:443");
 	answer_fact(&there.fact);
 	connected();
 	cr_assert_eq(worker.out.n_tunnels, 1);
+}
+
+/* A secret is replaced so that nobody goes on with the old one. */
+Test(connect, tunnels_end_with_what_they_were_opened_by)
+{
+	static const struct str others[] = { { "terces", 6 }, { "secret2", 7 }, { NULL, 0 } };
+	int64_t before = metrics_sum(S_ENDED + ERR_OUT_TARGET_REFUSED);
+
+	for (size_t i = 0; i < 3; i++) {
+		open_passing();
+		tunnels_judge(&worker);
+		cr_assert_eq(worker.out.n_tunnels, 1, "nothing has changed");
+		services[0].way_out.secret = others[i];
+		tunnels_judge(&worker);
+		cr_assert_null(tunnels.on_spliced);
+		cr_assert_eq(worker.out.n_tunnels, 0);
+		services[0].way_out.secret = STR("secret");
+		end_turn();
+		arena_fini(&ex.arena);
+		tunnels.taken = 0;
+		cr_assert_geq(tunnels.fd = dup(peer), 0);
+	}
+	cr_assert_eq(metrics_sum(S_ENDED + ERR_OUT_TARGET_REFUSED), before + 3);
+}
+
+Test(connect, tunnels_end_with_their_service)
+{
+	open_passing();
+	services[0].server_name = (char *)(uintptr_t)"other.example";
+	tunnels_judge(&worker);
+	cr_assert_eq(worker.out.n_tunnels, 0);
+}
+
+Test(connect, tunnels_pass_as_long_as_they_are_allowed_to)
+{
+	open_passing();
+	services[0].way_out.allow[0].inspect = true;
+	tunnels_judge(&worker);
+	cr_assert_eq(worker.out.n_tunnels, 0);
+}
+
+/* An answer tells the homeserver why. */
+Test(connect, tunnels_that_are_looked_into_end_with_their_next_answer)
+{
+	ask(THEM ":8448");
+	tunnels_judge(&worker);
+	cr_assert_null(tunnels.left);
+	services[0].way_out.secret = STR("another");
+	tunnels_judge(&worker);
+	cr_assert_eq(tunnels.left, tunnels.listener);
+	arena_fini(&ex.arena);
+	open_exchange("GET", "/x", "");
+	tunnel_request(tunnels.listener, &ex, OK);
+	cr_assert_eq(around.status, 403);
+	tunnel_closed(NULL, &(struct http_conn){ .listener = tunnels.listener });
 }
 
 /* At the end of the worker; those with requests inside end with their server. */

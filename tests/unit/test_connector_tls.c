@@ -46,6 +46,15 @@ Test(connector_tls, refuses_another_name)
 	connlab_expect_refused(ERR_REMOTE_TLS_NAME);
 }
 
+/* RFC 9525 6.3: subjectAltName alone says for whom a certificate is. */
+Test(connector_tls, refuses_a_name_that_is_only_in_the_subject)
+{
+	connlab_open_peer(&(struct tlscert){ .names = "email:a@example.org" });
+	connlab.to.tls_name = "server";
+	connlab_run();
+	connlab_expect_refused(ERR_REMOTE_TLS_NAME);
+}
+
 Test(connector_tls, refuses_what_has_expired)
 {
 	connlab_open_peer(&(struct tlscert){ .from_days = -9, .to_days = -1 });
