@@ -5,6 +5,8 @@
 #include "proxy/judge.h"
 #include "proxy/series.h"
 
+#define HTTPS_PORT 443
+
 /* --- the head --- */
 
 static bool
@@ -25,46 +27,12 @@ names_itself(const struct judged *j, const struct aim *aim)
 		   (aim->sni.n == 0 || str_eq_ci(aim->sni, aim->host)));
 }
 
-/* The next character of a path, unescaped. */
-static char
-take(struct str *path)
-{
-	int high = path->n > 2 && path->p[0] == '%' ? str_hex(path->p[1]) : -1;
-	int low = high >= 0 ? str_hex(path->p[2]) : -1;
-	char c = low >= 0 ? (char)(high << 4 | low) : path->p[0];
-
-	*path = str_from(*path, low >= 0 ? 3 : 1);
-	return c;
-}
-
-/* Whether a path that we could not read speaks of Matrix for somebody who can. */
+/* What is federation is judged as such, even at an allowed destination; what only looks like it is
+ * refused there (rule_guest). */
 static bool
-mentions_matrix(struct str path)
+is_guest(const struct judged *j, const struct aim *aim)
 {
-	const struct str name = STR("_matrix");
-
-	for (; path.n > 0; path = str_from(path, 1)) {
-		struct str rest = path;
-		size_t n = 0;
-
-		while (n < name.n && rest.n > 0 && str_lower(take(&rest)) == name.p[n])
-			n++;
-		if (n == name.n)
-			return true;
-	}
-	return false;
-}
-
-/* Whatever may be federation is judged as such, even at an allowed destination.  `path`: what is
- * wrong with the path. */
-static bool
-is_guest(const struct judged *j, const struct aim *aim, enum err path)
-{
-	if (aim->allowed == NULL)
-		return false;
-	if (j->route != NULL)
-		return j->route->out != OUT_NONE;
-	return path != ERR_METHOD && !(path == ERR_PATH && mentions_matrix(j->req->target));
+	return aim->allowed != NULL && (j->route == NULL || j->route->out != OUT_NONE);
 }
 
 /* NULL: none that leaves us. */
@@ -92,9 +60,9 @@ judge_out_head(struct judged *j, struct aim *aim, struct segments *path)
 	if (aim->server.n == 0)
 		aim->allowed = aim_allowed(aim, &j->service->way_out);
 	err = find_route(j, path);
-	if (is_guest(j, aim, err)) {
+	if (is_guest(j, aim)) {
 		j->route = NULL;
-		return names_itself(j, aim) ? OK : ERR_OUT_TARGET_REFUSED;
+		return names_itself(j, aim) ? rule_guest(j) : ERR_OUT_TARGET_REFUSED;
 	}
 	if (aim->plain)
 		return ERR_OUT_PLAIN;
@@ -155,6 +123,19 @@ media_destination(struct judged *j)
 		   : ERR_OUT_DESTINATION;
 }
 
+/* Only a DNS name without a port has such a document, and it is asked for at 443. */
+static enum err
+document_destination(struct judged *j, const struct aim *aim)
+{
+	struct server_name name;
+
+	if (j->destination.n == 0 && aim->port == HTTPS_PORT)
+		j->destination = aim->host;
+	return name_parse(j->destination, &name) && name.kind == NAME_DNS && name.port == 0
+		   ? OK
+		   : ERR_OUT_TARGET_REFUSED;
+}
+
 enum err
 judge_out_destination(struct judged *j, const struct aim *aim)
 {
@@ -168,10 +149,7 @@ judge_out_destination(struct judged *j, const struct aim *aim)
 		return err;
 	switch (j->route->out) {
 	case OUT_WELL_KNOWN:
-		/* Only a name without a port has such a document, and it is asked for at 443. */
-		if (j->destination.n == 0 && aim->port == 443)
-			j->destination = aim->host;
-		return j->destination.n > 0 ? OK : ERR_OUT_TARGET_REFUSED;
+		return document_destination(j, aim);
 	case OUT_MEDIA:
 		return media_destination(j);
 	default:

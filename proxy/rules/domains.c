@@ -201,6 +201,8 @@ rule_domains_list(struct judged *j)
 	case RULE_EXCHANGE:
 	case RULE_EVENT:
 		return add_event(j, j->content);
+	case RULE_UNKNOWN_FEDERATION:
+		return rule_unknown_events(j);
 	default:
 		return OK;
 	}

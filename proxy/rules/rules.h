@@ -135,6 +135,13 @@ enum err rule_displayname(struct judged *j) MUST_CHECK;
 /* FD-5.2.1.2-15: a federation path outside of the catalogue is none that a lenient server takes for
  * one with invites. */
 enum err rule_unknown(const struct judged *j) MUST_CHECK;
+/* ... nor for any other with events: their domains would go unseen. */
+enum err rule_unknown_events(const struct judged *j) MUST_CHECK;
+
+/* O-13: a request to an allowed destination beside the federation has no path that a lenient server
+ * takes for one of the federation, however it is spelled; for what is one is judged as such.
+ * ERR_OUT_TARGET_REFUSED, ERR_MEMORY. */
+enum err rule_guest(const struct judged *j) MUST_CHECK;
 
 /* Whether a path segment could be read as `name`: in any case, with path parameters, beside an
  * escaped slash. */

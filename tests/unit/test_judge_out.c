@@ -171,13 +171,14 @@ Test(judge_out, takes_nothing_for_a_guest_that_may_be_federation)
 	static const char *const targets[] = {
 		"/_matrix/%66ederation/v1/event/e", "/%5fmatrix/federation/v1/event/e", "/_matrix//federation/v1/event/e",
 		"/./_matrix/federation/v1/event/e", "/x/../_matrix/federation/v1/event/e", "/x/%2e%2e/%5FMatrix/federation/v1/event/e",
-		"//_matrix/key/v2/server", "/_matrix/federation\\v1",
+		"//_matrix/key/v2/server", "/_matrix/federation\\v1", "/_MATRIX/Federation/v1/event/e",
+		"/_matrix;a/federation/v1/event/e", "/_matrix/%2566ederation/v1/event/e",
 	};
 	char target[256];
 
 	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
 		snprintf(target, sizeof(target), "https://push.example%s", targets[i]);
-		cr_assert_eq(at_listener("GET", target, ""), ERR_PATH, "%s", target);
+		cr_assert_eq(at_listener("GET", target, ""), ERR_OUT_TARGET_REFUSED, "%s", target);
 	}
 	cr_assert_eq(at_listener("DELETE", "https://push.example/_matrix/federation/v1/send/1", ""), ERR_OUT_TARGET_REFUSED);
 }

@@ -31,6 +31,12 @@ static const struct {
 	{ "leave v2", "PUT", "/_matrix/federation/v2/send_leave/!r:gone.example/$e" },
 	{ "knock", "PUT", "/_matrix/federation/v1/send_knock/!r:gone.example/$e" },
 	{ "exchange", "PUT", "/_matrix/federation/v1/exchange_third_party_invite/!r:gone.example" },
+	{ "send v3", "PUT", "/_matrix/federation/v3/send/1" },
+	{ "join v3", "PUT", "/_matrix/federation/v3/send_join/!r:gone.example/$e" },
+	{ "join/", "PUT", "/_matrix/federation/v2/send_join/!r:gone.example/$e/" },
+	{ "Leave", "PUT", "/_matrix/federation/v2/Send_Leave/!r:gone.example/$e" },
+	{ "knock;", "PUT", "/_matrix/federation/v1/send_knock;x/!r:gone.example/$e" },
+	{ "unknown", "POST", "/_matrix/federation/v9/new/sending" },
 	{ "keys", "POST", "/_matrix/federation/v1/user/keys/query" },
 };
 
