@@ -48,6 +48,7 @@ EXTRA_DIST += \
 	tests/integration/test_membership.py \
 	tests/integration/test_ocsp.py \
 	tests/integration/test_outbound_allowed.py \
+	tests/integration/test_outbound_attacks.py \
 	tests/integration/test_outbound_checks.py \
 	tests/integration/test_outbound_connect.py \
 	tests/integration/test_outbound_delegated.py \
