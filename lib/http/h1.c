@@ -215,6 +215,15 @@ status_line(const char **at, const char *end, struct h1_head *out)
 	return OK;
 }
 
+/* A length of what has none (RFC 9110 8.6): somebody behind us could wait for it. */
+static void
+drop_length(struct h1_head *out)
+{
+	for (size_t i = 0; i < out->n_fields; i++)
+		if (out->fields[i].id == H1_F_CONTENT_LENGTH)
+			out->fields[i].hop = true;
+}
+
 static enum err
 response_judge(struct h1_head *out, const struct h1_seen *seen, enum h1_method to)
 {
@@ -224,6 +233,8 @@ response_judge(struct h1_head *out, const struct h1_seen *seen, enum h1_method t
 	/* Upgrade is never passed on, so nobody asked for another protocol. */
 	if (!framing(out, seen) || (bare && seen->codings > 0) || out->status == 101)
 		return ERR_UPSTREAM_BAD;
+	if (bare)
+		drop_length(out);
 	if (bare || out->status == 304 || to == H1_HEAD || tunnel) {
 		out->framing = H1_NO_BODY;
 	} else if (out->framing == H1_NO_BODY) {

@@ -2,14 +2,16 @@
 """The way out against who means harm: a homeserver that has been taken over, servers and names that
 lie, strangers on the machine, other tenants (O-13, FD-5.2.1.2-7 to -9)."""
 import socket
-import ssl
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 import pytest
 
 from harness import open_world, until
-from outworld import PROFILE, TCP, OutWorld, Tunnel, basic, bearer, inner_request
+from outworld import (
+    FINE, PROFILE, TCP, OutWorld, Remote, Tunnel, basic, bearer, bracketed, inner_request, split_name,
+)
 from sim import wire
+from sim.rawserver import Close, RawRequest
 from test_outbound_allowed import WEB, at, stand_up
 
 SEND = "/_matrix/federation/v1/send/1"
@@ -94,6 +96,94 @@ def test_a_document_of_a_name_with_a_port(world: OutWorld) -> None:
     name = world.beta.name.partition(":")[0] + ":8448"
     for to in (name, "127.0.0.1", "[::1]"):
         world.refused(world.ask("A", "GET", to, uri, authorization=None), world.beta)
+
+
+# Answers that are two for somebody
+
+
+FOLLOWED = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL"
+
+
+@pytest.fixture
+def beta(world: OutWorld) -> Iterator[Remote]:
+    world.beta.forget()
+    yield world.beta
+    world.beta.script = None
+
+
+def keep(w: OutWorld) -> Callable[[], wire.Answer]:
+    """Requests of form C on one connection, which others' answers share."""
+    c = wire.Connection(w.out(TCP))
+    uri = f"https://{bracketed('%s:%d' % split_name(w.beta.name))}{PROFILE}"
+
+    def ask() -> wire.Answer:
+        head = [("Host", w.beta.name), ("Proxy-Authorization", basic())]
+        head.append(("Authorization", w.sign("GET", PROFILE, w.beta.name)))
+        return c.ask("GET", uri, head)
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    "first", [b"HTTP/1.1 204 No Content", b"HTTP/1.1 103 Early Hints\r\nLink: </a>"],
+)
+def test_a_length_of_nothing(world: OutWorld, beta: Remote, first: bytes) -> None:
+    """A homeserver that believed it would take the next server's answer for a body (RFC 9110 8.6)."""
+    def answers(r: RawRequest) -> bytes:
+        final = b"" if b" 204 " in first else FOLLOWED
+        return first + b"\r\nContent-Length: %d\r\n\r\n" % len(FOLLOWED) + final
+
+    beta.script = answers
+    a = keep(world)()
+    assert a.status in (200, 204)
+    for head in [a.fields, *(i.fields for i in a.interim)]:
+        lengths = [v for n, v in head if n.lower() == "content-length"]
+        assert lengths == (["4"] if a.status == 200 and head is a.fields else []), head
+
+
+def test_an_answer_that_nobody_asked_for(world: OutWorld, beta: Remote) -> None:
+    ask = keep(world)
+    beta.script = lambda _: FINE + FOLLOWED
+    assert ask().body == b'{"displayname":"Bob"}'
+    beta.script = None
+    assert [ask().body for _ in range(3)] == [b'{"displayname":"Bob"}'] * 3
+
+
+def test_interim_answers_without_end(world: OutWorld, beta: Remote) -> None:
+    """They use up the request's memory, no more."""
+    beta.script = lambda _: Close(b"HTTP/1.1 102 Processing\r\nX: y\r\n\r\n" * 200000 + FINE)
+    with wire.Connection(world.out(TCP)) as c:
+        uri = f"https://{bracketed('%s:%d' % split_name(beta.name))}{PROFILE}"
+        head = [("Host", beta.name), ("Proxy-Authorization", basic())]
+        head.append(("Authorization", world.sign("GET", PROFILE, beta.name)))
+        c.send(wire.request("GET", uri, head))
+        got = 0
+        while piece := c.raw.recv(65536):
+            got += len(piece)
+    assert got < 200000 * 30 / 2
+    beta.script = None
+    assert world.ask("A", "GET", beta, PROFILE).status == 200
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\n Content-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\nContent-Length: 2\n\n{}",
+        b"HTTP/2 200\r\n\r\n",
+        b"{}",
+    ],
+)
+def test_answers_that_are_none(world: OutWorld, beta: Remote, answered: bytes) -> None:
+    beta.script = lambda _: Close(answered)
+    for form in ("A", "B", "C"):
+        a = world.ask(form, "GET", beta, PROFILE)
+        assert (a.status, a.errcode) == (502, "M_UNKNOWN"), a
 
 
 # A secret that got known
