@@ -155,6 +155,13 @@ judge_origin(struct judged *j)
 	return OK;
 }
 
+bool
+judge_has_stray_body(const struct judged *j)
+{
+	return (j->req->framing == H1_CHUNKED || j->req->length > 0) &&
+	       (j->req->method == H1_GET || j->req->method == H1_HEAD);
+}
+
 enum err
 judge_membership(struct judged *j)
 {
@@ -162,10 +169,7 @@ judge_membership(struct judged *j)
 
 	/* The signature of a request without content covers no body: such a body could say
 	 * anything. */
-	if (err == OK && (j->req->framing == H1_CHUNKED || j->req->length > 0) &&
-	    (j->req->method == H1_GET || j->req->method == H1_HEAD))
-		err = ERR_HTTP_BODY;
-	return err;
+	return err == OK && judge_has_stray_body(j) ? ERR_HTTP_BODY : err;
 }
 
 bool

@@ -23,6 +23,7 @@ uint64_t judge_body_max(const struct judged *j, const struct proxy_conf *conf);
 
 /* Who says to send it: X-Matrix headers. */
 enum err judge_origin(struct judged *j) MUST_CHECK;
+bool judge_has_stray_body(const struct judged *j); /* of a method that has none */
 /* Whether they and we are members; j->list is set. */
 enum err judge_membership(struct judged *j) MUST_CHECK;
 /* Whether a refusal may be due to a list that is not the newest, which can be asked for; and who is

@@ -35,6 +35,16 @@ is_guest(const struct judged *j, const struct aim *aim)
 	return aim->allowed != NULL && (j->route == NULL || j->route->out != OUT_NONE);
 }
 
+/* A server that does not expect the body of a GET takes it for the next request, and the answer to
+ * that for the one of who has the connection next, perhaps of another service. */
+static enum err
+judge_guest(const struct judged *j, const struct aim *aim)
+{
+	if (!names_itself(j, aim))
+		return ERR_OUT_TARGET_REFUSED;
+	return judge_has_stray_body(j) ? ERR_HTTP_BODY : rule_guest(j);
+}
+
 /* NULL: none that leaves us. */
 static enum err
 find_route(struct judged *j, struct segments *path)
@@ -62,7 +72,7 @@ judge_out_head(struct judged *j, struct aim *aim, struct segments *path)
 	err = find_route(j, path);
 	if (is_guest(j, aim)) {
 		j->route = NULL;
-		return names_itself(j, aim) ? rule_guest(j) : ERR_OUT_TARGET_REFUSED;
+		return judge_guest(j, aim);
 	}
 	if (aim->plain)
 		return ERR_OUT_PLAIN;

@@ -60,6 +60,21 @@ def test_a_known_path_with_another_method_at_an_allowed_server(world: OutWorld) 
     assert not world.sso.requests
 
 
+@pytest.mark.parametrize("form", ["B", "C"])
+def test_the_body_of_a_get_at_an_allowed_server(world: OutWorld, form: str) -> None:
+    """A server that does not expect it takes it for the next request of that connection, whose answer
+    another service might get."""
+    world.sso.forget()
+    how = {"host": "sso.test"} if form == "B" else {}
+    body = b"GET /evil HTTP/1.1\r\nHost: sso.test\r\n\r\n"
+    for method in ("GET", "HEAD"):
+        a = world.ask(
+            form, method, "x", "/", body, at=at("sso.test", world.sso), authorization=None, **how
+        )
+        assert a.status == 400
+    assert not world.sso.requests
+
+
 def test_what_does_not_look_like_it(world: OutWorld) -> None:
     """Nothing is refused there because a path is unusual."""
     to = at("sso.test", world.sso)
