@@ -6,7 +6,7 @@
  * Version prefixes, trailing slashes, letter case, path parameters, escaped slashes: what the
  * routes do not match is compared loosely here, so that a rule cannot be avoided by spelling.
  * Outbound the answer is no 404: a homeserver takes that for one of the other server, and tries an
- * older form.
+ * older form.  It is the same with what goes to allowed destinations beside the federation.
  */
 #include "proxy/rules/rules.h"
 
