@@ -25,12 +25,19 @@ on_head(void *arg, int status)
 
 static enum err dial(struct relay *r);
 
+static bool
+may_repeat(const struct relay *r)
+{
+	return r->hop->strict ? forward_may_retry_unread(&r->forward, r->ex)
+			      : forward_may_retry(&r->forward, r->ex);
+}
+
 static void
 on_forwarded(void *arg, enum err err)
 {
 	struct relay *r = arg;
 
-	if (err == ERR_UPSTREAM_DOWN && !r->retried && forward_may_retry(&r->forward, r->ex)) {
+	if (err == ERR_UPSTREAM_DOWN && !r->retried && may_repeat(r)) {
 		r->hop->repeated();
 		r->retried = true;
 		err = dial(r);
@@ -120,7 +127,7 @@ static void on_dialled(void *arg, struct upstream *up, enum err why);
 static enum err
 dial(struct relay *r)
 {
-	bool repeatable = h1_is_idempotent(r->ex->req.method) &&
+	bool repeatable = !r->hop->strict && h1_is_idempotent(r->ex->req.method) &&
 			  (r->whole_body || r->ex->req.framing == H1_NO_BODY);
 	struct upstream *up = r->retried ? NULL : pool_take(r->hop->pool(r), !repeatable);
 

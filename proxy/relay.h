@@ -25,7 +25,10 @@ struct relay_hop {
 	bool (*missed)(struct relay *r); /* it could not; true: pool() is another one now */
 	bool (*address)(
 	    struct relay *r, struct forward_request *how); /* fields; false: no memory */
-	void (*repeated)(void);                            /* counts */
+	/* A request is sent a second time only if the first cannot have been read; else also if
+	 * that does no harm. */
+	bool strict;
+	void (*repeated)(void);           /* counts */
 	enum err (*reason)(enum err err); /* what the failure is called for this hop */
 };
 

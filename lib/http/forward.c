@@ -16,6 +16,13 @@
 
 static void on_upstream(void *arg, unsigned what);
 
+/* Whether a part of the request has not left this machine.  What has left may have been read. */
+static bool
+is_unread(const struct forward *f)
+{
+	return !f->delivered || !f->request_done || buf_len(&f->out) > 0;
+}
+
 static void
 finish(struct forward *f, enum err err)
 {
@@ -24,6 +31,7 @@ finish(struct forward *f, enum err err)
 			buf_len(&f->out) == 0 && f->resp.keep_alive && !f->up_eof &&
 			f->resp.framing != H1_UNTIL_CLOSE;
 
+	f->unread = err == ERR_UPSTREAM_DOWN && is_unread(f);
 	f->up = NULL;
 	f->ex = NULL;
 	timer_clear(&f->timer);
@@ -494,10 +502,21 @@ forward_on_room(struct forward *f)
 		pump_down(f);
 }
 
+static bool
+is_repeatable(const struct forward *f, const struct exchange *ex)
+{
+	return f->reused && !f->got_byte && !ex->head_sent &&
+	       (ex->req.framing == H1_NO_BODY || f->how.whole_body);
+}
+
 bool
 forward_may_retry(const struct forward *f, const struct exchange *ex)
 {
-	return f->reused && !f->got_byte && !ex->head_sent &&
-	       (ex->req.framing == H1_NO_BODY || f->how.whole_body) &&
-	       (!f->delivered || h1_is_idempotent(ex->req.method));
+	return is_repeatable(f, ex) && (!f->delivered || h1_is_idempotent(ex->req.method));
+}
+
+bool
+forward_may_retry_unread(const struct forward *f, const struct exchange *ex)
+{
+	return is_repeatable(f, ex) && f->unread;
 }

@@ -40,6 +40,7 @@ struct forward {
 	bool request_done, response_head, response_done, upload_failed;
 	bool reused;    /* the connection had carried a request before */
 	bool delivered; /* the kernel took bytes of the request */
+	bool unread;    /* the peer cannot have had the whole of it */
 	bool got_byte;  /* anything of a response arrived */
 	bool up_eof;
 	bool full;      /* the client does not take more now */
@@ -66,5 +67,9 @@ void forward_on_room(struct forward *f);
  * a reused connection had closed, nothing was answered, the request is at hand, and either its
  * method is idempotent or nothing of it left this machine. */
 bool forward_may_retry(const struct forward *f, const struct exchange *ex);
+
+/* The same for peers that must never get a request twice, whatever its method: a part of it had not
+ * left this machine. */
+bool forward_may_retry_unread(const struct forward *f, const struct exchange *ex);
 
 #endif

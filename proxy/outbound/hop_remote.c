@@ -101,5 +101,6 @@ const struct relay_hop hop_remote = { .start = start,
 	.reached = reached,
 	.missed = missed,
 	.address = address,
+	.strict = true, /* a transaction is not ours to send twice */
 	.repeated = repeated,
 	.reason = reason };

@@ -363,6 +363,12 @@ forward_may_retry(const struct forward *f, const struct exchange *ex)
 	return around.may_retry;
 }
 
+bool
+forward_may_retry_unread(const struct forward *f, const struct exchange *ex)
+{
+	return around.may_retry;
+}
+
 /* --- time --- */
 
 void

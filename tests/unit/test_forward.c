@@ -25,7 +25,7 @@ static struct gate { /* what the proxy does, without judging */
 	bool leave;         /* the client leaves while its request waits for the end of the turn */
 	enum err bad, result;
 	int requests, ended, gone;
-	bool may_retry;
+	bool may_retry, may_retry_unread;
 } g;
 
 static struct loop *loop;
@@ -41,6 +41,7 @@ on_done(void *arg, enum err err)
 	g.result = err;
 	g.ended++;
 	g.may_retry = forward_may_retry(&g.forward, ex);
+	g.may_retry_unread = forward_may_retry_unread(&g.forward, ex);
 	g.ex = NULL;
 	buf_fini(&g.body);
 	if (err == OK)
@@ -705,9 +706,14 @@ Test(forward, repeats_only_what_may_be_done_twice)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		bool at_hand = cases[i].whole || strstr(cases[i].request, "Content-Length") == NULL;
+
 		cr_assert_eq(may_retry(cases[i].request, cases[i].whole, BEFORE), cases[i].before, "%zu before", i);
+		cr_assert_eq(g.may_retry_unread, at_hand, "%zu before, whatever its method", i);
 		cr_assert_eq(may_retry(cases[i].request, cases[i].whole, BEHIND), cases[i].behind, "%zu behind", i);
+		cr_assert_not(g.may_retry_unread, "%zu was read", i);
 		cr_assert_not(may_retry(cases[i].request, cases[i].whole, ANSWERED), "%zu answered", i);
+		cr_assert_not(g.may_retry_unread, "%zu was answered", i);
 	}
 }
 
