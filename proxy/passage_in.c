@@ -117,9 +117,7 @@ answer(struct passage *p, enum err why)
 	refusal_answer(p->ex, p->j.route, why, STR_NONE, p->retry_after);
 }
 
-static const struct passage_side inward = {
-	.begin = begin, .advance = advance, .answer = answer, .api = API_NONE
-};
+static const struct passage_side inward = { .advance = advance, .answer = answer, .api = API_NONE };
 
 void
 passage_open(void *listener, struct exchange *ex, enum err bad)

@@ -15,8 +15,6 @@
 enum passage_state { JUDGE, FACTS, BODY, RELAY, GONE };
 
 struct passage_side {
-	/* Everything the head alone decides, and then on to advance() if nothing is wrong. */
-	void (*begin)(struct passage *p);
 	/* Enters the state that gets what is still needed, or ends in passage_relay() or
 	 * passage_refuse(). */
 	void (*advance)(struct passage *p);

@@ -250,12 +250,9 @@ answer(struct passage *p, enum err why)
 	refusal_answer(p->ex, NULL, why, about, 0);
 }
 
-static const struct passage_side outward_side = { .begin = begin,
-	.advance = advance,
-	.left = left,
-	.answer = answer,
-	.api = API_OUTBOUND,
-	.other = other };
+static const struct passage_side outward_side = {
+	.advance = advance, .left = left, .answer = answer, .api = API_OUTBOUND, .other = other
+};
 
 /* --- public --- */
 
