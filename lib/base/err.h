@@ -135,6 +135,13 @@
 	X(ERR_TOKEN_GRANT,           "token_grant",            400, "M_UNKNOWN",       "Grant type of a token request is not client_credentials") \
 	X(ERR_TOKEN_SCOPE,           "token_scope",            400, "M_UNKNOWN",       "Token request asks for a scope the client does not have") \
 	X(ERR_TOKEN_KEY,             "token_key",              503, "M_UNKNOWN",       "No key to sign tokens with yet; try again later") \
+	/* the push gateway (Matrix Push Gateway API; ML-123618) */ \
+	X(ERR_NOTIFY_SHAPE,          "notify_shape",           400, "M_BAD_JSON",      "Body is not a notification with devices") \
+	X(ERR_NOTIFY_SIZE,           "notify_size",            400, "M_TOO_LARGE",     "Notification has too many devices or too long fields") \
+	X(ERR_NOTIFY_NETWORK,        "notify_network",         403, "M_FORBIDDEN",     "Notifications are not accepted from this network") \
+	X(ERR_NOTIFY_CLIENT,         "notify_client",          401, "M_UNAUTHORIZED",  "Homeserver has to prove who it is") \
+	X(ERR_QUEUE_FULL,            "queue_full",             503, "M_LIMIT_EXCEEDED", "Too many pushes wait already; try again later") \
+	X(ERR_QUEUE_DOWN,            "queue_down",             503, "M_UNKNOWN",       "The queue cannot keep pushes at present; try again later") \
 	/* ends without an answer */ \
 	X(ERR_CLIENT_GONE,           "client_gone",              0, "",                "Peer closed the connection") \
 	X(ERR_CLIENT_SLOW,           "client_slow",              0, "",                "Peer did not read in time") \

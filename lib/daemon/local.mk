@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 libschleuse_a_SOURCES += lib/daemon/admin.c
 libschleuse_a_SOURCES += lib/daemon/admin.h
+libschleuse_a_SOURCES += lib/daemon/door.h
 libschleuse_a_SOURCES += lib/daemon/heartbeat.c
 libschleuse_a_SOURCES += lib/daemon/heartbeat.h
 libschleuse_a_SOURCES += lib/daemon/notify.c
@@ -13,6 +14,8 @@ libschleuse_a_SOURCES += lib/daemon/redis_section.c
 libschleuse_a_SOURCES += lib/daemon/redis_section.h
 libschleuse_a_SOURCES += lib/daemon/program.c
 libschleuse_a_SOURCES += lib/daemon/program.h
+libschleuse_a_SOURCES += lib/daemon/service.h
+libschleuse_a_SOURCES += lib/daemon/service_section.h
 libschleuse_a_SOURCES += lib/daemon/setting.c
 libschleuse_a_SOURCES += lib/daemon/setting.h
 libschleuse_a_SOURCES += lib/daemon/trust_section.c

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+libschleuse_a_SOURCES += lib/http/courier.h
 libschleuse_a_SOURCES += lib/http/curlloop.c
 libschleuse_a_SOURCES += lib/http/curlloop.h
 libschleuse_a_SOURCES += lib/http/exchange.c

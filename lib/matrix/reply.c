@@ -20,6 +20,8 @@ reply_retry_after(enum err why)
 	case ERR_CHANGES_FULL:
 	case ERR_AUTH_CLIENTS:
 	case ERR_TOKEN_KEY:
+	case ERR_QUEUE_FULL:
+	case ERR_QUEUE_DOWN:
 	case ERR_LOOKUP:
 	case ERR_UPSTREAM_DOWN:
 	case ERR_UPSTREAM_SLOW:

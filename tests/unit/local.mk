@@ -199,3 +199,22 @@ tests_unit_regsvc_SOURCES += tests/unit/test_regsvc_accesstoken.c
 tests_unit_regsvc_SOURCES += tests/unit/test_regsvc_auth.c
 tests_unit_regsvc_SOURCES += tests/unit/test_regsvc_credentials.c
 tests_unit_regsvc_SOURCES += tests/unit/test_regsvc_guard.c
+
+# The push gateway has names in common with both.
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/pushgw
+TESTS += tests/unit/pushgw
+endif
+tests_unit_pushgw_CPPFLAGS = $(tests_unit_unit_CPPFLAGS)
+tests_unit_pushgw_LDADD = libpushgw.a libschleuse.a $(DEPS_LIBS) $(CRITERION_LIBS)
+tests_unit_pushgw_SOURCES =
+tests_unit_pushgw_SOURCES += tests/unit/confdocs.c
+tests_unit_pushgw_SOURCES += tests/unit/confdocs.h
+tests_unit_pushgw_SOURCES += tests/unit/httpd.c
+tests_unit_pushgw_SOURCES += tests/unit/httpd.h
+tests_unit_pushgw_SOURCES += tests/unit/lab.c
+tests_unit_pushgw_SOURCES += tests/unit/lab.h
+tests_unit_pushgw_SOURCES += tests/unit/limit.c
+tests_unit_pushgw_SOURCES += tests/unit/pki.c
+tests_unit_pushgw_SOURCES += tests/unit/pki.h
+tests_unit_pushgw_SOURCES += tests/unit/test_push_delay.c
