@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pushgw/series.h"
+
+#define REFUSED_HELP "Connections closed before anything of them was read, by the limit reached"
+#define RESPONSES_HELP "Requests answered, by status class"
+#define CLIENT_ID_HELP "Requests by the form of their TI-User-Agent"
+#define OUTCOMES_HELP "Devices of notifications, by what became of them"
+#define QUEUE_REFUSED_HELP "Requests for which the queue had no answer but 503, by cause"
+#define VERDICTS_HELP "Attempts at delivery, by push provider and its verdict"
+#define LOST_HELP "Pushes accepted but given up undelivered, by cause"
+
+#define RESPONSE_ROW(i, name) \
+	[S_RESPONSES + (i)] = { "schleuse_requests_total", "status=\"" name "\"", METRIC_COUNTER, \
+		RESPONSES_HELP }
+#define CLIENT_ID_ROW(id, name) \
+	[id] = { "schleuse_push_client_ids_total", "form=\"" name "\"", METRIC_COUNTER, \
+		CLIENT_ID_HELP }
+#define OUTCOME_ROW(id, name) \
+	[id] = { "schleuse_push_devices_total", "outcome=\"" name "\"", METRIC_COUNTER, \
+		OUTCOMES_HELP }
+#define LOST_ROW(id, name) \
+	[id] = { "schleuse_push_lost_total", "cause=\"" name "\"", METRIC_COUNTER, LOST_HELP }
+#define VERDICT_ROW(provider, name, verdict, word) \
+	[S_VERDICTS + (provider)*VERDICTS + (verdict)] = { "schleuse_push_attempts_total", \
+		"provider=\"" name "\",verdict=\"" word "\"", METRIC_COUNTER, VERDICTS_HELP }
+#define VERDICT_ROWS(provider, name) \
+	VERDICT_ROW(provider, name, VERDICT_DELIVERED, "delivered"), \
+	    VERDICT_ROW(provider, name, VERDICT_DEAD, "dead"), \
+	    VERDICT_ROW(provider, name, VERDICT_SUSPECT, "suspect"), \
+	    VERDICT_ROW(provider, name, VERDICT_DROP, "drop"), \
+	    VERDICT_ROW(provider, name, VERDICT_BUSY, "busy"), \
+	    VERDICT_ROW(provider, name, VERDICT_FAILED, "failed"), \
+	    VERDICT_ROW(provider, name, VERDICT_FAULT, "fault")
+
+static const struct metric_row rows[S_COUNT] = {
+	[S_CONNECTIONS_OPENED] = { "schleuse_connections_opened_total", "", METRIC_COUNTER,
+	    "Connections accepted" },
+	[S_CONNECTIONS_CLOSED] = { "schleuse_connections_closed_total", "", METRIC_COUNTER,
+	    "Connections closed" },
+	[S_CONNECTIONS_REFUSED_ALL] = { "schleuse_connections_refused_total",
+	    "reason=\"connections\"", METRIC_COUNTER, REFUSED_HELP },
+	[S_CONNECTIONS_REFUSED_ADDRESS] = { "schleuse_connections_refused_total",
+	    "reason=\"per_address\"", METRIC_COUNTER, REFUSED_HELP },
+	[S_HANDSHAKES_FAILED] = { "schleuse_tls_handshakes_failed_total", "", METRIC_COUNTER,
+	    "TLS handshakes that failed" },
+	[S_HANDSHAKES_SLOW] = { "schleuse_tls_handshakes_slow_total", "", METRIC_COUNTER,
+	    "TLS handshakes cut by timeouts.handshake" },
+	[S_HEADS_SLOW] = { "schleuse_heads_slow_total", "", METRIC_COUNTER,
+	    "Request heads cut by timeouts.head" },
+	[S_WRITES_SLOW] = { "schleuse_writes_slow_total", "", METRIC_COUNTER,
+	    "Connections cut because the end of an answer was not read" },
+	RESPONSE_ROW(0, "none"),
+	RESPONSE_ROW(1, "1xx"),
+	RESPONSE_ROW(2, "2xx"),
+	RESPONSE_ROW(3, "3xx"),
+	RESPONSE_ROW(4, "4xx"),
+	RESPONSE_ROW(5, "5xx"),
+	[S_RELOADS] = { "schleuse_reloads_total", "outcome=\"adopted\"", METRIC_COUNTER,
+	    "Configuration reloads" },
+	[S_RELOADS_REFUSED] = { "schleuse_reloads_total", "outcome=\"refused\"", METRIC_COUNTER,
+	    "Configuration reloads" },
+	[S_CERTIFICATE_NOT_AFTER] = { "schleuse_certificate_not_after_seconds", "", METRIC_GAUGE,
+	    "When the server certificate expires, Unix time" },
+	[S_NOTIFICATIONS] = { "schleuse_push_notifications_received_total", "", METRIC_COUNTER,
+	    "Notifications received that could be read" },
+	[S_DEVICES] = { "schleuse_push_devices_received_total", "", METRIC_COUNTER,
+	    "Devices they named" },
+	CLIENT_ID_ROW(S_CLIENT_ID_VALID, "valid"),
+	CLIENT_ID_ROW(S_CLIENT_ID_INVALID, "invalid"),
+	CLIENT_ID_ROW(S_CLIENT_ID_ABSENT, "absent"),
+	OUTCOME_ROW(S_DEVICE_QUEUED, "queued"),
+	OUTCOME_ROW(S_DEVICE_DUPLICATE, "duplicate"),
+	OUTCOME_ROW(S_DEVICE_REJECTED, "rejected"),
+	OUTCOME_ROW(S_DEVICE_UNKNOWN, "app_unknown"),
+	OUTCOME_ROW(S_DEVICE_AMBIGUOUS, "app_ambiguous"),
+	OUTCOME_ROW(S_DEVICE_UNUSABLE, "unusable"),
+	OUTCOME_ROW(S_DEVICE_OPTED_OUT, "opted_out"),
+	OUTCOME_ROW(S_DEVICE_COUNTS, "counts_only"),
+	OUTCOME_ROW(S_DEVICE_UNWANTED, "unwanted"),
+	[S_QUEUE_COUNT] = { "schleuse_push_queue", "", METRIC_GAUGE,
+	    "Pushes held, from their acceptance to their delivery" },
+	[S_QUEUE_BYTES] = { "schleuse_push_queue_bytes", "", METRIC_GAUGE, "Bytes of them" },
+	[S_QUEUE_IN_HAND] = { "schleuse_push_queue_in_hand", "", METRIC_GAUGE,
+	    "Pushes of the queue that this process is delivering" },
+	[S_QUEUE_OVERDUE] = { "schleuse_push_queue_overdue_seconds", "", METRIC_GAUGE,
+	    "For how long the push that has been due for longest has waited" },
+	[S_QUEUE_DISK] = { "schleuse_push_queue_disk_bytes", "", METRIC_GAUGE,
+	    "Bytes of the journal's files" },
+	[S_QUEUE_UP] = { "schleuse_push_queue_up", "", METRIC_GAUGE,
+	    "1 while the queue (journal or Redis) works, else 0" },
+	[S_QUEUE_SEEN] = { "schleuse_push_queue_seen", "", METRIC_GAUGE,
+	    "Pushes remembered to tell repeated ones" },
+	[S_QUEUE_REJECTED] = { "schleuse_push_queue_rejected", "", METRIC_GAUGE,
+	    "Rejected pushkeys remembered" },
+	[S_QUEUE_FULL] = { "schleuse_push_queue_refused_total", "cause=\"full\"", METRIC_COUNTER,
+	    QUEUE_REFUSED_HELP },
+	[S_QUEUE_FAILED] = { "schleuse_push_queue_refused_total", "cause=\"down\"", METRIC_COUNTER,
+	    QUEUE_REFUSED_HELP },
+	VERDICT_ROWS(APP_APNS, "apns"),
+	VERDICT_ROWS(APP_FCM, "fcm"),
+	VERDICT_ROWS(APP_WEBPUSH, "webpush"),
+	VERDICT_ROWS(APP_UNIFIEDPUSH, "unifiedpush"),
+	[S_RETRIES] = { "schleuse_push_retries_total", "", METRIC_COUNTER,
+	    "Pushes put off to be tried again" },
+	[S_BREAKER_OPENED] = { "schleuse_push_breaker_opened_total", "", METRIC_COUNTER,
+	    "Times an app was stopped because its settings seem to be wrong" },
+	[S_SUSPECT_HELD] = { "schleuse_push_suspects_held_total", "", METRIC_COUNTER,
+	    "Pushkeys said to be wrong that were not rejected, because our settings may be" },
+	[S_PUSHKEYS_DEAD] = { "schleuse_push_pushkeys_rejected_total", "", METRIC_COUNTER,
+	    "Pushkeys found to be dead" },
+	LOST_ROW(S_LOST_AGE, "age"),
+	LOST_ROW(S_LOST_APP, "app_removed"),
+	LOST_ROW(S_LOST_REFUSED, "refused"),
+	[S_DROPPED_DEAD] = { "schleuse_push_dropped_dead_total", "", METRIC_COUNTER,
+	    "Pushes that waited for a pushkey found to be dead" },
+};
+
+bool
+series_declare(void)
+{
+	metrics_declare(rows, S_COUNT);
+	return metrics_thread();
+}
+
+void
+series_response(int status)
+{
+	metrics_inc(S_RESPONSES + (unsigned)(status / 100 % 6));
+}
+
+void
+series_verdict(enum app_provider provider, enum verdict v)
+{
+	metrics_inc(S_VERDICTS + (unsigned)provider * VERDICTS + (unsigned)v);
+}
