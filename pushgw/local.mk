@@ -8,3 +8,6 @@ libpushgw_a_SOURCES += pushgw/providers/provider.h
 libpushgw_a_SOURCES += pushgw/queue/delay.c
 libpushgw_a_SOURCES += pushgw/queue/delay.h
 libpushgw_a_SOURCES += pushgw/queue/delayq.h
+libpushgw_a_SOURCES += pushgw/queue/delayq.c
+libpushgw_a_SOURCES += pushgw/queue/delayq_file.h
+libpushgw_a_SOURCES += pushgw/queue/delayq_int.h
