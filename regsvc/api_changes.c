@@ -105,13 +105,13 @@ waits_of(const struct api *a, const char *client)
 static enum err
 may_wait(const struct call *c)
 {
-	const struct regsvc_limits *l = &c->api->parts->conf->limits;
+	const struct changes_conf *l = &c->api->parts->conf->changes;
 
-	if (l->changes_per_client > 0 && waits_of(c->api, c->who.client) >= l->changes_per_client) {
+	if (l->per_client > 0 && waits_of(c->api, c->who.client) >= l->per_client) {
 		metrics_inc(S_API_WAITERS_REFUSED_CLIENT);
 		return ERR_CHANGES_OPEN;
 	}
-	if (c->api->n_waiters >= l->changes_waiters) {
+	if (c->api->n_waiters >= l->waiters) {
 		metrics_inc(S_API_WAITERS_REFUSED_ALL);
 		return ERR_CHANGES_FULL;
 	}
@@ -177,7 +177,7 @@ read_params(struct call *c, clock_ms *wait)
 void
 api_changes(struct call *c)
 {
-	clock_ms wait = c->api->parts->conf->timeouts.changes;
+	clock_ms wait = c->api->parts->conf->changes.wait;
 	enum err err = read_params(c, &wait);
 
 	if (err == OK && is_new(c)) {

@@ -12,7 +12,7 @@ set_rules(struct auth *a, const struct regsvc_conf *c)
 	if (c->token.issuer != NULL)
 		snprintf(a->issuer, sizeof(a->issuer), "%s", c->token.issuer);
 	else
-		snprintf(a->issuer, sizeof(a->issuer), "https://%s", c->tls.hosts.v[0]);
+		snprintf(a->issuer, sizeof(a->issuer), "https://%s", c->service.tls.hosts.v[0]);
 	snprintf(a->audience, sizeof(a->audience), "%s",
 	    c->token.audience != NULL ? c->token.audience : a->issuer);
 	a->rules = (struct accesstoken_rules){ .issuer = a->issuer,

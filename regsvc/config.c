@@ -32,20 +32,20 @@ regsvc_conf_load(const char *path, struct buf *errors)
 
 	if (d == NULL)
 		return NULL;
-	snapshot_init(&d->conf.snap, conf_free);
+	snapshot_init(&d->conf.service.snap, conf_free);
 	arena_init(&d->arena, VALUES_MAX);
-	d->conf.path = arena_z(&d->arena, str_z(path));
+	d->conf.service.path = arena_z(&d->arena, str_z(path));
 	load_init(&l, path, &d->arena, errors);
 	/* a file that could not be read as YAML has left nothing to check */
-	if (load_file(&l, regsvc_conf_rows, &d->conf) || d->conf.n_listeners > 0) {
+	if (load_file(&l, regsvc_conf_rows, &d->conf) || d->conf.service.n_listeners > 0) {
 		config_check(&l, &d->conf);
 		config_files(&l, &d->conf);
 	}
-	good = load_ok(&l) && d->conf.path != NULL;
+	good = load_ok(&l) && d->conf.service.path != NULL;
 	load_fini(&l);
 	if (good)
 		return &d->conf;
-	snapshot_drop(&d->conf.snap);
+	snapshot_drop(&d->conf.service.snap);
 	return NULL;
 }
 

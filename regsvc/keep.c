@@ -29,7 +29,8 @@ open_folder(struct loop *loop, const struct regsvc_conf *conf, const struct stor
 {
 	char folder[PATH_MAX];
 
-	if (snprintf(folder, sizeof(folder), "%s/store", conf->state_dir) >= (int)sizeof(folder)) {
+	if (snprintf(folder, sizeof(folder), "%s/store", conf->service.state_dir) >=
+	    (int)sizeof(folder)) {
 		log_error("store: state_dir is too long");
 		return NULL;
 	}

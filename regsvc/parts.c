@@ -24,7 +24,7 @@ open_store(struct parts *p, const struct parts *old, struct loop *loop)
 static bool
 open_gate(struct parts *p, struct loop *loop)
 {
-	const char *folder = p->conf->state_dir;
+	const char *folder = p->conf->service.state_dir;
 
 	p->access = accesslog_new(loop, folder, &p->conf->access_log);
 	if (p->access != NULL)
@@ -42,7 +42,7 @@ open_trust(struct parts *p, const struct parts *old, struct loop *loop)
 	if (c->passport.anchors == NULL)
 		return true;
 	p->passport_trust = passport_trust(
-	    &c->passport, loop, p->fetcher, &c->lookups, c->state_dir, old->passport_trust);
+	    &c->passport, loop, p->fetcher, &c->lookups, c->service.state_dir, old->passport_trust);
 	return p->passport_trust != NULL;
 }
 
@@ -76,7 +76,7 @@ parts_adopt(struct parts *p, struct parts *old)
 	struct regsvc_conf *c = p->conf;
 	const struct lists_config lc = { .conf = &c->list,
 		.lookups = &c->lookups,
-		.state_dir = c->state_dir,
+		.state_dir = c->service.state_dir,
 		.fetcher = p->fetcher,
 		.store = redis_section_on(&c->redis) ? p->store : NULL };
 	const struct certs_config cc = {
@@ -136,6 +136,6 @@ parts_refresh(const struct parts *p)
 {
 	lists_measure(p->lists);
 	certs_measure(p->certs);
-	metrics_set(S_CERTIFICATE_NOT_AFTER, p->conf->tls.not_after);
+	metrics_set(S_CERTIFICATE_NOT_AFTER, p->conf->service.tls.not_after);
 	auth_measure(p->auth);
 }

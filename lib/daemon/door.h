@@ -29,8 +29,11 @@ struct door *door_new(struct loop *loop, struct service_conf *conf,
 void door_free(struct door *d); /* closes every connection; NULL is allowed */
 
 bool door_open(struct door *d) MUST_CHECK; /* false: out of memory */
-/* Takes over TLS and limits of a new configuration.  false: logged, the old ones stay. */
-bool door_adopt(struct door *d, struct service_conf *conf) MUST_CHECK;
+/* Makes what a new configuration needs; nothing changes until door_adopt() puts it in force, or
+ * door_discard() drops it.  false: logged. */
+bool door_prepare(struct door *d, struct service_conf *conf) MUST_CHECK;
+void door_adopt(struct door *d);
+void door_discard(struct door *d); /* nothing prepared is allowed */
 /* Accepts no more; connections end with their next answer. */
 void door_drain(struct door *d);
 size_t door_connections(const struct door *d);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 libschleuse_a_SOURCES += lib/daemon/admin.c
 libschleuse_a_SOURCES += lib/daemon/admin.h
+libschleuse_a_SOURCES += lib/daemon/door.c
 libschleuse_a_SOURCES += lib/daemon/door.h
 libschleuse_a_SOURCES += lib/daemon/heartbeat.c
 libschleuse_a_SOURCES += lib/daemon/heartbeat.h
@@ -14,7 +15,9 @@ libschleuse_a_SOURCES += lib/daemon/redis_section.c
 libschleuse_a_SOURCES += lib/daemon/redis_section.h
 libschleuse_a_SOURCES += lib/daemon/program.c
 libschleuse_a_SOURCES += lib/daemon/program.h
+libschleuse_a_SOURCES += lib/daemon/service.c
 libschleuse_a_SOURCES += lib/daemon/service.h
+libschleuse_a_SOURCES += lib/daemon/service_section.c
 libschleuse_a_SOURCES += lib/daemon/service_section.h
 libschleuse_a_SOURCES += lib/daemon/setting.c
 libschleuse_a_SOURCES += lib/daemon/setting.h

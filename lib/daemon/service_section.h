@@ -3,8 +3,13 @@
  * service_section - the settings that all daemons with one loop have in common: where they listen,
  * TLS, limits and times of connections, state, log.
  *
- * A daemon's configuration begins with a struct service_conf; its table begins with SERVICE_ROWS
- * and goes on with its own.
+ * A daemon's configuration begins with a struct service_conf.  Its table begins with SERVICE_ROWS;
+ * its sections "limits" and "timeouts" have the rows below and may have rows of its own between
+ * them, so they are of the daemon's struct: their `field` is { 0, 0 }.
+ *
+ * service_check() and service_files() are the steps between the rows and a configuration in force:
+ * each adds its faults to the load and goes on, so that an operator sees all of them at once;
+ * fields may be NULL where an earlier step found a fault.
  */
 #ifndef SCHLEUSE_DAEMON_SERVICE_SECTION_H
 #define SCHLEUSE_DAEMON_SERVICE_SECTION_H
@@ -61,5 +66,68 @@ struct service_conf {
 	struct service_limits limits;
 	struct service_timeouts timeouts;
 };
+
+/* `type`: the daemon's struct, which has the struct service_conf as its member `at`. */
+/* clang-format off */
+#define SERVICE_ROWS(type, at) \
+	{ "listeners", CONF_SEQUENCE, CONF_FIELD(type, at.listeners), NULL, 1, 64, CONF_RESTART, \
+	  "where connections are accepted", .rows = service_listener_rows, \
+	  .item_size = sizeof(struct service_listener), .count = CONF_FIELD(type, at.n_listeners) }, \
+	{ "admin", CONF_ADDRESS, CONF_FIELD(type, at.admin), "", 0, 0, CONF_RESTART, \
+	  "loopback address or unix socket of /health, /ready and /metrics" }, \
+	{ "state_dir", CONF_PATH, CONF_FIELD(type, at.state_dir), NULL, 1, 4000, CONF_RESTART, \
+	  "folder of what must outlive a restart" }, \
+	{ "addresses_file", CONF_PATH, CONF_FIELD(type, at.addresses_file), "", 0, 4096, CONF_RESTART, \
+	  "file that receives the bound addresses as JSON" }, \
+	{ "test_mode", CONF_BOOL, CONF_FIELD(type, at.test_mode), "false", 0, 0, CONF_RELOAD, \
+	  "whether self-signed certificates and keys that others can read are accepted" }, \
+	{ "log_level", CONF_ENUM, CONF_FIELD(type, at.log_level), "info", 0, 0, CONF_RELOAD, \
+	  "what is logged", .words = service_log_levels }, \
+	{ "tls", CONF_SECTION, CONF_FIELD(type, at.tls), NULL, 0, 0, CONF_RELOAD, "TLS towards clients", \
+	  .rows = service_tls_rows }
+
+/* `body`: the default of body_max. */
+#define SERVICE_LIMIT_ROWS(type, at, body) \
+	{ "head_max", CONF_SIZE, CONF_FIELD(type, at.limits.head_max), "16k", 1 << 10, 64 << 10, CONF_RELOAD, \
+	  "request head" }, \
+	{ "target_max", CONF_SIZE, CONF_FIELD(type, at.limits.target_max), "8k", 256, 32 << 10, CONF_RELOAD, \
+	  "request target" }, \
+	{ "fields_max", CONF_COUNT, CONF_FIELD(type, at.limits.fields_max), "100", 10, 1000, CONF_RELOAD, \
+	  "header fields of a request" }, \
+	{ "body_max", CONF_SIZE, CONF_FIELD(type, at.limits.body_max), body, 1 << 10, 16 << 20, CONF_RELOAD, \
+	  "request body" }, \
+	{ "request_memory", CONF_SIZE, CONF_FIELD(type, at.limits.request_memory), "1M", 64 << 10, 64 << 20, \
+	  CONF_RELOAD, "memory for one request besides its answer" }, \
+	{ "connections_max", CONF_COUNT, CONF_FIELD(type, at.limits.connections_max), "4096", 8, 1000000, \
+	  CONF_RELOAD, "connections in all" }, \
+	{ "connections_per_address", CONF_COUNT, CONF_FIELD(type, at.limits.connections_per_address), "64", 0, \
+	  100000, CONF_RELOAD, "connections from one address (IPv6: one /64); 0: any number" }
+
+#define SERVICE_TIMEOUT_ROWS(type, at) \
+	SERVICE_TIMEOUT_ROW(type, at, handshake, "10s", HOUR, "TLS handshake"), \
+	SERVICE_TIMEOUT_ROW(type, at, head, "10s", HOUR, "request head"), \
+	SERVICE_TIMEOUT_ROW(type, at, body, "10s", HOUR, "request body, without progress"), \
+	SERVICE_TIMEOUT_ROW(type, at, idle, "75s", DAY, "connection without request"), \
+	SERVICE_TIMEOUT_ROW(type, at, write, "30s", HOUR, "answer, without progress")
+/* The last row of "timeouts". */
+#define SERVICE_DRAIN_ROW(type, at) \
+	{ "drain", CONF_DURATION, CONF_FIELD(type, at.timeouts.drain), "20s", 0, SERVICE_HOUR, CONF_RELOAD, \
+	  "for open requests when shutting down" }
+
+#define SERVICE_TIMEOUT_ROW(type, at, member, preset, most, help) \
+	{ #member, CONF_DURATION, CONF_FIELD(type, at.timeouts.member), preset, 100, SERVICE_##most, CONF_RELOAD, \
+	  help }
+#define SERVICE_HOUR UINT64_C(3600000)
+#define SERVICE_DAY (24 * SERVICE_HOUR)
+/* clang-format on */
+
+extern const struct conf_option service_listener_rows[], service_tls_rows[];
+extern const struct conf_word service_log_levels[];
+
+/* What one setting demands of another; implied values filled in.  No I/O. */
+void service_check(struct load *l, struct service_conf *c);
+/* Reads and judges what the settings name: certificate, key, trust anchors. */
+void service_files(struct load *l, struct service_conf *c);
+void service_files_fini(struct service_conf *c); /* wipes the key, drops what is not in the arena */
 
 #endif

@@ -38,7 +38,7 @@ static void
 configure(void)
 {
 	conf = (struct regsvc_conf){
-		.tls.hosts = { &host, 1 },
+		.service.tls.hosts = { &host, 1 },
 		.clients = { .max = 100,
 		    .password_memory = crypto_pwhash_MEMLIMIT_MIN,
 		    .password_passes = 1,

@@ -13,14 +13,14 @@ Test(regsvc_config, manual_documents_every_setting_and_nothing_else)
 
 Test(regsvc_config, sample_shows_every_setting)
 {
-	struct regsvc_conf c = { .path = NULL };
+	struct regsvc_conf c = { .service.path = NULL };
 
 	confdocs_sample(regsvc_conf_rows, TEST_SRCDIR "/etc/regsvc.yaml", &c);
 }
 
 Test(regsvc_config, sample_shows_the_defaults)
 {
-	struct regsvc_conf full = { .path = NULL }, minimal = { .path = NULL };
+	struct regsvc_conf full = { .service.path = NULL }, minimal = { .service.path = NULL };
 	struct confdocs_file f, m;
 
 	confdocs_read(&f, TEST_SRCDIR "/etc/regsvc.yaml", regsvc_conf_rows, &full);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "regsvc/door.h"
+#include "lib/daemon/door.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,21 +9,25 @@
 #include "lib/net/connlimit.h"
 #include "lib/net/listener.h"
 #include "lib/net/tls.h"
-#include "regsvc/series.h"
+#include "lib/ops/metrics.h"
 
 #define REAP_AGE_MS 1000     /* idle for less: its next request may be under way */
 #define DRAIN_IDLE_MS 1000   /* an idle connection is kept for a request under way */
 #define STREAMS_MAX 100      /* HTTP/2, of one connection */
-#define WINDOW (64 << 10)    /* request bodies are small here */
+#define WINDOW (64 << 10)    /* request bodies are small to such a daemon */
 #define FRAMES_MAX 1000      /* in H2_PERIOD_MS */
 #define BYTES_A_SECOND 500   /* slower peers are cut */
 #define RATE_WINDOW_MS 60000 /* over which that is measured */
 
 struct door {
 	struct loop *loop;
-	struct regsvc_conf *conf; /* one reference */
+	struct service_conf *conf; /* one reference */
+	const struct door_series *series;
 	struct http_server http;
 	struct tls_server *tls;
+	/* of a configuration that may come in force */
+	struct service_conf *next_conf; /* one reference */
+	struct tls_server *next_tls;
 	struct tls_tickets *tickets; /* one reference */
 	struct timer rotation;
 	struct connlimit *connections;
@@ -38,7 +42,7 @@ struct door {
 /* --- TLS --- */
 
 static struct tls_server *
-make_tls(const struct regsvc_conf *c, struct tls_tickets *tickets)
+make_tls(const struct service_conf *c, struct tls_tickets *tickets)
 {
 	const struct tls_identity id = { .name = "clients",
 		.certificate = c->tls.certificate_pem,
@@ -80,18 +84,18 @@ rotate(void *arg)
 static void
 count(struct http_server *s, enum http_count what)
 {
-	static const int series[HTTP_COUNTS] = {
-		[HTTP_OPENED] = S_CONNECTIONS_OPENED + 1,
-		[HTTP_CLOSED] = S_CONNECTIONS_CLOSED + 1,
-		[HTTP_HANDSHAKE_FAILED] = S_HANDSHAKES_FAILED + 1,
-		[HTTP_HANDSHAKE_SLOW] = S_HANDSHAKES_SLOW + 1,
-		[HTTP_HEAD_SLOW] = S_HEADS_SLOW + 1,
-		[HTTP_WRITE_SLOW] = S_WRITES_SLOW + 1,
-	}; /* 0: not told */
+	const struct door_series *series = ((struct door *)s->owner)->series;
+	const unsigned *const row[HTTP_COUNTS] = {
+		[HTTP_OPENED] = &series->opened,
+		[HTTP_CLOSED] = &series->closed,
+		[HTTP_HANDSHAKE_FAILED] = &series->handshakes_failed,
+		[HTTP_HANDSHAKE_SLOW] = &series->handshakes_slow,
+		[HTTP_HEAD_SLOW] = &series->heads_slow,
+		[HTTP_WRITE_SLOW] = &series->writes_slow,
+	}; /* NULL: not told */
 
-	(void)s;
-	if (series[what] != 0)
-		metrics_inc((unsigned)series[what] - 1);
+	if (row[what] != NULL)
+		metrics_inc(*row[what]);
 }
 
 static void
@@ -113,7 +117,7 @@ on_closed(struct http_server *s, const struct http_conn *c)
 }
 
 static void
-turn_away(int fd, enum series counted)
+turn_away(int fd, unsigned counted)
 {
 	metrics_inc(counted);
 	close(fd);
@@ -144,13 +148,13 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
 
 	(void)peer_len;
 	if (!has_room(d) || !address_from(peer, 0, &a)) {
-		turn_away(fd, S_CONNECTIONS_REFUSED_ALL);
+		turn_away(fd, d->series->refused_all);
 		return;
 	}
 	address_unmap(&a);
 	party = connlimit_admit(d->connections, address_party(&a), most > 0 ? most : UINT64_MAX);
 	if (party == NULL) {
-		turn_away(fd, S_CONNECTIONS_REFUSED_ADDRESS);
+		turn_away(fd, d->series->refused_address);
 		return;
 	}
 	connlimit_enter(d->connections);
@@ -165,7 +169,7 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
 }
 
 static void
-set_limits(struct http_server *s, const struct regsvc_conf *c)
+set_limits(struct http_server *s, const struct service_conf *c)
 {
 	s->limits = (struct http_limits){
 		.head = { .head_max = c->limits.head_max,
@@ -194,7 +198,7 @@ set_limits(struct http_server *s, const struct regsvc_conf *c)
 static bool
 bind_all(struct door *d)
 {
-	const struct regsvc_conf *c = d->conf;
+	const struct service_conf *c = d->conf;
 
 	d->sockets = calloc(c->n_listeners, sizeof(*d->sockets));
 	d->listeners = calloc(c->n_listeners, sizeof(struct listener *));
@@ -215,7 +219,7 @@ bind_all(struct door *d)
 }
 
 struct door *
-door_new(struct loop *loop, struct regsvc_conf *conf,
+door_new(struct loop *loop, struct service_conf *conf, const struct door_series *series,
     void (*request)(void *arg, struct exchange *ex, enum err bad), void *arg)
 {
 	struct door *d = calloc(1, sizeof(*d));
@@ -224,6 +228,7 @@ door_new(struct loop *loop, struct regsvc_conf *conf,
 		return NULL;
 	d->loop = loop;
 	d->conf = snapshot_hold(&conf->snap);
+	d->series = series;
 	d->request = request;
 	d->arg = arg;
 	timer_init(&d->rotation, rotate, d);
@@ -257,18 +262,35 @@ door_open(struct door *d)
 }
 
 bool
-door_adopt(struct door *d, struct regsvc_conf *conf)
+door_prepare(struct door *d, struct service_conf *conf)
 {
-	struct tls_server *tls = make_tls(conf, d->tickets);
-
-	if (tls == NULL)
+	door_discard(d);
+	d->next_tls = make_tls(conf, d->tickets);
+	if (d->next_tls == NULL)
 		return false;
-	tls_server_free(d->tls);
-	d->tls = tls;
-	snapshot_drop(&d->conf->snap);
-	d->conf = snapshot_hold(&conf->snap);
-	set_limits(&d->http, conf);
+	d->next_conf = snapshot_hold(&conf->snap);
 	return true;
+}
+
+void
+door_adopt(struct door *d)
+{
+	tls_server_free(d->tls);
+	d->tls = d->next_tls;
+	d->next_tls = NULL;
+	snapshot_drop(&d->conf->snap);
+	d->conf = d->next_conf;
+	d->next_conf = NULL;
+	set_limits(&d->http, d->conf);
+}
+
+void
+door_discard(struct door *d)
+{
+	tls_server_free(d->next_tls);
+	d->next_tls = NULL;
+	snapshot_drop((struct snapshot *)d->next_conf);
+	d->next_conf = NULL;
 }
 
 void
@@ -312,6 +334,7 @@ door_free(struct door *d)
 		listener_free(d->listeners[i]);
 	for (size_t i = 0; i < d->n; i++)
 		close(d->sockets[i]);
+	door_discard(d);
 	http_server_fini(&d->http);
 	timer_clear(&d->rotation);
 	tls_server_free(d->tls);
