@@ -77,3 +77,64 @@ Test(metrics, says_when_the_text_does_not_fit)
 	cr_assert_not(metrics_print(&b));
 	buf_fini(&b);
 }
+
+enum { WAIT_MAIL = 1, WAIT_POST = WAIT_MAIL + 4, AFTER = WAIT_POST + 4 };
+
+#define WAIT_ROWS(first, labels) \
+	[(first)] = { "x_wait_seconds", labels, METRIC_BUCKET, "Waits.", 5 }, \
+	[(first) + 1] = { "x_wait_seconds", labels, METRIC_BUCKET, "Waits.", 2500 }, \
+	[(first) + 2] = { "x_wait_seconds", labels, METRIC_BUCKET, "Waits.", METRIC_UNBOUNDED }, \
+	[(first) + 3] = { "x_wait_seconds", labels, METRIC_SUM, "Waits." }
+
+static const struct metric_row wait_rows[] = {
+	[0] = { "x_before", "", METRIC_GAUGE, "Before." },
+	WAIT_ROWS(WAIT_MAIL, "by=\"mail\""),
+	WAIT_ROWS(WAIT_POST, ""),
+	[AFTER] = { "x_after", "", METRIC_GAUGE, "After." },
+};
+
+static void *
+wait_elsewhere(void *arg)
+{
+	cr_assert(metrics_thread());
+	metrics_observe(WAIT_MAIL, 6);
+	return arg;
+}
+
+Test(metrics, a_histogram_counts_up_to_each_bound_and_sums)
+{
+	pthread_t thread;
+	struct buf b;
+
+	metrics_declare(wait_rows, sizeof(wait_rows) / sizeof(wait_rows[0]));
+	cr_assert(metrics_thread());
+	cr_assert_eq(pthread_create(&thread, NULL, wait_elsewhere, NULL), 0);
+	pthread_join(thread, NULL);
+	metrics_observe(WAIT_MAIL, 0);
+	metrics_observe(WAIT_MAIL, 5); /* a bound belongs to its bucket */
+	metrics_observe(WAIT_MAIL, 2500);
+	metrics_observe(WAIT_MAIL, 2501);
+	metrics_observe(WAIT_POST, 60000);
+	buf_init(&b, 65536);
+	cr_assert(metrics_print(&b));
+	cr_assert(str_eq(buf_str(&b), STR("# HELP x_before Before.\n"
+					  "# TYPE x_before gauge\n"
+					  "x_before 0\n"
+					  "# HELP x_wait_seconds Waits.\n"
+					  "# TYPE x_wait_seconds histogram\n"
+					  "x_wait_seconds_bucket{by=\"mail\",le=\"0.005\"} 2\n"
+					  "x_wait_seconds_bucket{by=\"mail\",le=\"2.5\"} 4\n"
+					  "x_wait_seconds_bucket{by=\"mail\",le=\"+Inf\"} 5\n"
+					  "x_wait_seconds_sum{by=\"mail\"} 5.012\n"
+					  "x_wait_seconds_count{by=\"mail\"} 5\n"
+					  "x_wait_seconds_bucket{le=\"0.005\"} 0\n"
+					  "x_wait_seconds_bucket{le=\"2.5\"} 0\n"
+					  "x_wait_seconds_bucket{le=\"+Inf\"} 1\n"
+					  "x_wait_seconds_sum 60.000\n"
+					  "x_wait_seconds_count 1\n"
+					  "# HELP x_after After.\n"
+					  "# TYPE x_after gauge\n"
+					  "x_after 0\n")),
+	    STR_FMT, STR_ARG(buf_str(&b)));
+	buf_fini(&b);
+}
