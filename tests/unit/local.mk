@@ -218,3 +218,4 @@ tests_unit_pushgw_SOURCES += tests/unit/limit.c
 tests_unit_pushgw_SOURCES += tests/unit/pki.c
 tests_unit_pushgw_SOURCES += tests/unit/pki.h
 tests_unit_pushgw_SOURCES += tests/unit/test_push_delay.c
+tests_unit_pushgw_SOURCES += tests/unit/test_push_payload.c
