@@ -73,6 +73,7 @@ tests_unit_unit_SOURCES += tests/unit/test_invites.c
 tests_unit_unit_SOURCES += tests/unit/test_json_read.c
 tests_unit_unit_SOURCES += tests/unit/test_judge_out.c
 tests_unit_unit_SOURCES += tests/unit/test_jws.c
+tests_unit_unit_SOURCES += tests/unit/test_jws_sign.c
 tests_unit_unit_SOURCES += tests/unit/test_jwsform.c
 tests_unit_unit_SOURCES += tests/unit/test_list.c
 tests_unit_unit_SOURCES += tests/unit/test_listener.c
