@@ -6,9 +6,9 @@
 
 #include <stdlib.h>
 
+#include "lib/base/uuid.h"
 #include "regsvc/api_int.h"
 #include "regsvc/problem.h"
-#include "regsvc/uuid.h"
 
 struct api *
 api_new(struct loop *loop, const struct parts *parts)

@@ -114,8 +114,6 @@ libregsvc_a_SOURCES += regsvc/proven.h
 libregsvc_a_SOURCES += regsvc/token.c
 libregsvc_a_SOURCES += regsvc/tokenkeys.c
 libregsvc_a_SOURCES += regsvc/tokenkeys.h
-libregsvc_a_SOURCES += regsvc/uuid.c
-libregsvc_a_SOURCES += regsvc/uuid.h
 
 sbin_PROGRAMS += schleuse-regsvc
 schleuse_regsvc_SOURCES = regsvc/main.c

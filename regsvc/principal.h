@@ -9,7 +9,7 @@
 #define SCHLEUSE_REGSVC_PRINCIPAL_H
 
 #include "lib/base/str.h"
-#include "regsvc/uuid.h"
+#include "lib/base/uuid.h"
 
 #define CLIENT_ID_MAX 64
 
@@ -28,7 +28,7 @@ enum scope {
 
 struct principal {
 	char client[CLIENT_ID_MAX + 1];
-	char subscription[UUID_TEXT + 1];
+	char subscription[UUID_TEXT + 1]; /* FDS-2.6.4.1-4a */
 	enum principal_method method;
 	unsigned scopes; /* enum scope, or-ed */
 };

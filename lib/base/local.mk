@@ -33,5 +33,7 @@ libschleuse_a_SOURCES += lib/base/strmap.c
 libschleuse_a_SOURCES += lib/base/strmap.h
 libschleuse_a_SOURCES += lib/base/utf8.c
 libschleuse_a_SOURCES += lib/base/utf8.h
+libschleuse_a_SOURCES += lib/base/uuid.c
+libschleuse_a_SOURCES += lib/base/uuid.h
 libschleuse_a_SOURCES += lib/base/percent.c
 libschleuse_a_SOURCES += lib/base/percent.h

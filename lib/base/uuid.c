@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "regsvc/uuid.h"
+#include "lib/base/uuid.h"
 
 #include <sodium.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * uuid - the name of a subscription: a random UUID of version 4 (RFC 9562 5.4; FDS-2.6.4.1-4a).
+ * uuid - random UUIDs of version 4 (RFC 9562 5.4) as text.
  */
-#ifndef SCHLEUSE_REGSVC_UUID_H
-#define SCHLEUSE_REGSVC_UUID_H
+#ifndef SCHLEUSE_BASE_UUID_H
+#define SCHLEUSE_BASE_UUID_H
 
 #include "lib/base/str.h"
 
