@@ -60,6 +60,8 @@ struct provider_env { /* not owned; outlives the provider */
 	struct resolver *resolver;
 	const struct lookup_conf *lookups;
 	const struct fetch_proxy *proxy; /* NULL: none */
+	X509_STORE *anchors;             /* by lookups; one for all, they are many */
+	const struct delivery_conf *delivery;
 };
 
 struct provider_type {
