@@ -1,5 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 libpushgw_a_SOURCES += pushgw/config.h
+libpushgw_a_SOURCES += pushgw/delivery/breaker.c
+libpushgw_a_SOURCES += pushgw/delivery/breaker.h
+libpushgw_a_SOURCES += pushgw/delivery/delivery.c
+libpushgw_a_SOURCES += pushgw/delivery/delivery.h
+libpushgw_a_SOURCES += pushgw/delivery/lane.c
+libpushgw_a_SOURCES += pushgw/delivery/lane.h
+libpushgw_a_SOURCES += pushgw/delivery/lane_print.c
+libpushgw_a_SOURCES += pushgw/delivery/lanes.c
+libpushgw_a_SOURCES += pushgw/delivery/lanes.h
+libpushgw_a_SOURCES += pushgw/delivery/retry.c
+libpushgw_a_SOURCES += pushgw/delivery/retry.h
 libpushgw_a_SOURCES += pushgw/push.h
 libpushgw_a_SOURCES += pushgw/series.c
 libpushgw_a_SOURCES += pushgw/series.h

@@ -21,6 +21,8 @@ struct budget {
 
 /* Takes one; false: none is left. */
 bool budget_take(struct budget *b, uint64_t max, clock_ms period, clock_ms now);
+/* How many are left now. */
+uint64_t budget_left(struct budget *b, uint64_t max, clock_ms period, clock_ms now);
 /* Gives n back, at most what was used. */
 void budget_give(struct budget *b, uint64_t n);
 

@@ -66,6 +66,7 @@ struct provider_env { /* not owned; outlives the provider */
 
 struct provider_type {
 	const char *name;
+	bool one_server; /* everything goes to the same: when that is away, so is all of the app */
 	/* Pure.  Whether a push to the device can work; `kept` (may be appended to) gets what of
 	 * its data must be known when it is sent, as compact JSON in canonical order. */
 	enum admission (*admit)(
