@@ -52,7 +52,7 @@ def test_every_reason_for_refusal_is_explained_to_operators():
 
 def metrics_of_the_source():
     names = set()
-    for folder in ("proxy", "regsvc", "lib"):
+    for folder in ("proxy", "regsvc", "pushgw", "lib"):
         for path in SOURCE.glob(f"{folder}/**/*.[ch]"):
             names |= set(re.findall(r'"(schleuse_[a-z0-9_]+)"', path.read_text()))
     return names
