@@ -32,6 +32,23 @@
 	    VERDICT_ROW(provider, name, VERDICT_FAILED, "failed"), \
 	    VERDICT_ROW(provider, name, VERDICT_FAULT, "fault")
 
+#define BUCKET(first, i, name, label, help, ms) \
+	[(first) + (i)] = { name, label, METRIC_BUCKET, help, ms }
+#define HISTOGRAM(first, name, label, help, a, b, c, d, e, f, g, h, i, j, k) \
+	BUCKET(first, 0, name, label, help, a), BUCKET(first, 1, name, label, help, b), \
+	    BUCKET(first, 2, name, label, help, c), BUCKET(first, 3, name, label, help, d), \
+	    BUCKET(first, 4, name, label, help, e), BUCKET(first, 5, name, label, help, f), \
+	    BUCKET(first, 6, name, label, help, g), BUCKET(first, 7, name, label, help, h), \
+	    BUCKET(first, 8, name, label, help, i), BUCKET(first, 9, name, label, help, j), \
+	    BUCKET(first, 10, name, label, help, k), \
+	    BUCKET(first, 11, name, label, help, METRIC_UNBOUNDED), \
+	    [(first) + SERIES_BUCKETS] = { name, label, METRIC_SUM, help, 0 }
+#define ATTEMPT_HELP "How long push providers took to answer"
+#define ATTEMPT_TIME(provider, name) \
+	HISTOGRAM(S_ATTEMPT_TIME + (provider) * (SERIES_BUCKETS + 1), \
+	    "schleuse_push_attempt_seconds", "provider=\"" name "\"", ATTEMPT_HELP, 10, 25, 50, \
+	    100, 250, 500, 1000, 2500, 5000, 10000, 30000)
+
 static const struct metric_row rows[S_COUNT] = {
 	[S_CONNECTIONS_OPENED] = { "schleuse_connections_opened_total", "", METRIC_COUNTER,
 	    "Connections accepted" },
@@ -65,6 +82,9 @@ static const struct metric_row rows[S_COUNT] = {
 	    "Notifications received that could be read" },
 	[S_DEVICES] = { "schleuse_push_devices_received_total", "", METRIC_COUNTER,
 	    "Devices they named" },
+	HISTOGRAM(S_NOTIFY_TIME, "schleuse_push_notify_seconds", "",
+	    "How long homeservers waited for their answer", 1, 2, 5, 10, 25, 50, 100, 250, 500,
+	    1000, 10000),
 	CLIENT_ID_ROW(S_CLIENT_ID_VALID, "valid"),
 	CLIENT_ID_ROW(S_CLIENT_ID_INVALID, "invalid"),
 	CLIENT_ID_ROW(S_CLIENT_ID_ABSENT, "absent"),
@@ -100,6 +120,13 @@ static const struct metric_row rows[S_COUNT] = {
 	VERDICT_ROWS(APP_FCM, "fcm"),
 	VERDICT_ROWS(APP_WEBPUSH, "webpush"),
 	VERDICT_ROWS(APP_UNIFIEDPUSH, "unifiedpush"),
+	HISTOGRAM(S_DELAY, "schleuse_push_delay_seconds", "",
+	    "From the acceptance of a push to the first attempt to deliver it", 1000, 2000, 3000,
+	    4000, 5000, 6000, 7000, 8000, 9000, 10000, 11000),
+	ATTEMPT_TIME(APP_APNS, "apns"),
+	ATTEMPT_TIME(APP_FCM, "fcm"),
+	ATTEMPT_TIME(APP_WEBPUSH, "webpush"),
+	ATTEMPT_TIME(APP_UNIFIEDPUSH, "unifiedpush"),
 	[S_RETRIES] = { "schleuse_push_retries_total", "", METRIC_COUNTER,
 	    "Pushes put off to be tried again" },
 	[S_BREAKER_OPENED] = { "schleuse_push_breaker_opened_total", "", METRIC_COUNTER,
@@ -129,7 +156,20 @@ series_response(int status)
 }
 
 void
-series_verdict(enum app_provider provider, enum verdict v)
+series_notify_time(int64_t ms)
+{
+	metrics_observe(S_NOTIFY_TIME, ms);
+}
+
+void
+series_delay(int64_t ms)
+{
+	metrics_observe(S_DELAY, ms);
+}
+
+void
+series_attempt(enum app_provider provider, enum verdict v, int64_t ms)
 {
 	metrics_inc(S_VERDICTS + (unsigned)provider * VERDICTS + (unsigned)v);
+	metrics_observe(S_ATTEMPT_TIME + (unsigned)provider * (SERIES_BUCKETS + 1), ms);
 }

@@ -10,6 +10,8 @@
 #include "lib/ops/metrics.h"
 #include "pushgw/providers/provider.h"
 
+#define SERIES_BUCKETS 12 /* of each histogram, the unbounded one included */
+
 enum series {
 	S_CONNECTIONS_OPENED,
 	S_CONNECTIONS_CLOSED,
@@ -26,7 +28,9 @@ enum series {
 	/* what homeservers say */
 	S_NOTIFICATIONS,
 	S_DEVICES,
-	S_CLIENT_ID_VALID, /* TI-User-Agent (A_26182 to A_26184) */
+	S_NOTIFY_TIME, /* a histogram */
+	S_CLIENT_ID_VALID =
+	    S_NOTIFY_TIME + SERIES_BUCKETS + 1, /* TI-User-Agent (A_26182 to A_26184) */
 	S_CLIENT_ID_INVALID,
 	S_CLIENT_ID_ABSENT,
 	/* what became of each device */
@@ -51,8 +55,10 @@ enum series {
 	S_QUEUE_FULL,   /* requests refused */
 	S_QUEUE_FAILED, /* requests refused because the queue does not work */
 	/* delivery */
-	S_VERDICTS, /* [provider][verdict] */
-	S_RETRIES = S_VERDICTS + APP_PROVIDERS * VERDICTS,
+	S_VERDICTS,                                      /* [provider][verdict] */
+	S_DELAY = S_VERDICTS + APP_PROVIDERS * VERDICTS, /* a histogram */
+	S_ATTEMPT_TIME = S_DELAY + SERIES_BUCKETS + 1,   /* [provider], histograms */
+	S_RETRIES = S_ATTEMPT_TIME + APP_PROVIDERS * (SERIES_BUCKETS + 1),
 	S_BREAKER_OPENED,
 	S_SUSPECT_HELD, /* pushkeys said to be wrong, not believed */
 	S_PUSHKEYS_DEAD,
@@ -65,6 +71,9 @@ enum series {
 
 bool series_declare(void) MUST_CHECK; /* once, before any thread starts */
 void series_response(int status);
-void series_verdict(enum app_provider provider, enum verdict v);
+void series_notify_time(int64_t ms); /* from a request to its answer */
+void series_delay(int64_t ms);       /* from acceptance to the first attempt */
+/* An attempt is over. */
+void series_attempt(enum app_provider provider, enum verdict v, int64_t ms);
 
 #endif

@@ -25,6 +25,7 @@ struct transit {
 	struct lane *lane;
 	struct delayq_job *job;
 	struct attempt *attempt;
+	clock_ms began;
 };
 
 /* --- room --- */
@@ -184,11 +185,11 @@ on_result(void *arg, const struct attempt_result *r)
 {
 	struct transit *t = arg;
 	struct lane *l = t->lane;
-	enum breaker_event event =
-	    lane_note(l, r, &t->lanes->conf->delivery, loop_now(t->delivery->loop));
+	clock_ms now = loop_now(t->delivery->loop);
+	enum breaker_event event = lane_note(l, r, &t->lanes->conf->delivery, now);
 
 	t->attempt = NULL;
-	series_verdict(l->app->provider, r->verdict);
+	series_attempt(l->app->provider, r->verdict, (int64_t)(now - t->began));
 	tell(l, r, event);
 	settle(t, r);
 	forget(t);
@@ -204,12 +205,16 @@ take(struct delivery *d, struct lane *l, struct delayq_job *job)
 		delayq_later(d->queue, job, s->conf->delivery.retry_min);
 		return;
 	}
-	*t = (struct transit){ .delivery = d, .lanes = s, .lane = l, .job = job };
+	*t = (struct transit){
+		.delivery = d, .lanes = s, .lane = l, .job = job, .began = loop_now(d->loop)
+	};
 	list_init(&t->node);
 	list_append(&d->transits, &t->node);
-	lane_take(l, loop_now(d->loop));
+	lane_take(l, t->began);
 	s->in_hand++;
 	d->in_hand++;
+	if (job->attempts == 0)
+		series_delay(clock_wall_ms() - job->push.accepted);
 	t->attempt = l->type->send(l->provider, &job->push, expiry(s, &job->push), on_result, t);
 	if (t->attempt != NULL)
 		return;
