@@ -14,6 +14,7 @@ libpushgw_a_SOURCES += pushgw/delivery/retry.h
 libpushgw_a_SOURCES += pushgw/push.h
 libpushgw_a_SOURCES += pushgw/series.c
 libpushgw_a_SOURCES += pushgw/series.h
+libpushgw_a_SOURCES += pushgw/notify/notification.c
 libpushgw_a_SOURCES += pushgw/notify/notification.h
 libpushgw_a_SOURCES += pushgw/providers/payload.c
 libpushgw_a_SOURCES += pushgw/providers/payload.h

@@ -5,7 +5,8 @@
  * Strict about JSON and the types of what we use, but what homeservers really send is accepted:
  * null where a member is absent, unknown members, notifications of counts alone, and those the
  * homeserver encrypted (MSC3013), which have no event_id.  What must not leave us is checked for
- * its type at most and never kept.  Pure.
+ * its type at most and never kept.  Texts we use have no control characters, and what is said to be
+ * encrypted is Base64.  Pure.
  */
 #ifndef SCHLEUSE_PUSHGW_NOTIFICATION_H
 #define SCHLEUSE_PUSHGW_NOTIFICATION_H
@@ -13,6 +14,8 @@
 #include "lib/base/arena.h"
 #include "lib/base/err.h"
 #include "pushgw/providers/provider.h"
+
+#define NOTIFICATION_KEY_MAX 255 /* bytes of ephemeral and mac each */
 
 struct notification {                 /* slices of the body or of the arena */
 	struct str event_id, room_id; /* n == 0: none, empty or null */

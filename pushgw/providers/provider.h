@@ -20,7 +20,7 @@
 struct device {
 	struct str app_id, pushkey;
 	int64_t pushkey_ts; /* seconds; 0: not given */
-	struct str data;    /* JSON text of the object `data`, checked; n == 0: none */
+	struct str data;    /* canonical JSON of the object `data`; n == 0: none */
 };
 
 enum admission {

@@ -220,5 +220,6 @@ tests_unit_pushgw_SOURCES += tests/unit/pki.c
 tests_unit_pushgw_SOURCES += tests/unit/pki.h
 tests_unit_pushgw_SOURCES += tests/unit/test_push_breaker.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_delay.c
+tests_unit_pushgw_SOURCES += tests/unit/test_push_notification.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_payload.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_lane.c
