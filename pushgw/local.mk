@@ -25,3 +25,5 @@ libpushgw_a_SOURCES += pushgw/queue/delayq.h
 libpushgw_a_SOURCES += pushgw/queue/delayq.c
 libpushgw_a_SOURCES += pushgw/queue/delayq_file.h
 libpushgw_a_SOURCES += pushgw/queue/delayq_int.h
+libpushgw_a_SOURCES += pushgw/queue/push_record.c
+libpushgw_a_SOURCES += pushgw/queue/push_record.h

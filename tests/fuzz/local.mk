@@ -111,3 +111,7 @@ tests_fuzz_fuzz_delegation_LDADD = $(FUZZ_LIBS)
 FUZZ_TARGETS += tests/fuzz/fuzz_dnsanswer
 tests_fuzz_fuzz_dnsanswer_SOURCES = tests/fuzz/fuzz_dnsanswer.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_dnsanswer_LDADD = $(FUZZ_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_push_record
+tests_fuzz_fuzz_push_record_SOURCES = tests/fuzz/fuzz_push_record.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_push_record_LDADD = libpushgw.a $(FUZZ_LIBS)
