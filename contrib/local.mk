@@ -7,6 +7,7 @@ EXTRA_DIST += contrib/systemd/schleuse-proxy.socket
 # To be copied, not used from here: samples, beside those of etc/.
 dist_examples_DATA += contrib/redis/redis.conf
 dist_examples_DATA += contrib/prometheus/schleuse.rules.yaml
+dist_examples_DATA += contrib/grafana/schleuse-pushgw.json
 
 systemdsystemunit_DATA = contrib/systemd/schleuse-proxy.service \
 	contrib/systemd/schleuse-regsvc.service \

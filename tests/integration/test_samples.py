@@ -64,9 +64,27 @@ def test_alerts_name_metrics_that_exist():
     known = metrics_of_the_source()
     for rule in alerts:
         assert rule["labels"]["severity"] in ("page", "ticket") and rule["annotations"]["summary"]
-        named = set(re.findall(r"\bschleuse_\w+", rule["expr"]))
+        named = metrics_of(rule["expr"])
         assert named or rule["expr"].startswith("up{"), rule["alert"]
         assert named <= known, rule["alert"]
+
+
+def metrics_of(expression):
+    """Without what a histogram adds to its name."""
+    return {re.sub(r"_(bucket|sum|count)$", "", n) for n in re.findall(r"\bschleuse_\w+", expression)}
+
+
+def test_dashboard_shows_metrics_that_exist():
+    board = json.loads((SOURCE / "contrib/grafana/schleuse-pushgw.json").read_text())
+    known, places = metrics_of_the_source(), set()
+    for panel in board["panels"]:
+        place = panel["gridPos"]
+        places.add((place["x"], place["y"]))
+        for target in panel["targets"]:
+            named = metrics_of(target["expr"])
+            assert named and named <= known, panel["title"]
+    assert len(places) == len(board["panels"]) == len({p["id"] for p in board["panels"]}) >= 10
+    assert all(metrics_of(v["query"]) <= known for v in board["templating"]["list"])
 
 
 @pytest.mark.parametrize("name", ["proxy", "regsvc"])
