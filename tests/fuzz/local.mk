@@ -115,3 +115,7 @@ tests_fuzz_fuzz_dnsanswer_LDADD = $(FUZZ_LIBS)
 FUZZ_TARGETS += tests/fuzz/fuzz_push_record
 tests_fuzz_fuzz_push_record_SOURCES = tests/fuzz/fuzz_push_record.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_push_record_LDADD = libpushgw.a $(FUZZ_LIBS)
+FUZZ_TARGETS += tests/fuzz/fuzz_notify
+tests_fuzz_fuzz_notify_SOURCES = tests/fuzz/fuzz_notify.c tests/fuzz/jansson_view.c tests/fuzz/jansson_view.h \
+	tests/fuzz/notify_view.c tests/fuzz/notify_view.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_notify_LDADD = libpushgw.a $(FUZZ_LIBS)
