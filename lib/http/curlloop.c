@@ -149,6 +149,15 @@ curlloop_free(struct curlloop *c)
 	free(c);
 }
 
+void
+curlloop_limit(struct curlloop *c, size_t connections, size_t streams)
+{
+	curl_multi_setopt(c->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+	curl_multi_setopt(c->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)connections);
+	curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)connections);
+	curl_multi_setopt(c->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)streams);
+}
+
 bool
 curlloop_add(struct curlloop *c, CURL *easy)
 {

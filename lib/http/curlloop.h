@@ -3,7 +3,7 @@
  * curlloop - libcurl's multi interface on the loop.
  *
  * Easy handles are the caller's: configured, added, removed and freed by him.  CURLOPT_PRIVATE is
- * what `ended` gets.  One thread, the loop's.  For fetch only.
+ * what `ended` gets.  One thread, the loop's.  For fetch and courier.
  */
 #ifndef SCHLEUSE_HTTP_CURLLOOP_H
 #define SCHLEUSE_HTTP_CURLLOOP_H
@@ -19,6 +19,10 @@ struct curlloop;
 struct curlloop *curlloop_new(
     struct loop *loop, void (*ended)(void *of_handle, CURLcode code)) MUST_CHECK;
 void curlloop_free(struct curlloop *c); /* NULL is allowed; every handle was removed */
+
+/* Of connections, all to one host: others wait, and so many are kept; of streams that one HTTP/2
+ * connection has at the same time. */
+void curlloop_limit(struct curlloop *c, size_t connections, size_t streams);
 
 bool curlloop_add(struct curlloop *c, CURL *easy) MUST_CHECK;
 void curlloop_remove(struct curlloop *c, CURL *easy); /* also while its transfer runs */

@@ -8,7 +8,6 @@
  */
 #include "lib/http/fetch.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 
 #include "lib/http/fetch_int.h"
@@ -66,10 +65,10 @@ static bool
 resolve(struct fetch *x, const struct fetch_endpoint *e)
 {
 	const struct fetcher *f = x->fetcher;
-	struct str host = str_z(x->proxied ? f->proxy_host : e->host);
+	struct str host = str_z(x->proxied ? f->proxy.host : e->host);
 
 	return resolver_addrs(
-	    f->resolver, host, x->proxied ? f->proxy_port : e->port, &x->req, on_addrs, x);
+	    f->resolver, host, x->proxied ? f->proxy.port : e->port, &x->req, on_addrs, x);
 }
 
 /* Resolves the endpoint after the current one, or the proxy that leads there; none left: the last
@@ -243,21 +242,6 @@ fetch_cancel(struct fetch *x)
 
 /* --- the fetcher --- */
 
-static bool
-copy_proxy(struct fetcher *f, const struct fetch_proxy *p)
-{
-	if (p == NULL)
-		return true;
-	/* A line break would begin another field. */
-	if (str_chr(p->authorization, '\r') != NULL || str_chr(p->authorization, '\n') != NULL)
-		return false;
-	f->proxy_port = p->port;
-	f->proxy_host = strdup(p->host);
-	if (p->authorization.n > 0)
-		f->proxy_authorization = strndup(p->authorization.p, p->authorization.n);
-	return f->proxy_host != NULL && (p->authorization.n == 0 || f->proxy_authorization != NULL);
-}
-
 struct fetcher *
 fetcher_new(struct loop *loop, const struct fetcher_config *cfg)
 {
@@ -271,7 +255,7 @@ fetcher_new(struct loop *loop, const struct fetcher_config *cfg)
 	list_init(&f->fetches);
 	f->anchors = fetch_anchors(cfg->ca_file, cfg->ca_system);
 	f->curl = curlloop_new(loop, fetch_attempt_ended);
-	if (f->anchors == NULL || f->curl == NULL || !copy_proxy(f, cfg->proxy)) {
+	if (f->anchors == NULL || f->curl == NULL || !curlopt_proxy_copy(&f->proxy, cfg->proxy)) {
 		fetcher_free(f);
 		return NULL;
 	}
@@ -289,9 +273,6 @@ fetcher_free(struct fetcher *f)
 		free_fetch(LIST_ENTRY(node, struct fetch, node));
 	curlloop_free(f->curl);
 	X509_STORE_free(f->anchors);
-	free(f->proxy_host);
-	if (f->proxy_authorization != NULL)
-		sodium_memzero(f->proxy_authorization, strlen(f->proxy_authorization));
-	free(f->proxy_authorization);
+	curlopt_proxy_fini(&f->proxy);
 	free(f);
 }

@@ -2,9 +2,6 @@
 /*
  * fetch_attempt - one request to one address: what curl is told, and what it made of it.
  */
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <sodium.h>
 #include <stdio.h>
 
 #include "lib/http/fetch_int.h"
@@ -56,18 +53,9 @@ static size_t
 on_header(char *data, size_t size, size_t n, void *arg)
 {
 	struct fetch *x = arg;
-	struct str name, value;
 
-	if (!str_cut(str_of(data, n), ':', &name, &value))
-		return n;
-	while (value.n > 0 && (value.p[value.n - 1] == '\r' || value.p[value.n - 1] == '\n'))
-		value.n--;
-	value = str_trim(value);
 	for (size_t i = 0; i < FETCH_FIELDS; i++)
-		if (value.n < FETCH_HEADER_MAX && str_eq_ci(name, str_z(field_names[i]))) {
-			memcpy(x->headers[i], value.p, value.n);
-			x->headers[i][value.n] = '\0';
-		}
+		curlopt_header(str_of(data, n), field_names[i], x->headers[i]);
 	return n;
 }
 
@@ -76,52 +64,20 @@ on_ssl_ctx(CURL *easy, void *ctx, void *arg)
 {
 	struct fetch *x = arg;
 
-	SSL_CTX_set1_cert_store(ctx, x->anchors);
-	if (x->identity.certificate != NULL &&
-	    (SSL_CTX_use_cert_and_key(
-		 ctx, x->identity.certificate, x->identity.key, x->identity.chain, 1) != 1)) {
-		ERR_clear_error();
-		return CURLE_SSL_CERTPROBLEM;
-	}
-	return CURLE_OK;
-}
-
-static bool
-add_line(struct curl_slist **to, const char *line)
-{
-	struct curl_slist *more = curl_slist_append(*to, line);
-
-	if (more == NULL)
-		return false;
-	*to = more;
-	return true;
-}
-
-static bool
-add_field(struct curl_slist **to, const char *name, const char *value)
-{
-	struct buf line;
-	bool ok;
-
-	buf_init(&line, 16384);
-	ok = buf_printf(&line, "%s: %s", name, value) && buf_put(&line, str_of("", 1));
-	ok = ok && add_line(to, buf_str(&line).p);
-	sodium_memzero(line.mem + line.off, buf_len(&line));
-	buf_fini(&line);
-	return ok;
+	return curlopt_ssl_ctx(ctx, x->anchors, &x->identity);
 }
 
 static bool
 set_fields(struct fetch *x)
 {
 	for (size_t i = 0; i < x->n_extra; i++)
-		if (!add_line(&x->fields, x->extra[i]))
+		if (!curlopt_line(&x->fields, x->extra[i]))
 			return false;
-	return (x->host == NULL || add_field(&x->fields, "Host", x->host)) &&
+	return (x->host == NULL || curlopt_field(&x->fields, "Host", x->host)) &&
 	       (x->authorization == NULL ||
-		   add_field(&x->fields, "Authorization", x->authorization)) &&
-	       (x->etag == NULL || add_field(&x->fields, "If-None-Match", x->etag)) &&
-	       (x->post == NULL || add_field(&x->fields, "Content-Type", x->post_type));
+		   curlopt_field(&x->fields, "Authorization", x->authorization)) &&
+	       (x->etag == NULL || curlopt_field(&x->fields, "If-None-Match", x->etag)) &&
+	       (x->post == NULL || curlopt_field(&x->fields, "Content-Type", x->post_type));
 }
 
 #define SET(opt, value) (curl_easy_setopt(x->easy, CURLOPT_##opt, value) == CURLE_OK)
@@ -142,16 +98,10 @@ set_proxy(struct fetch *x, const char *address, uint16_t port)
 {
 	const struct fetcher *f = x->fetcher;
 	const struct fetch_endpoint *e = &x->via[x->at_via - 1];
-	char url[ADDRESS_TEXT_MAX + 16], literal[ADDRESS_TEXT_MAX];
+	char literal[ADDRESS_TEXT_MAX];
 	struct address a;
 
-	snprintf(url, sizeof(url), "http://%s:%u", address, port);
-	if (f->proxy_authorization != NULL &&
-	    !add_field(&x->proxy_fields, "Proxy-Authorization", f->proxy_authorization))
-		return false;
-	return SET(PROXY, url) && SET(NOPROXY, "") && SET(HTTPPROXYTUNNEL, 1L) &&
-	       SET(SUPPRESS_CONNECT_HEADERS, 1L) && SET(HEADEROPT, (long)CURLHEADER_SEPARATE) &&
-	       SET(PROXYHEADER, x->proxy_fields) &&
+	return curlopt_proxy_use(x->easy, &f->proxy, address, port, &x->proxy_fields) &&
 	       connect_to(x,
 		   address_parse(str_z(e->host), 0, &a) ? address_text(&a, literal) : e->host,
 		   e->port);
@@ -165,33 +115,22 @@ set_place(struct fetch *x)
 	uint16_t port;
 
 	if (x->unix_path != NULL)
-		return SET(PROXY, "") && SET(NOPROXY, "*") && SET(UNIX_SOCKET_PATH, x->unix_path);
+		return SET(UNIX_SOCKET_PATH, x->unix_path);
 	port = ntohs(a->sa.sa_family == AF_INET6 ? a->in6.sin6_port : a->in.sin_port);
 	address_text(a, literal);
 	if (x->proxied)
 		return set_proxy(x, literal, port);
-	return SET(PROXY, "") && SET(NOPROXY, "*") && connect_to(x, literal, port);
+	return connect_to(x, literal, port);
 }
 
-/*
- * CA_CACHE_TIMEOUT: libcurl would otherwise put the anchors of an earlier handle in the place of
- * those of on_ssl_ctx, which some versions ask before they look into that cache.
- * SSL_SESSIONID_CACHE: a session resumed from an earlier handle is not verified again, though that
- * one may have had other anchors, or shown another certificate of ours.
- */
 static bool
 set_options(struct fetch *x)
 {
-	bool ok = SET(PRIVATE, x) && SET(URL, x->url) && SET(NOSIGNAL, 1L) &&
-		  SET(FOLLOWLOCATION, 0L) && SET(FORBID_REUSE, 1L) && SET(FRESH_CONNECT, 1L) &&
-		  SET(PATH_AS_IS, 1L) && SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
+	bool ok = SET(PRIVATE, x) && SET(URL, x->url) && SET(FORBID_REUSE, 1L) &&
+		  SET(FRESH_CONNECT, 1L) && SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
 		  SET(PROTOCOLS_STR, x->local || x->plain ? "http,https" : "https") &&
-		  SET(USERAGENT, "schleuse/" PACKAGE_VERSION) &&
-		  SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) && SET(SSL_VERIFYPEER, 1L) &&
-		  SET(SSL_VERIFYHOST, 2L) && SET(CAINFO, NULL) && SET(CAPATH, NULL) &&
-		  SET(CA_CACHE_TIMEOUT, 0L) && SET(SSL_SESSIONID_CACHE, 0L) &&
-		  SET(NETRC, (long)CURL_NETRC_IGNORED) && SET(WRITEFUNCTION, on_body) &&
-		  SET(WRITEDATA, x) && SET(HEADERFUNCTION, on_header) && SET(HEADERDATA, x) &&
+		  SET(WRITEFUNCTION, on_body) && SET(WRITEDATA, x) &&
+		  SET(HEADERFUNCTION, on_header) && SET(HEADERDATA, x) &&
 		  SET(OPENSOCKETFUNCTION, on_open_socket) && SET(OPENSOCKETDATA, x) &&
 		  SET(CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS) && SET(HTTPHEADER, x->fields);
 
@@ -205,14 +144,6 @@ set_options(struct fetch *x)
 	return ok;
 }
 
-static void
-wipe_slist(struct curl_slist *l)
-{
-	for (struct curl_slist *n = l; n != NULL; n = n->next)
-		sodium_memzero(n->data, strlen(n->data));
-	curl_slist_free_all(l);
-}
-
 void
 fetch_attempt_end(struct fetch *x)
 {
@@ -221,8 +152,8 @@ fetch_attempt_end(struct fetch *x)
 		curl_easy_cleanup(x->easy);
 		x->easy = NULL;
 	}
-	wipe_slist(x->fields);
-	wipe_slist(x->proxy_fields);
+	curlopt_wipe(x->fields);
+	curlopt_wipe(x->proxy_fields);
 	curl_slist_free_all(x->connect_to);
 	x->fields = x->proxy_fields = x->connect_to = NULL;
 	x->ended = false;
@@ -235,8 +166,8 @@ fetch_attempt(struct fetch *x)
 	buf_consume(&x->body, buf_len(&x->body));
 	memset(x->headers, 0, sizeof(x->headers));
 	x->easy = curl_easy_init();
-	return x->easy != NULL && set_fields(x) && set_place(x) && set_options(x) &&
-	       curlloop_add(x->fetcher->curl, x->easy);
+	return x->easy != NULL && curlopt_basics(x->easy) && set_fields(x) && set_place(x) &&
+	       set_options(x) && curlloop_add(x->fetcher->curl, x->easy);
 }
 
 void
@@ -252,48 +183,14 @@ fetch_attempt_ended(void *of_handle, CURLcode code)
 bool
 fetch_attempt_refused(const struct fetch *x)
 {
-	long status = 0;
-
-	if (!x->proxied || x->code == CURLE_OK)
-		return false;
-	curl_easy_getinfo(x->easy, CURLINFO_HTTP_CONNECTCODE, &status);
-	return status != 0 && status / 100 != 2;
+	return x->proxied && x->code != CURLE_OK && curlopt_proxy_refused(x->easy);
 }
 
 enum err
 fetch_attempt_err(const struct fetch *x)
 {
-	if (fetch_attempt_refused(x))
-		return ERR_CONNECT;
-	switch (x->code) {
-	case CURLE_OK:
-		return OK;
-	case CURLE_OPERATION_TIMEDOUT:
-		return ERR_TIMEOUT;
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CIPHER:
-	case CURLE_SSL_ISSUER_ERROR:
-	case CURLE_SSL_INVALIDCERTSTATUS:
-		return ERR_TLS;
-	case CURLE_OUT_OF_MEMORY:
-		return ERR_MEMORY;
-	case CURLE_FILESIZE_EXCEEDED:
-		return ERR_TOO_LARGE;
-	case CURLE_PARTIAL_FILE:
-		return ERR_TRUNCATED;
-	case CURLE_WRITE_ERROR:
-		return x->too_large ? ERR_TOO_LARGE : ERR_HTTP_ANSWER;
-	case CURLE_COULDNT_CONNECT:
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_SEND_ERROR:
-	case CURLE_RECV_ERROR:
-	case CURLE_GOT_NOTHING:
-		return x->refused_address ? ERR_ADDRESS : ERR_CONNECT;
-	default:
-		return ERR_HTTP_ANSWER;
-	}
+	return fetch_attempt_refused(x) ? ERR_CONNECT
+					: curlopt_err(x->code, x->too_large, x->refused_address);
 }
 
 bool

@@ -7,6 +7,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/http/curlloop.h"
+#include "lib/http/curlopt.h"
 #include "lib/http/fetch.h"
 
 struct fetcher {
@@ -15,9 +16,7 @@ struct fetcher {
 	struct curlloop *curl;
 	X509_STORE *anchors;
 	bool private_addresses;
-	char *proxy_host; /* NULL: none */
-	uint16_t proxy_port;
-	char *proxy_authorization; /* secret, or NULL */
+	struct curlopt_proxy proxy;
 	struct list fetches;
 };
 

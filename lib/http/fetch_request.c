@@ -11,19 +11,8 @@
 static void
 wipe_authorization(struct fetch *x)
 {
-	if (x->authorization != NULL)
-		sodium_memzero(x->authorization, strlen(x->authorization));
-	free(x->authorization);
+	curlopt_wipe_text(x->authorization);
 	x->authorization = NULL;
-}
-
-static void
-drop_identity(struct fetch *x)
-{
-	X509_free(x->identity.certificate);
-	sk_X509_pop_free(x->identity.chain, X509_free);
-	EVP_PKEY_free(x->identity.key);
-	x->identity = (struct fetch_identity){ 0 };
 }
 
 /* --- where to --- */
@@ -50,24 +39,13 @@ clear_endpoints(struct fetch *x)
 static bool
 endpoint_of_url(struct fetch *x)
 {
-	CURLU *u = curl_url();
-	char *scheme = NULL, *host = NULL, *port = NULL, *user = NULL;
-	bool ok = u != NULL && curl_url_set(u, CURLUPART_URL, x->url, 0) == CURLUE_OK &&
-		  curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-		  curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-		  curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-		  curl_url_get(u, CURLUPART_USER, &user, 0) ==
-		      CURLUE_NO_USER; /* we bring no credentials */
+	char *host;
+	uint16_t port;
+	bool ok = curlopt_place(x->url, x->local || x->plain, &host, &port);
 
-	ok = ok && (strcmp(scheme, "https") == 0 ||
-		       ((x->local || x->plain) && strcmp(scheme, "http") == 0));
 	if (ok && x->n_via == 0)
-		ok = add_endpoint(x, host, (uint16_t)atoi(port));
-	curl_free(scheme);
-	curl_free(host);
-	curl_free(port);
-	curl_free(user);
-	curl_url_cleanup(u);
+		ok = add_endpoint(x, host, port);
+	free(host);
 	return ok;
 }
 
@@ -112,20 +90,6 @@ copy_basic(struct fetch *x, const char *credentials)
 }
 
 static bool
-copy_identity(struct fetch *x, const struct fetch_identity *id)
-{
-	if (id == NULL)
-		return true;
-	if (id->chain != NULL && (x->identity.chain = X509_chain_up_ref(id->chain)) == NULL)
-		return false;
-	X509_up_ref(id->certificate);
-	EVP_PKEY_up_ref(id->key);
-	x->identity.certificate = id->certificate;
-	x->identity.key = id->key;
-	return true;
-}
-
-static bool
 copy_fields(struct fetch *x, const struct fetch_request *req)
 {
 	x->extra = calloc(req->n_fields + 1, sizeof(*x->extra));
@@ -145,13 +109,13 @@ fetch_request_copy(struct fetch *x, const struct fetch_request *req)
 	if (!copy_text(&x->url, req->url) || !copy_text(&x->host, req->host) ||
 	    !copy_text(&x->unix_path, req->unix_path) || !copy_text(&x->etag, req->if_none_match) ||
 	    !copy_bearer(x, req->bearer) || !copy_basic(x, req->basic) ||
-	    !copy_identity(x, req->identity) || !copy_fields(x, req))
+	    !curlopt_identity_copy(&x->identity, req->identity) || !copy_fields(x, req))
 		return false;
 	if (!copy_text(&x->post_type, req->post_type != NULL ? req->post_type : "application/json"))
 		return false;
 	x->local = req->local;
 	x->plain = req->plain;
-	x->proxied = x->fetcher->proxy_host != NULL && !x->local;
+	x->proxied = x->fetcher->proxy.host != NULL && !x->local;
 	x->redirects = req->redirects;
 	x->anchors = req->anchors != NULL ? req->anchors : x->fetcher->anchors;
 	X509_STORE_up_ref(x->anchors);
@@ -173,8 +137,8 @@ fetch_request_copy(struct fetch *x, const struct fetch_request *req)
 bool
 fetch_request_follow(struct fetch *x, char *url)
 {
-	wipe_authorization(x); /* was meant for the first server only */
-	drop_identity(x);      /* likewise */
+	wipe_authorization(x);               /* was meant for the first server only */
+	curlopt_identity_fini(&x->identity); /* likewise */
 	free(x->url);
 	x->url = url;
 	free(x->host);
@@ -188,7 +152,7 @@ fetch_request_fini(struct fetch *x)
 {
 	clear_endpoints(x);
 	wipe_authorization(x);
-	drop_identity(x);
+	curlopt_identity_fini(&x->identity);
 	for (size_t i = 0; i < x->n_extra; i++)
 		free(x->extra[i]);
 	free(x->extra);

@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
+libschleuse_a_SOURCES += lib/http/courier.c
 libschleuse_a_SOURCES += lib/http/courier.h
+libschleuse_a_SOURCES += lib/http/courier_call.c
+libschleuse_a_SOURCES += lib/http/courier_host.c
+libschleuse_a_SOURCES += lib/http/courier_int.h
 libschleuse_a_SOURCES += lib/http/curlloop.c
 libschleuse_a_SOURCES += lib/http/curlloop.h
+libschleuse_a_SOURCES += lib/http/curlopt.c
+libschleuse_a_SOURCES += lib/http/curlopt.h
 libschleuse_a_SOURCES += lib/http/exchange.c
 libschleuse_a_SOURCES += lib/http/exchange.h
 libschleuse_a_SOURCES += lib/http/fetch.c

@@ -47,6 +47,7 @@ tests_unit_unit_SOURCES += tests/unit/test_connector.c
 tests_unit_unit_SOURCES += tests/unit/test_connector_proxy.c
 tests_unit_unit_SOURCES += tests/unit/test_connector_tls.c
 tests_unit_unit_SOURCES += tests/unit/test_connlimit.c
+tests_unit_unit_SOURCES += tests/unit/test_courier.c
 tests_unit_unit_SOURCES += tests/unit/test_credential.c
 tests_unit_unit_SOURCES += tests/unit/test_delegation.c
 tests_unit_unit_SOURCES += tests/unit/test_destination.c
@@ -146,6 +147,8 @@ tests_unit_unit_SOURCES += tests/unit/tunnelca.c
 tests_unit_unit_SOURCES += tests/unit/tunnelca.h
 tests_unit_unit_SOURCES += tests/unit/wallclock.c
 tests_unit_unit_SOURCES += tests/unit/wallclock.h
+tests_unit_unit_SOURCES += tests/unit/webd.c
+tests_unit_unit_SOURCES += tests/unit/webd.h
 EXTRA_DIST += tests/unit/cases tests/unit/run
 LOG_COMPILER = $(srcdir)/tests/unit/run
 
