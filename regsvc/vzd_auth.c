@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 #include "lib/base/percent.h"
+#include "lib/jose/bearer.h"
 #include "regsvc/secret.h"
-#include "regsvc/vzd_tokens.h"
 
 #define FORM_MAX (16 << 10)
 #define REALM_PRESET_MS 60000    /* of step 1, where the answer does not say */
@@ -25,7 +25,7 @@ struct vzd_auth {
 	enum state state;
 	struct secret_errand *secret;
 	struct fetch *fetch;
-	struct vzd_access realm, service; /* of step 1 and of step 2 */
+	struct bearer realm, service; /* of step 1 and of step 2 */
 	bool realm_fresh;                 /* got in this flight */
 	unsigned generation;              /* of `service` */
 	struct list waiting;
@@ -71,7 +71,7 @@ end_with(struct vzd_auth *a, enum vzd_step step, enum err err)
 
 /* Reads the token of an answer; the verdict is counted. */
 static struct vzd_verdict
-take(struct vzd_auth *a, enum vzd_step step, const struct fetch_result *r, struct vzd_access *to,
+take(struct vzd_auth *a, enum vzd_step step, const struct fetch_result *r, struct bearer *to,
     clock_ms preset)
 {
 	struct vzd_verdict v = vzd_judge(step, r);
@@ -80,7 +80,7 @@ take(struct vzd_auth *a, enum vzd_step step, const struct fetch_result *r, struc
 
 	if (v.err == OK) {
 		err =
-		    vzd_access_read(to, r->body, loop_now(a->loop), a->conf->token_margin, preset);
+		    bearer_read(to, r->body, loop_now(a->loop), a->conf->token_margin, preset);
 		if (err != OK)
 			v = vzd_unusable(step, r->status);
 	}
@@ -109,7 +109,7 @@ on_exchanged(void *arg, const struct fetch_result *r)
 		end(a, v);
 		return;
 	}
-	vzd_access_drop(&a->realm);
+	bearer_drop(&a->realm);
 	if (a->realm_fresh)
 		end(a, v);
 	else
@@ -231,9 +231,9 @@ take_off(void *arg)
 	if (a->state != IDLE || list_empty(&a->waiting))
 		return;
 	a->realm_fresh = false;
-	if (vzd_access_good(&a->service, now))
+	if (bearer_good(&a->service, now))
 		end_with(a, VZD_EXCHANGE, OK);
-	else if (a->conf->exchange_url != NULL && vzd_access_good(&a->realm, now))
+	else if (a->conf->exchange_url != NULL && bearer_good(&a->realm, now))
 		exchange(a);
 	else
 		read_secret(a);
@@ -260,7 +260,7 @@ void
 vzd_auth_refused(struct vzd_auth *a, unsigned generation)
 {
 	if (generation == a->generation)
-		vzd_access_drop(&a->service);
+		bearer_drop(&a->service);
 }
 
 /* --- life --- */
@@ -282,7 +282,7 @@ vzd_auth_inherit(struct vzd_auth *a, struct vzd_auth *from)
 	a->realm = from->realm;
 	a->service = from->service;
 	a->generation = from->generation;
-	from->realm = from->service = (struct vzd_access){ 0 };
+	from->realm = from->service = (struct bearer){ 0 };
 }
 
 struct vzd_auth *
@@ -315,7 +315,7 @@ vzd_auth_free(struct vzd_auth *a)
 	fetch_cancel(a->fetch);
 	while (!list_empty(&a->waiting))
 		list_remove(a->waiting.next);
-	vzd_access_drop(&a->realm);
-	vzd_access_drop(&a->service);
+	bearer_drop(&a->realm);
+	bearer_drop(&a->service);
 	free(a);
 }

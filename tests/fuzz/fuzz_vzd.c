@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "lib/jose/bearer.h"
 #include "regsvc/vzd_read.h"
-#include "regsvc/vzd_tokens.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,15 +22,15 @@ check(bool what)
 static void
 check_token(struct str body)
 {
-	struct vzd_access t = { 0 };
+	struct bearer t = { 0 };
 
-	if (vzd_access_read(&t, body, 0, 30000, 60000) == OK) {
+	if (bearer_read(&t, body, 0, 30000, 60000) == OK) {
 		check(t.text[0] != '\0' && strlen(t.text) <= body.n);
 		check(t.until <= UINT64_C(7) * 24 * 3600 * 1000);
 		for (const char *p = t.text; *p != '\0'; p++)
 			check(*p > ' ' && *p <= '~');
 	}
-	vzd_access_drop(&t);
+	bearer_drop(&t);
 }
 
 static void

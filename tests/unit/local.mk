@@ -31,6 +31,7 @@ tests_unit_unit_SOURCES += tests/unit/test_agent.c
 tests_unit_unit_SOURCES += tests/unit/test_aim.c
 tests_unit_unit_SOURCES += tests/unit/test_arena.c
 tests_unit_unit_SOURCES += tests/unit/test_base64.c
+tests_unit_unit_SOURCES += tests/unit/test_bearer.c
 tests_unit_unit_SOURCES += tests/unit/test_budget.c
 tests_unit_unit_SOURCES += tests/unit/test_buf.c
 tests_unit_unit_SOURCES += tests/unit/test_canonical.c

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "regsvc/vzd_tokens.h"
+#include "lib/jose/bearer.h"
 
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/base/jread.h"
@@ -72,7 +73,7 @@ is_token(struct str s)
 	for (size_t i = 0; i < s.n; i++)
 		if (s.p[i] <= ' ' || s.p[i] > '~')
 			return false;
-	return s.n > 0 && s.n <= VZD_TOKEN_MAX;
+	return s.n > 0 && s.n <= BEARER_MAX;
 }
 
 static clock_ms
@@ -89,29 +90,28 @@ lifetime(struct str seconds, clock_ms margin, clock_ms preset)
 }
 
 static enum err
-keep(struct vzd_access *t, const struct answer *a, clock_ms until)
+keep(struct bearer *t, const struct answer *a, clock_ms until)
 {
 	char *text;
 
 	if (!is_token(a->token) || (a->type.n > 0 && !str_eq_ci(a->type, STR("bearer"))))
-		return ERR_VZD_ANSWER;
+		return ERR_HTTP_ANSWER;
 	text = malloc(a->token.n + 1);
 	if (text == NULL)
 		return ERR_MEMORY;
 	*str_put(text, a->token) = '\0';
-	vzd_access_drop(t);
+	bearer_drop(t);
 	t->text = text;
 	t->until = until;
 	return OK;
 }
 
 enum err
-vzd_access_read(
-    struct vzd_access *t, struct str json, clock_ms now, clock_ms margin, clock_ms preset)
+bearer_read(struct bearer *t, struct str json, clock_ms now, clock_ms margin, clock_ms preset)
 {
 	char *buf = malloc(json.n + 1); /* for what is spelled with escapes */
 	struct answer a = { 0 };
-	enum err err = ERR_VZD_ANSWER;
+	enum err err = ERR_HTTP_ANSWER;
 
 	if (buf == NULL)
 		return ERR_MEMORY;
@@ -123,16 +123,36 @@ vzd_access_read(
 }
 
 void
-vzd_access_drop(struct vzd_access *t)
+bearer_drop(struct bearer *t)
 {
-	if (t->text != NULL)
-		OPENSSL_cleanse(t->text, strlen(t->text));
-	free(t->text);
-	*t = (struct vzd_access){ 0 };
+	bearer_wipe(t->text);
+	*t = (struct bearer){ 0 };
 }
 
 bool
-vzd_access_good(const struct vzd_access *t, clock_ms now)
+bearer_good(const struct bearer *t, clock_ms now)
 {
 	return t->text != NULL && now < t->until;
+}
+
+/* --- using it --- */
+
+char *
+bearer_field(const char *text)
+{
+	static const char name[] = "Authorization: Bearer ";
+	size_t room = sizeof(name) + strlen(text);
+	char *field = malloc(room);
+
+	if (field != NULL)
+		snprintf(field, room, "%s%s", name, text);
+	return field;
+}
+
+void
+bearer_wipe(char *text)
+{
+	if (text != NULL)
+		OPENSSL_cleanse(text, strlen(text));
+	free(text);
 }
