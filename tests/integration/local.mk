@@ -83,6 +83,7 @@ EXTRA_DIST += \
 	tests/integration/test_samples.py \
 	tests/integration/test_scripts.py \
 	tests/integration/test_service.py \
+	tests/integration/test_sim_push.py \
 	tests/integration/test_sim_vzd.py \
 	tests/integration/test_sim_vzd_operations.py \
 	tests/integration/test_sim_vzd_trust.py \
@@ -115,6 +116,17 @@ EXTRA_DIST += \
 	tests/sim/unbound.py \
 	tests/sim/wire.py \
 	tests/sim/xmatrix.py \
+	tests/sim/push/__init__.py \
+	tests/sim/push/__main__.py \
+	tests/sim/push/apns.py \
+	tests/sim/push/fcm.py \
+	tests/sim/push/h1.py \
+	tests/sim/push/h2.py \
+	tests/sim/push/jose.py \
+	tests/sim/push/program.py \
+	tests/sim/push/server.py \
+	tests/sim/push/unifiedpush.py \
+	tests/sim/push/webpush.py \
 	tests/sim/vzd/__init__.py \
 	tests/sim/vzd/__main__.py \
 	tests/sim/vzd/auth.py \

@@ -43,9 +43,10 @@ def now() -> datetime.datetime:
     return datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None, microsecond=0)
 
 
-def _name(common_name: str) -> x509.Name:
+def _name(common_name: str, uid: str = "") -> x509.Name:
     return x509.Name(
         [
+            *([x509.NameAttribute(NameOID.USER_ID, uid)] if uid else []),
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Schleuse test"),
             x509.NameAttribute(NameOID.COMMON_NAME, common_name),
         ]
@@ -173,6 +174,7 @@ class Authority:
         server: bool = False,
         responder: bool = False,
         ocsp_url: str = "",
+        uid: str = "",
         extra: Iterable[x509.ExtensionType] = (),
     ) -> Issued:
         """An end entity's certificate.  `starts`: days from now; `usage` None: no keyUsage at all."""
@@ -180,7 +182,7 @@ class Authority:
         begin = now() + datetime.timedelta(days=starts)
         b = (
             x509.CertificateBuilder()
-            .subject_name(_name(common_name))
+            .subject_name(_name(common_name, uid))
             .issuer_name(self.issued.cert.subject)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
