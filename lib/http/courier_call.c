@@ -6,6 +6,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "lib/http/courier_int.h"
 
@@ -112,6 +113,10 @@ on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 	fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 	if (fd < 0)
 		return CURL_SOCKET_BAD;
+	if (!courier_host_opened(x->host, fd)) {
+		close(fd);
+		return CURL_SOCKET_BAD;
+	}
 	/* Else the kernel would go on for a quarter of an hour, and so would all that is sent. */
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silence, sizeof(silence));
 	return fd;
@@ -222,6 +227,7 @@ set_options(struct courier_call *x)
 	       SET(TCP_KEEPALIVE, 1L) && SET(TCP_KEEPIDLE, 60L) && SET(TCP_KEEPINTVL, 15L) &&
 	       SET(CONNECTTIMEOUT_MS, (long)c->connect_timeout) &&
 	       SET(OPENSOCKETFUNCTION, on_open_socket) && SET(OPENSOCKETDATA, x) &&
+	       SET(CLOSESOCKETFUNCTION, courier_host_close) && SET(CLOSESOCKETDATA, x->host) &&
 	       SET(RESOLVER_START_FUNCTION, on_resolve) && SET(RESOLVER_START_DATA, x) &&
 	       SET(SSL_CTX_FUNCTION, on_ssl_ctx) && SET(SSL_CTX_DATA, x) &&
 	       SET(WRITEFUNCTION, on_body) && SET(WRITEDATA, x) && SET(HEADERFUNCTION, on_header) &&

@@ -2,7 +2,9 @@
 /*
  * courier_host - one host: its addresses, its calls that wait, its end.
  */
+#include <poll.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "lib/http/courier_int.h"
 
@@ -115,6 +117,47 @@ courier_host_left(struct courier_host *h)
 	task_defer(h->courier->loop, &h->tidy);
 }
 
+/* --- its connections --- */
+
+bool
+courier_host_opened(struct courier_host *h, int fd)
+{
+	int *more = realloc(h->sockets, (h->n_sockets + 1) * sizeof(*more));
+
+	if (more == NULL)
+		return false;
+	h->sockets = more;
+	h->sockets[h->n_sockets++] = fd;
+	return true;
+}
+
+int
+courier_host_close(void *host, curl_socket_t fd)
+{
+	struct courier_host *h = host;
+
+	for (size_t i = 0; i < h->n_sockets; i++)
+		if (h->sockets[i] == fd) {
+			h->sockets[i] = h->sockets[--h->n_sockets];
+			break;
+		}
+	return close(fd);
+}
+
+/* While a connection is idle nobody looks at it; afterwards libcurl looks whether something came,
+ * which the last words of a server hide the end behind. */
+static bool
+was_closed(const struct courier_host *h)
+{
+	for (size_t i = 0; h->n_running == 0 && i < h->n_sockets; i++) {
+		struct pollfd p = { .fd = h->sockets[i], .events = POLLRDHUP };
+
+		if (poll(&p, 1, 0) > 0)
+			return true;
+	}
+	return false;
+}
+
 /* --- its end --- */
 
 static void
@@ -142,6 +185,7 @@ courier_host_free(struct courier_host *h)
 	task_cancel(&h->tidy);
 	resolver_cancel(&h->req);
 	curlloop_free(h->curl);
+	free(h->sockets);
 	free(h->name);
 	free(h);
 }
@@ -261,10 +305,13 @@ courier_host_of(struct courier *c, const char *name, uint16_t port)
 	for (struct hash_node *n = hash_first(&c->table, hash); n != NULL; n = hash_next(n)) {
 		struct courier_host *h = HASH_ENTRY(n, struct courier_host, by_name);
 
-		if (h->port == port && strcmp(h->name, name) == 0) {
-			end_idle(h);
+		if (h->port != port || strcmp(h->name, name) != 0)
+			continue;
+		end_idle(h);
+		if (!was_closed(h))
 			return h;
-		}
+		courier_host_retire(h);
+		break;
 	}
 	return make(c, name, port, hash);
 }

@@ -49,6 +49,8 @@ struct courier_host {
 	clock_ms idle_since;
 	struct task tidy; /* due when the last call has gone */
 	struct curlloop *curl;
+	int *sockets; /* open ones of `curl` */
+	size_t n_sockets;
 	struct list waiting, running; /* calls: not yet, and with libcurl */
 	size_t n_calls, n_running;
 	/* A connection was made and nothing was answered yet: one call goes ahead, so that the
@@ -91,7 +93,8 @@ struct courier_call {
 
 /* --- courier_host.c --- */
 
-/* The one to which calls to this place go; made if there is none.  NULL: out of memory. */
+/* The one to which calls to this place go; made if there is none.  One whose kept connections were
+ * closed by the server is replaced: libcurl may not see it.  NULL: out of memory. */
 struct courier_host *courier_host_of(struct courier *c, const char *name, uint16_t port) MUST_CHECK;
 /* Starts what may be started of the waiting calls. */
 void courier_host_pump(struct courier_host *h);
@@ -99,8 +102,10 @@ void courier_host_pump(struct courier_host *h);
 void courier_host_left(struct courier_host *h);
 /* Calls that wait go to its successor; those that run go on. */
 void courier_host_retire(struct courier_host *h);
-void courier_host_free(struct courier_host *h); /* has no calls */
-void courier_hosts_sweep(void *courier);        /* frees those that have been idle for too long */
+void courier_host_free(struct courier_host *h);                      /* has no calls */
+bool courier_host_opened(struct courier_host *h, int fd) MUST_CHECK; /* false: out of memory */
+int courier_host_close(void *host, curl_socket_t fd);                /* libcurl's callback */
+void courier_hosts_sweep(void *courier); /* frees those that have been idle for too long */
 
 /* --- courier_call.c --- */
 

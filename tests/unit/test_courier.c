@@ -232,6 +232,16 @@ Test(courier, loses_nothing_with_a_server_that_takes_one_at_a_time)
 	cr_assert_eq(server.counts[HTTP_H2], 1);
 }
 
+Test(courier, sends_again_what_the_server_refused_to_look_at)
+{
+	run(url);
+	server.refuse = 3;
+	for (size_t i = 1; i < 7; i++)
+		post(i, url, LAB_PATIENCE_MS);
+	UNTIL(loop, answered(7) == 7);
+	cr_assert_eq(server.n, 7, "none came twice");
+}
+
 /* --- its life --- */
 
 Test(courier, uses_a_connection_again_but_none_that_was_closed)
@@ -261,6 +271,8 @@ Test(courier, follows_a_server_that_goes_away)
 	UNTIL(loop, got[1].calls == 1 && got[2].calls == 1);
 	cr_assert_eq(got[1].err, OK, "%s", err_rows[got[1].err].name);
 	cr_assert_eq(got[2].err, OK, "%s", err_rows[got[2].err].name);
+	UNTIL(loop, server.server.n_conns == 0);
+	cr_assert_eq(run(url)->err, OK);
 	cr_assert_eq(connections(), 2);
 }
 

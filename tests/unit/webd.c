@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/http/h2conn_int.h"
 #include "tests/unit/pki.h"
 
 void
@@ -90,6 +91,11 @@ on_request(void *arg, struct exchange *ex, enum err bad)
 	struct webd_request *r = NULL;
 
 	cr_assert_eq(bad, OK, "%s", err_rows[bad].name);
+	if (d->refuse > 0) {
+		d->refuse--;
+		h2conn_reset((struct h2stream *)ex, NGHTTP2_REFUSED_STREAM);
+		return;
+	}
 	for (size_t i = d->n; r == NULL && i < WEBD_REQUESTS; i++)
 		if (d->requests[i].webd == NULL)
 			r = &d->requests[i];

@@ -40,6 +40,7 @@ struct webd {
 	int counts[HTTP_COUNTS];
 	size_t n; /* requests that are complete */
 	struct webd_request requests[WEBD_REQUESTS];
+	unsigned refuse; /* so many of the next ones with REFUSED_STREAM, unseen */
 	/* the answer to the next ones */
 	bool hold;
 	int status;
