@@ -22,7 +22,7 @@ bench_clients_tunnels_LDADD = $(DEPS_LIBS)
 bench_clients_verify_SOURCES = bench/clients/verify.c $(BENCH_CLIENT)
 bench_clients_verify_LDADD = $(DEPS_LIBS)
 
-EXTRA_DIST += bench/regsvc bench/run bench/wrk.lua
+EXTRA_DIST += bench/push bench/push.lua bench/regsvc bench/run bench/wrk.lua
 EXTRA_DIST += bench/daemons.py
 EXTRA_DIST += bench/listing.py
 EXTRA_DIST += bench/loads.py
@@ -52,4 +52,8 @@ bench: schleuse-proxy$(EXEEXT) $(BENCH_TARGETS)
 # How many proxies a registration service serves; judges nothing.
 bench-regsvc: schleuse-regsvc$(EXEEXT) schleusectl$(EXEEXT)
 	$(PYTHON3) $(srcdir)/bench/regsvc --build .
-.PHONY: bench bench-regsvc
+
+# What a push gateway takes, delivers and holds; judges nothing.
+bench-push: schleuse-pushgw$(EXEEXT)
+	$(PYTHON3) $(srcdir)/bench/push --build .
+.PHONY: bench bench-regsvc bench-push

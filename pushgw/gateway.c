@@ -59,6 +59,39 @@ open_journal(struct gateway *g, const struct delayq_config *cfg)
 	return delayq_file_open(g->loop, folder, &g->conf->queue, cfg);
 }
 
+/* Whether a new configuration names another Redis, or another way to log in there. */
+static bool
+redis_changed(const struct redis_conf *old, const struct redis_conf *new)
+{
+	struct buf what;
+	bool changed;
+
+	buf_init(&what, 65536);
+	changed = conf_changed(redis_section_rows, old, new, CONF_RELOAD, &what) ||
+		  conf_changed(redis_section_rows, old, new, CONF_RESTART, &what) ||
+		  !str_eq(old->password, new->password);
+	buf_fini(&what);
+	return changed;
+}
+
+static bool
+reopen_redis(struct gateway *g, const struct pushgw_conf *conf)
+{
+	struct resolver *next;
+
+	if (g->resolver == NULL || !redis_changed(&g->conf->redis, &conf->redis))
+		return true;
+	next = lookup_resolver(g->loop, &conf->lookups);
+	if (next == NULL || !delayq_redis_reopen(g->queue, next, &conf->redis, &conf->queue)) {
+		if (next != NULL)
+			resolver_free(next);
+		return false;
+	}
+	resolver_free(g->resolver);
+	g->resolver = next;
+	return true;
+}
+
 static bool
 open_queue(struct gateway *g)
 {
@@ -115,8 +148,8 @@ on_adopt(void *arg, struct service_conf *conf)
 
 	if (lanes == NULL)
 		return false;
-	if (!delivery_adopt(g->delivery, lanes)) {
-		log_error("reload: out of memory");
+	if (!reopen_redis(g, ours(conf)) || !delivery_adopt(g->delivery, lanes)) {
+		log_error("reload: out of memory, or see the line above");
 		lanes_close(lanes);
 		return false;
 	}
