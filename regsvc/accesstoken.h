@@ -3,8 +3,8 @@
  * accesstoken - the tokens we issue: JWT with ES256 (RFC 9068 in form), with the subscription
  * (CP-1.2.3-O7/-O8, FDS-2.6.4.1-5).
  *
- * The algorithm is not the token's to choose; keys are found by `kid` among ours only.  Whether the
- * client is still what it was when the token was issued, the caller looks up.  Pure but for time.
+ * Which of them count lib/jose/jwt says, by the keys in tokenkeys.  Whether the client is still
+ * what it was when the token was issued, the caller looks up.  Pure but for time.
  */
 #ifndef SCHLEUSE_REGSVC_ACCESSTOKEN_H
 #define SCHLEUSE_REGSVC_ACCESSTOKEN_H
@@ -13,8 +13,6 @@
 #include "regsvc/client.h"
 #include "regsvc/tokenkeys.h"
 
-#define ACCESSTOKEN_SKEW_S 60 /* between the clocks of two instances */
-
 struct accesstoken_rules {
 	const char *issuer, *audience;
 	int64_t lifetime_s; /* of new ones */
@@ -22,7 +20,7 @@ struct accesstoken_rules {
 
 /* STR_NONE: out of memory, or no such key. */
 struct str accesstoken_make(struct arena *a, const struct accesstoken_rules *r,
-    const struct tokenkey *key, const struct client *c, unsigned scopes, int64_t now);
+    const struct jwt_key *key, const struct client *c, unsigned scopes, int64_t now);
 
 /* What a token says; slices live in the arena. */
 struct accesstoken {

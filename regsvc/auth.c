@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/http/credentials.h"
 #include "regsvc/auth_int.h"
-#include "regsvc/credentials.h"
 #include "regsvc/series.h"
 
 #define FIELDS_MAX 256

@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/http/credentials.h"
 #include "regsvc/auth_int.h"
-#include "regsvc/credentials.h"
+#include "regsvc/form.h"
 #include "regsvc/problem.h"
 #include "regsvc/series.h"
 
@@ -107,7 +108,7 @@ fail(struct token *t, enum err why, clock_ms wait)
 static void
 issue(struct token *t, const struct client *c)
 {
-	const struct tokenkey *key = tokenkeys_signer(t->auth->keys);
+	const struct jwt_key *key = tokenkeys_signer(t->auth->keys);
 	char scope[SCOPE_TEXT_MAX], *json;
 	struct principal who;
 	struct str text;

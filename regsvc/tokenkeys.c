@@ -4,8 +4,6 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
-#include <sodium.h>
 #include <stdlib.h>
 
 #include "lib/base/log.h"
@@ -20,7 +18,7 @@
 struct tokenkeys {
 	struct loop *loop;
 	struct store *store;
-	struct tokenkey keys[TOKEN_KEYS_MAX];
+	struct jwt_key keys[TOKEN_KEYS_MAX];
 	size_t n;
 	bool own; /* no files are configured */
 	enum err told;
@@ -36,23 +34,6 @@ static void read_own(void *arg);
 
 /* --- keys --- */
 
-bool
-tokenkey_set(struct tokenkey *t, EVP_PKEY *key)
-{
-	unsigned char *der = NULL, digest[crypto_hash_sha256_BYTES];
-	int n = i2d_PUBKEY(key, &der);
-
-	if (n <= 0)
-		return false;
-	crypto_hash_sha256(digest, der, (unsigned long long)n);
-	OPENSSL_free(der);
-	sodium_bin2base64(t->kid, sizeof(t->kid), digest, sizeof(digest),
-	    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-	EVP_PKEY_free(t->key);
-	t->key = key;
-	return true;
-}
-
 static void
 forget(struct tokenkeys *k)
 {
@@ -62,19 +43,17 @@ forget(struct tokenkeys *k)
 	k->n = 0;
 }
 
-const struct tokenkey *
+const struct jwt_key *
 tokenkeys_signer(const struct tokenkeys *k)
 {
 	return k->n > 0 ? &k->keys[0] : NULL;
 }
 
-const struct tokenkey *
-tokenkeys_find(const struct tokenkeys *k, struct str kid)
+const struct jwt_key *
+tokenkeys_all(const struct tokenkeys *k, size_t *n)
 {
-	for (size_t i = 0; i < k->n; i++)
-		if (str_eq(kid, str_z(k->keys[i].kid)))
-			return &k->keys[i];
-	return NULL;
+	*n = k->n;
+	return k->keys;
 }
 
 /* --- our own: read from the store, or made --- */
@@ -95,7 +74,7 @@ take(struct tokenkeys *k, EVP_PKEY *key)
 	if (k->n == 0)
 		log_info("token: the signing key is there");
 	forget(k);
-	if (tokenkey_set(&k->keys[0], key)) {
+	if (jwt_key_set(&k->keys[0], key)) {
 		k->n = 1;
 		k->told = OK;
 	} else {
@@ -241,10 +220,10 @@ use_own(struct tokenkeys *k, struct store *store)
 static void
 use_files(struct tokenkeys *k, const struct token_conf *conf)
 {
-	struct tokenkey keys[TOKEN_KEYS_MAX] = { 0 };
+	struct jwt_key keys[TOKEN_KEYS_MAX] = { 0 };
 
 	for (size_t i = 0; i < conf->keys.n; i++) {
-		if (tokenkey_set(&keys[i], conf->pkeys[i]))
+		if (jwt_key_set(&keys[i], conf->pkeys[i]))
 			continue;
 		log_error("token: out of memory; the keys stay those that they were");
 		return; /* the references are still the configuration's */

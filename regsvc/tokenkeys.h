@@ -9,15 +9,9 @@
 #ifndef SCHLEUSE_REGSVC_TOKENKEYS_H
 #define SCHLEUSE_REGSVC_TOKENKEYS_H
 
+#include "lib/jose/jwt.h"
 #include "lib/store/store.h"
 #include "regsvc/gate_conf.h"
-
-#define TOKEN_KID 43 /* base64url of the SHA-256 of the public key (DER) */
-
-struct tokenkey {
-	EVP_PKEY *key;
-	char kid[TOKEN_KID + 1];
-};
 
 struct tokenkeys;
 
@@ -29,9 +23,7 @@ void tokenkeys_adopt(struct tokenkeys *k, struct store *store, const struct toke
 void tokenkeys_free(struct tokenkeys *k); /* before the store; NULL is allowed */
 
 /* Valid until the loop's next turn; NULL: none. */
-const struct tokenkey *tokenkeys_signer(const struct tokenkeys *k);
-const struct tokenkey *tokenkeys_find(const struct tokenkeys *k, struct str kid);
-
-bool tokenkey_set(struct tokenkey *t, EVP_PKEY *key) MUST_CHECK; /* key: its own reference */
+const struct jwt_key *tokenkeys_signer(const struct tokenkeys *k);
+const struct jwt_key *tokenkeys_all(const struct tokenkeys *k, size_t *n);
 
 #endif

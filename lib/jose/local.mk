@@ -9,5 +9,7 @@ libschleuse_a_SOURCES += lib/jose/jwsform.c
 libschleuse_a_SOURCES += lib/jose/jwsform.h
 libschleuse_a_SOURCES += lib/jose/jws_sign.c
 libschleuse_a_SOURCES += lib/jose/jws_sign.h
+libschleuse_a_SOURCES += lib/jose/jwt.c
+libschleuse_a_SOURCES += lib/jose/jwt.h
 libschleuse_a_SOURCES += lib/jose/x5c.c
 libschleuse_a_SOURCES += lib/jose/x5c.h

@@ -9,8 +9,9 @@
 #include <stdlib.h>
 
 #include "lib/base/utf8.h"
+#include "lib/http/credentials.h"
 #include "regsvc/client.h"
-#include "regsvc/credentials.h"
+#include "regsvc/form.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -112,8 +112,8 @@ Test(accesstoken, ends_with_its_time)
 	cr_assert_eq(read_at(t, NOW + 599), OK);
 	cr_assert_eq(read_at(t, NOW + 600), ERR_AUTH_TOKEN);
 	cr_assert_not(forged, "an old token is no attack");
-	cr_assert_eq(read_at(t, NOW - ACCESSTOKEN_SKEW_S), OK);
-	cr_assert_eq(read_at(t, NOW - ACCESSTOKEN_SKEW_S - 1), ERR_AUTH_TOKEN);
+	cr_assert_eq(read_at(t, NOW - JWT_SKEW_S), OK);
+	cr_assert_eq(read_at(t, NOW - JWT_SKEW_S - 1), ERR_AUTH_TOKEN);
 }
 
 Test(accesstoken, of_any_key_of_ours_counts)
@@ -215,7 +215,7 @@ Test(accesstoken, a_key_of_our_own_is_made_once_and_found_again)
 {
 	const struct token_conf none = { 0 };
 	struct tokenkeys *one = tokenkeys_new(loop, store, &none), *two;
-	char kid[TOKEN_KID + 1];
+	char kid[JWT_KID + 1];
 
 	cr_assert_not_null(one);
 	UNTIL(loop, tokenkeys_signer(one) != NULL);

@@ -3,8 +3,9 @@
  * (FDS-2.6.4.1-4a); scopes; client records. */
 #include <criterion/criterion.h>
 
+#include "lib/http/credentials.h"
 #include "regsvc/client.h"
-#include "regsvc/credentials.h"
+#include "regsvc/form.h"
 
 static struct arena arena;
 static struct credentials c;

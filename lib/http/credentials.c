@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "regsvc/credentials.h"
+#include "lib/http/credentials.h"
 
 #include "lib/base/base64.h"
 #include "lib/base/utf8.h"
 
-/* --- Authorization --- */
-
-/* No control characters in either part (RFC 7617 2); UTF-8, as our challenge says. */
-static bool
-is_text(struct str s)
+bool
+credentials_is_text(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
 		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
@@ -24,7 +21,7 @@ parse_basic(struct arena *a, struct str text, struct credentials *out)
 
 	if (mem == NULL)
 		return ERR_MEMORY;
-	if (!base64_decode(text, mem, room, &n) || !is_text(str_of(mem, n)) ||
+	if (!base64_decode(text, mem, room, &n) || !credentials_is_text(str_of(mem, n)) ||
 	    !str_cut(str_of(mem, n), ':', &out->id, &out->secret))
 		return ERR_AUTH_SYNTAX;
 	return out->id.n > 0 ? OK : ERR_AUTH_SYNTAX;
@@ -98,68 +95,4 @@ credentials_read(struct arena *a, const struct h1_head *req, struct credentials 
 	if (h1_next(req, f) != NULL)
 		return ERR_AUTH_SEVERAL;
 	return credentials_parse(a, f->value, out);
-}
-
-/* --- forms --- */
-
-enum err
-form_decode(struct arena *a, struct str in, struct str *out)
-{
-	char *mem = arena_bytes(a, in.n + 1);
-	size_t n = 0;
-
-	if (mem == NULL)
-		return ERR_MEMORY;
-	for (size_t i = 0; i < in.n; i++) {
-		char c = in.p[i];
-
-		if (c == '%') {
-			if (in.n - i < 3 || str_hex(in.p[i + 1]) < 0 || str_hex(in.p[i + 2]) < 0)
-				return ERR_AUTH_SYNTAX;
-			c = (char)(str_hex(in.p[i + 1]) << 4 | str_hex(in.p[i + 2]));
-			i += 2;
-		} else if (c == '+') {
-			c = ' ';
-		}
-		mem[n++] = c;
-	}
-	*out = str_of(mem, n);
-	return is_text(*out) ? OK : ERR_AUTH_SYNTAX;
-}
-
-static struct str *
-member_of(struct form *f, struct str name)
-{
-	if (str_eq(name, STR("grant_type")))
-		return &f->grant_type;
-	if (str_eq(name, STR("client_id")))
-		return &f->client_id;
-	if (str_eq(name, STR("client_secret")))
-		return &f->client_secret;
-	return str_eq(name, STR("scope")) ? &f->scope : NULL;
-}
-
-enum err
-form_parse(struct arena *a, struct str body, struct form *out)
-{
-	struct str pair, name, value;
-
-	*out = (struct form){ 0 };
-	while (body.n > 0) {
-		struct str *member;
-		enum err err;
-
-		str_cut(body, '&', &pair, &body);
-		str_cut(pair, '=', &name, &value);
-		if ((err = form_decode(a, name, &name)) != OK ||
-		    (err = form_decode(a, value, &value)) != OK)
-			return err;
-		member = member_of(out, name);
-		if (member == NULL || value.n == 0)
-			continue;
-		if (member->p != NULL)
-			return ERR_AUTH_SYNTAX;
-		*member = value;
-	}
-	return OK;
 }

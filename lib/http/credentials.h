@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * credentials - what a request says about who sends it: Authorization (RFC 7617, RFC 6750), and the
- * form of a token request (RFC 6749).
+ * credentials - what a request says about who sends it: Authorization (RFC 7617, RFC 6750).
  *
  * Pure parsers.  What they give lives in the arena or in the request.
  */
-#ifndef SCHLEUSE_REGSVC_CREDENTIALS_H
-#define SCHLEUSE_REGSVC_CREDENTIALS_H
+#ifndef SCHLEUSE_HTTP_CREDENTIALS_H
+#define SCHLEUSE_HTTP_CREDENTIALS_H
 
 #include "lib/base/arena.h"
 #include "lib/base/err.h"
@@ -32,16 +31,7 @@ enum err credentials_parse(struct arena *a, struct str value, struct credentials
 /* Whether the query of a target has a member that holds a credential. */
 bool credentials_in_query(struct str target);
 
-struct form {
-	struct str grant_type, client_id, client_secret, scope; /* p == NULL: not there */
-};
-
-/* The body of a token request, application/x-www-form-urlencoded.  Members that are unknown or
- * empty are as if not there (RFC 6749 3.2).  ERR_AUTH_SYNTAX: malformed, or a known member twice;
- * ERR_MEMORY. */
-enum err form_parse(struct arena *a, struct str body, struct form *out) MUST_CHECK;
-
-/* One value of a form.  ERR_AUTH_SYNTAX, ERR_MEMORY. */
-enum err form_decode(struct arena *a, struct str in, struct str *out) MUST_CHECK;
+/* No control characters (RFC 7617 2), and UTF-8, which a challenge should ask for. */
+bool credentials_is_text(struct str s);
 
 #endif
