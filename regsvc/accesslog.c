@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "lib/base/log.h"
-#include "lib/trust/agent.h"
+#include "lib/http/caller.h"
 #include "regsvc/jsonput.h"
 #include "regsvc/series.h"
 
@@ -43,34 +43,14 @@ day_of(time_t t, char out[DAY_TEXT])
 
 /* --- a line --- */
 
-/* TI-User-Agent, <client id>/<version>: what product asks (A_26182-01).  STR_NONE: there is none;
- * what is not of that form is "invalid", and nobody is refused for it (T-1). */
-static struct str
-product(const struct h1_head *req)
-{
-	const struct h1_field *found = NULL;
-	struct str id, version;
-
-	for (size_t i = 0; i < req->n_fields; i++) {
-		if (!str_eq_ci(req->fields[i].name, STR("TI-User-Agent")))
-			continue;
-		if (found != NULL)
-			return STR("invalid");
-		found = &req->fields[i];
-	}
-	if (found == NULL)
-		return STR_NONE;
-	str_cut(found->value, '/', &id, &version);
-	return agent_id_ok(id) && agent_version_ok(version) ? found->value : STR("invalid");
-}
-
 static bool
 put_line(struct buf *out, const struct exchange *ex, const char *operation,
     const struct principal *who, int status, enum err why)
 {
-	struct str agent = product(&ex->req);
 	char when[CLOCK_TEXT_MAX];
+	struct str agent;
 
+	(void)caller_read(&ex->req, &agent);
 	return buf_put(out, STR("{")) &&
 	       jsonput_text(out, "time", str_z(clock_text(clock_wall_ms(), when))) &&
 	       (who == NULL ||

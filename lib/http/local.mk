@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 libschleuse_a_SOURCES += lib/http/courier.c
+libschleuse_a_SOURCES += lib/http/caller.c
+libschleuse_a_SOURCES += lib/http/caller.h
 libschleuse_a_SOURCES += lib/http/courier.h
 libschleuse_a_SOURCES += lib/http/courier_call.c
 libschleuse_a_SOURCES += lib/http/courier_host.c

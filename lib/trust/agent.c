@@ -25,15 +25,6 @@ agent_id_ok(struct str id)
 	return id.n >= AGENT_ID_MIN && id.n <= AGENT_ID_MAX;
 }
 
-bool
-agent_version_ok(struct str version)
-{
-	for (size_t i = 0; i < version.n; i++)
-		if (!is_digit(version.p[i]) && version.p[i] != '.' && version.p[i] != '-')
-			return false;
-	return version.n >= AGENT_VERSION_MIN && version.n <= AGENT_VERSION_MAX;
-}
-
 void
 agent_field(const char *id, char out[AGENT_FIELD_MAX])
 {

@@ -16,8 +16,7 @@
 #define AGENT_VERSION_MAX 15
 #define AGENT_FIELD_MAX 64
 
-bool agent_id_ok(struct str id);           /* letters, digits and "-", 3 to 20 of them */
-bool agent_version_ok(struct str version); /* digits, "." and "-", 5 to 15 of them */
+bool agent_id_ok(struct str id); /* letters, digits and "-", 3 to 20 of them */
 
 /* "TI-User-Agent: <id>/<version>", or "" when there is no id (NULL). */
 void agent_field(const char *id, char out[AGENT_FIELD_MAX]);

@@ -34,6 +34,7 @@ tests_unit_unit_SOURCES += tests/unit/test_base64.c
 tests_unit_unit_SOURCES += tests/unit/test_bearer.c
 tests_unit_unit_SOURCES += tests/unit/test_budget.c
 tests_unit_unit_SOURCES += tests/unit/test_buf.c
+tests_unit_unit_SOURCES += tests/unit/test_caller.c
 tests_unit_unit_SOURCES += tests/unit/test_canonical.c
 tests_unit_unit_SOURCES += tests/unit/test_certcheck.c
 tests_unit_unit_SOURCES += tests/unit/test_clock.c
