@@ -227,7 +227,6 @@ tests_unit_pushgw_SOURCES += tests/unit/test_push_breaker.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_delay.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_notification.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_payload.c
-tests_unit_pushgw_SOURCES += tests/unit/test_push_delivery.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_lane.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_record.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_seen.c
