@@ -7,5 +7,6 @@ dist_doc_DATA = README.md NEWS LICENSE SECURITY.md CONTRIBUTING.md \
 dist_examples_DATA += etc/proxy.yaml etc/proxy-minimal.yaml
 dist_examplessynapse_DATA = etc/synapse/confined.conf etc/synapse/homeserver.yaml \
 	etc/synapse/homeserver-connect.yaml etc/synapse/log.yaml
+dist_examples_DATA += etc/pushgw.yaml etc/pushgw-minimal.yaml
 dist_examples_DATA += etc/regsvc.yaml etc/regsvc-minimal.yaml etc/redis-acl.conf
 EXTRA_DIST += doc/reasons.py

@@ -15,6 +15,7 @@
 #include "lib/daemon/lookup_section.h"
 #include "lib/daemon/redis_section.h"
 #include "lib/daemon/service_section.h"
+#include "lib/net/address.h"
 
 #define PUSHGW_APPS_MAX 1000
 #define PUSHGW_TOKEN_KEYS_MAX 8
@@ -34,7 +35,8 @@ struct clients_conf { /* no certificates, basic and token: whoever comes from `n
 	size_t n_basic;
 	struct conf_list token_keys; /* PEM files of public keys of the registration service */
 	char *token_issuer, *token_audience;
-	/* made while loading */
+	/* made while loading; certificates are lower case, fingerprints without colons */
+	struct networks from;
 	EVP_PKEY *keys[PUSHGW_TOKEN_KEYS_MAX];
 };
 
@@ -86,14 +88,14 @@ struct apns_conf {
 	char *topic; /* bundle ID */
 	enum apns_push_type push_type;
 	enum apns_token token;
-	char *key_file, *key_id, *team_id; /* token authentication, or */
-	char *certificate, *certificate_key;
-	struct conf_list payload; /* paths of default_payload that are let through */
+	char *key_file, *key_id, *team_id;   /* token authentication, or */
+	char *certificate, *certificate_key; /* no key: it is in the certificate's file */
+	struct conf_list payload;            /* paths of default_payload that are let through */
 	/* made while loading */
-	EVP_PKEY *key; /* P-256, or of the certificate */
-	X509 *leaf;    /* NULL: token authentication */
-	STACK_OF(X509) *chain;
-	int64_t not_after; /* of the certificate; 0: none */
+	EVP_PKEY *key;         /* P-256, or of the certificate */
+	X509 *leaf;            /* NULL: token authentication */
+	STACK_OF(X509) *chain; /* its issuers */
+	int64_t not_after;     /* of the certificate; 0: none */
 };
 
 struct fcm_conf {
@@ -102,8 +104,9 @@ struct fcm_conf {
 	char *project_id;         /* unless given, the service account's */
 	clock_ms ttl;             /* how long FCM keeps it */
 	struct conf_list payload; /* members of default_payload that go into `data` as strings */
+	char *token_url;          /* unless given, the service account's */
 	/* made while loading, of the service account */
-	char *client_email, *key_id, *token_url;
+	char *client_email, *key_id;
 	EVP_PKEY *key; /* RSA */
 };
 
@@ -117,7 +120,7 @@ struct webpush_conf {
 };
 
 struct unifiedpush_conf {
-	struct conf_list endpoints; /* globs of hosts; empty: any public */
+	struct conf_list endpoints; /* as those of Web Push */
 };
 
 struct app_conf {

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+libpushgw_a_SOURCES += pushgw/config.c
 libpushgw_a_SOURCES += pushgw/config.h
 libpushgw_a_SOURCES += pushgw/delivery/breaker.c
 libpushgw_a_SOURCES += pushgw/delivery/breaker.h
@@ -11,6 +12,13 @@ libpushgw_a_SOURCES += pushgw/delivery/lanes.c
 libpushgw_a_SOURCES += pushgw/delivery/lanes.h
 libpushgw_a_SOURCES += pushgw/delivery/retry.c
 libpushgw_a_SOURCES += pushgw/delivery/retry.h
+libpushgw_a_SOURCES += pushgw/config_account.c
+libpushgw_a_SOURCES += pushgw/config_apps.c
+libpushgw_a_SOURCES += pushgw/config_apps_files.c
+libpushgw_a_SOURCES += pushgw/config_check.c
+libpushgw_a_SOURCES += pushgw/config_check.h
+libpushgw_a_SOURCES += pushgw/config_rows.c
+libpushgw_a_SOURCES += pushgw/config_rows_apps.c
 libpushgw_a_SOURCES += pushgw/push.h
 libpushgw_a_SOURCES += pushgw/series.c
 libpushgw_a_SOURCES += pushgw/series.h

@@ -17,7 +17,7 @@
 
 /* clang-format off */
 static const struct conf_option limit_rows[] = {
-	SERVICE_LIMIT_ROWS(struct regsvc_conf, service, "64k"),
+	SERVICE_LIMIT_ROWS(struct regsvc_conf, service, "64k", "64"),
 	{ "changes_waiters", CONF_COUNT, REGSVC(changes.waiters), "2048", 1, 1000000, CONF_RELOAD,
 	  "requests that wait for changes" },
 	{ "changes_per_client", CONF_COUNT, REGSVC(changes.per_client), "1", 0, 1000, CONF_RELOAD,

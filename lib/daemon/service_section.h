@@ -86,8 +86,8 @@ struct service_conf {
 	{ "tls", CONF_SECTION, CONF_FIELD(type, at.tls), NULL, 0, 0, CONF_RELOAD, "TLS towards clients", \
 	  .rows = service_tls_rows }
 
-/* `body`: the default of body_max. */
-#define SERVICE_LIMIT_ROWS(type, at, body) \
+/* `body`, `address`: the defaults of body_max and connections_per_address. */
+#define SERVICE_LIMIT_ROWS(type, at, body, address) \
 	{ "head_max", CONF_SIZE, CONF_FIELD(type, at.limits.head_max), "16k", 1 << 10, 64 << 10, CONF_RELOAD, \
 	  "request head" }, \
 	{ "target_max", CONF_SIZE, CONF_FIELD(type, at.limits.target_max), "8k", 256, 32 << 10, CONF_RELOAD, \
@@ -100,7 +100,7 @@ struct service_conf {
 	  CONF_RELOAD, "memory for one request besides its answer" }, \
 	{ "connections_max", CONF_COUNT, CONF_FIELD(type, at.limits.connections_max), "4096", 8, 1000000, \
 	  CONF_RELOAD, "connections in all" }, \
-	{ "connections_per_address", CONF_COUNT, CONF_FIELD(type, at.limits.connections_per_address), "64", 0, \
+	{ "connections_per_address", CONF_COUNT, CONF_FIELD(type, at.limits.connections_per_address), address, 0, \
 	  100000, CONF_RELOAD, "connections from one address (IPv6: one /64); 0: any number" }
 
 #define SERVICE_TIMEOUT_ROWS(type, at) \

@@ -97,19 +97,41 @@ confdocs_done(struct confdocs_file *f)
 	buf_fini(&f->errors);
 }
 
+/* The items of a sequence, or one struct. */
+struct items {
+	const char *first;
+	size_t n, size;
+};
+
+static const char *
+item_with(const struct load *l, const struct items *items, size_t field)
+{
+	for (size_t i = 0; i < items->n; i++)
+		if (load_given(l, items->first + i * items->size + field))
+			return items->first + i * items->size;
+	return NULL;
+}
+
+/* Each setting in one of the items at least: items may be of several kinds. */
 static void
-all_given(const struct load *l, const struct conf_option *rows, const void *fields)
+all_given(const struct load *l, const struct conf_option *rows, const struct items *items)
 {
 	for (const struct conf_option *r = rows; r->name != NULL; r++) {
-		const char *field = (const char *)fields + r->field.at;
+		const char *with;
 
 		if (r->type == CONF_SECTION) {
-			all_given(l, r->rows, field);
+			all_given(l, r->rows,
+			    &(struct items){ items->first + r->field.at, items->n, items->size });
 			continue;
 		}
-		cr_assert(load_given(l, field), "'%s' is not in the sample", r->name);
+		with = item_with(l, items, r->field.at);
+		cr_assert(with != NULL, "'%s' is not in the sample", r->name);
 		if (r->type == CONF_SEQUENCE)
-			all_given(l, r->rows, *(void *const *)(const void *)field);
+			all_given(l, r->rows,
+			    &(struct items){
+				*(const char *const *)(const void *)(with + r->field.at),
+				*(const size_t *)(const void *)(with + r->count.at),
+				r->item_size });
 	}
 }
 
@@ -119,7 +141,7 @@ confdocs_sample(const struct conf_option *rows, const char *sample, void *conf)
 	struct confdocs_file f;
 
 	confdocs_read(&f, sample, rows, conf);
-	all_given(&f.load, rows, conf);
+	all_given(&f.load, rows, &(struct items){ conf, 1, 0 });
 	confdocs_done(&f);
 }
 
