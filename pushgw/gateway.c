@@ -165,7 +165,6 @@ on_drain(void *arg)
 {
 	struct gateway *g = arg;
 
-	api_drain(g->api);
 	delivery_drain(g->delivery);
 }
 
