@@ -19,7 +19,7 @@
 struct gateway {
 	struct loop *loop;
 	struct pushgw_conf *conf;  /* in force; the service holds it */
-	struct resolver *resolver; /* for Redis */
+	struct resolver *resolver; /* of Redis, by the settings of the start; NULL: a journal */
 	struct delayq *queue;
 	struct delivery *delivery;
 	struct api *api;
@@ -77,19 +77,8 @@ redis_changed(const struct redis_conf *old, const struct redis_conf *new)
 static bool
 reopen_redis(struct gateway *g, const struct pushgw_conf *conf)
 {
-	struct resolver *next;
-
-	if (g->resolver == NULL || !redis_changed(&g->conf->redis, &conf->redis))
-		return true;
-	next = lookup_resolver(g->loop, &conf->lookups);
-	if (next == NULL || !delayq_redis_reopen(g->queue, next, &conf->redis, &conf->queue)) {
-		if (next != NULL)
-			resolver_free(next);
-		return false;
-	}
-	resolver_free(g->resolver);
-	g->resolver = next;
-	return true;
+	return g->resolver == NULL || !redis_changed(&g->conf->redis, &conf->redis) ||
+	       delayq_redis_reopen(g->queue, g->resolver, &conf->redis, &conf->queue);
 }
 
 static bool
