@@ -113,7 +113,21 @@ keep(struct load *l, struct str text, char **out)
 	return *out != NULL;
 }
 
-static void
+/* What the file says instead of settings. */
+static const char *
+judge_taken(const struct account *a, const struct fcm_conf *f)
+{
+	if (f->key == NULL || EVP_PKEY_get_base_id(f->key) != EVP_PKEY_RSA ||
+	    EVP_PKEY_get_bits(f->key) < RSA_BITS_MIN)
+		return "has no RSA key of 2048 bits or more as its private_key";
+	if (str_eq(str_z(f->project_id), a->text[PROJECT]) && !config_made_of(f->project_id, "-.:"))
+		return "has no ID of a project as its project_id";
+	if (str_eq(str_z(f->token_url), a->text[TOKEN_URL]) && !setting_is_https(f->token_url))
+		return "has no https URL as its token_uri";
+	return NULL;
+}
+
+static const char *
 take(struct load *l, const struct account *a, struct fcm_conf *f)
 {
 	bool ok = keep(l, a->text[EMAIL], &f->client_email) &&
@@ -122,23 +136,7 @@ take(struct load *l, const struct account *a, struct fcm_conf *f)
 		  (f->token_url != NULL || keep(l, a->text[TOKEN_URL], &f->token_url));
 
 	f->key = config_parse_key(a->text[KEY]);
-	if (!ok)
-		load_fault(l, &f->service_account_file, "service_account_file: out of memory");
-	else if (f->key == NULL || EVP_PKEY_get_base_id(f->key) != EVP_PKEY_RSA ||
-		 EVP_PKEY_get_bits(f->key) < RSA_BITS_MIN)
-		load_fault(l, &f->service_account_file,
-		    "service_account_file: private_key in %s is no RSA key of %d bits or more; "
-		    "make a new key for the service account",
-		    f->service_account_file, RSA_BITS_MIN);
-	else if (!config_made_of(f->project_id, "-.:"))
-		load_fault(l, &f->service_account_file,
-		    "service_account_file: project_id in %s is not the ID of a project; set "
-		    "project_id",
-		    f->service_account_file);
-	else if (!setting_is_https(f->token_url))
-		load_fault(l, &f->service_account_file,
-		    "service_account_file: token_uri in %s is not an https URL; set token_url",
-		    f->service_account_file);
+	return ok ? judge_taken(a, f) : "cannot be kept: out of memory";
 }
 
 void
@@ -156,13 +154,13 @@ config_account(struct load *l, bool test_mode, struct fcm_conf *f)
 	fault = a == NULL                ? "cannot be kept: out of memory"
 		: !read_account(json, a) ? "is not the JSON of a service account's key"
 					 : judge(a, f, why, sizeof(why));
+	if (fault == NULL)
+		fault = take(l, a, f);
 	if (fault != NULL)
 		load_fault(l, &f->service_account_file,
 		    "service_account_file: %s %s; download a new private key (JSON) of the service "
 		    "account",
 		    f->service_account_file, fault);
-	else
-		take(l, a, f);
 	OPENSSL_clear_free(a, sizeof(*a));
 	setting_wipe(json);
 }

@@ -184,7 +184,7 @@ Test(config_push_apps, says_what_is_wrong_with_a_service_account)
 	refuses_account("{" ACCOUNT ",\"project_id\":\"p q\"}", "has no usable member project_id");
 	refuses_account("{" ACCOUNT ",\"project_id\":\"p\"}", "has no member private_key");
 	refuses_account("{" ACCOUNT ",\"project_id\":\"p\",\"private_key\":\"hush\"}",
-	    "is no RSA key of 2048 bits");
+	    "has no RSA key of 2048 bits");
 	refuses_account(
 	    "{" ACCOUNT ",\"project_id\":\"p/q\",\"private_key\":\"hush\"}", "fcm.json");
 }
