@@ -238,3 +238,17 @@ tests_unit_pushgw_SOURCES += tests/unit/test_push_payload.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_lane.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_record.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_seen.c
+
+# So has the intake of notifications, in which queue and providers are faked.
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/intake
+TESTS += tests/unit/intake
+endif
+tests_unit_intake_CPPFLAGS = $(tests_unit_unit_CPPFLAGS)
+tests_unit_intake_LDADD = $(tests_unit_pushgw_LDADD)
+tests_unit_intake_SOURCES =
+tests_unit_intake_SOURCES += tests/unit/limit.c
+tests_unit_intake_SOURCES += tests/unit/notify_fakes.c
+tests_unit_intake_SOURCES += tests/unit/notify_fakes.h
+tests_unit_intake_SOURCES += tests/unit/test_push_api.c
+tests_unit_intake_SOURCES += tests/unit/test_push_intake.c
