@@ -232,6 +232,9 @@ tests_unit_pushgw_SOURCES += tests/unit/test_config_push_docs.c
 tests_unit_pushgw_SOURCES += tests/unit/tlscert.c
 tests_unit_pushgw_SOURCES += tests/unit/tlscert.h
 tests_unit_pushgw_SOURCES += tests/unit/test_push_breaker.c
+tests_unit_pushgw_SOURCES += tests/unit/test_push_apns_answer.c
+tests_unit_pushgw_SOURCES += tests/unit/test_push_apns_payload.c
+tests_unit_pushgw_SOURCES += tests/unit/test_push_apns_token.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_delay.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_notification.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_payload.c
@@ -252,3 +255,21 @@ tests_unit_intake_SOURCES += tests/unit/notify_fakes.c
 tests_unit_intake_SOURCES += tests/unit/notify_fakes.h
 tests_unit_intake_SOURCES += tests/unit/test_push_api.c
 tests_unit_intake_SOURCES += tests/unit/test_push_intake.c
+tests_unit_pushgw_SOURCES += tests/unit/test_push_retry_after.c
+
+# Attempts at vendors of push services, with courier and loop faked at link time.
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/vendors
+TESTS += tests/unit/vendors
+endif
+tests_unit_vendors_CPPFLAGS = $(tests_unit_unit_CPPFLAGS)
+tests_unit_vendors_LDADD = $(tests_unit_pushgw_LDADD)
+tests_unit_vendors_SOURCES =
+tests_unit_vendors_SOURCES += tests/unit/courier_fake.c
+tests_unit_vendors_SOURCES += tests/unit/courier_fake.h
+tests_unit_vendors_SOURCES += tests/unit/limit.c
+tests_unit_vendors_SOURCES += tests/unit/pki.c
+tests_unit_vendors_SOURCES += tests/unit/pki.h
+tests_unit_vendors_SOURCES += tests/unit/test_push_apns.c
+tests_unit_vendors_SOURCES += tests/unit/wallclock.c
+tests_unit_vendors_SOURCES += tests/unit/wallclock.h
