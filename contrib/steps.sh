@@ -148,14 +148,14 @@ need_packages()
 	packages_build="gcc make libc6-dev autoconf automake pkg-config libevent-dev libssl-dev libsodium-dev
 		libcurl4-openssl-dev libc-ares-dev libjansson-dev libyaml-dev libnghttp2-dev libhiredis-dev
 		libp11-kit-dev"
-	packages_demo="python3 python3-cryptography python3-signedjson python3-aiohttp
+	packages_demo="python3 python3-cryptography python3-signedjson python3-aiohttp python3-hpack
 		python3-yaml openssl curl ca-certificates"
 	packages_synapse="debootstrap debian-archive-keyring"
 	packages_interop="$packages_synapse python3-matrix-nio python3-olm"
 	# Others package these two as well, as one; theirs are as good.
 	command -v node >/dev/null || packages_interop="$packages_interop nodejs"
 	command -v npm >/dev/null || packages_interop="$packages_interop npm"
-	packages_check="libcriterion-dev python3-pytest python3-h11 clang mandoc python3-hpack python3-hyperframe nghttp2-client
+	packages_check="libcriterion-dev python3-pytest python3-h11 clang mandoc python3-hyperframe nghttp2-client
 		redis-server softhsm2 opensc python3-jsonschema unbound"
 }
 

@@ -3,9 +3,10 @@
 """The demonstration federation that ./quickstart shows.
 
 Two messenger services, each behind its own schleuse-proxy, a simulated directory that signs the
-federation list, schleuse-regsvc between it and the proxies, a PKI made on the spot and a third server
-that is not on the list; all on loopback.  Sends a tour of requests and prints what becomes of each, those of
-the homeservers to others included, then leaves everything running.
+federation list, schleuse-regsvc between it and the proxies, schleuse-pushgw with simulated push providers,
+a PKI made on the spot and a third server that is not on the list; all on loopback.  Sends a tour of requests
+and prints what becomes of each, those of the homeservers to others and pushes to phones included, then leaves
+everything running.
 """
 from __future__ import annotations
 
@@ -24,6 +25,7 @@ sys.dont_write_bytecode = True
 
 try:
     from processes import Failed, Processes
+    from push import HOST as PUSH_HOST, Push
     from sim import wire
     from realtour import RealTour
     from registration import ADDRESS, HOST, Registration
@@ -31,7 +33,7 @@ try:
     from world import DemoWorld, Party
 except ModuleNotFoundError as missing:
     sys.exit(f"The demonstration needs a Python module: {missing.name}. On Debian: apt install "
-             "python3-yaml python3-aiohttp python3-cryptography python3-signedjson")
+             "python3-yaml python3-aiohttp python3-cryptography python3-signedjson python3-hpack")
 
 MARK = "schleuse-demo"
 
@@ -106,12 +108,14 @@ def start(world: DemoWorld, processes: Processes, build: Path, redis: bool) -> R
     return registration
 
 
-def show_map(world: DemoWorld, registration: Registration) -> None:
+def show_map(world: DemoWorld, registration: Registration, push: Push) -> None:
     print("The directory (simulated) signs the federation list; schleuse-regsvc fetches it, verifies it,")
     kept = "in Redis" if registration.redis else "in its state directory"
     print(f"keeps it {kept} and gives it to the proxies, which verify it again.")
     print(f"  directory  {registration.about['url']}")
     print(f"  regsvc     https://{HOST}:{registration.port} (at {ADDRESS})")
+    print("The push gateway leads to simulated push providers (APNs, FCM, Web Push).")
+    print(f"  pushgw     https://{PUSH_HOST}:{push.port} (at {ADDRESS})")
     print("Two messenger services, each behind its Messenger-Proxy, and a stranger:")
     for p in world.parties:
         listed = "on the federation list" if p in world.members else "not on the list"
@@ -127,7 +131,7 @@ def out(p: Party, to: Party) -> str:
     return f"curl --unix-socket {socket} -H {secret} --request-target {target} http://localhost"
 
 
-def show_how_to_go_on(world: DemoWorld, tour: Tour, registration: Registration) -> None:
+def show_how_to_go_on(world: DemoWorld, tour: Tour, registration: Registration, push: Push) -> None:
     """Commands that work when pasted."""
     p = world.praxis
     curl = f"curl --cacert {shlex.quote(str(world.ca))} --resolve {p.public_host}:{p.port}:{p.address}"
@@ -143,6 +147,7 @@ def show_how_to_go_on(world: DemoWorld, tour: Tour, registration: Registration) 
         ("what the proxy counts", f"curl http://127.0.0.1:{p.admin}/metrics"),
         ("how the registration service is", registration.shell("status")),
         ("who may ask it", registration.shell("client", "list")),
+        ("a push to Anna's Android phone, after up to ten seconds", push.shell()),
         ("klinik leaves the federation", registration.directory_shell("remove-domain", world.klinik.server_name)),
         ("and joins it again", registration.directory_shell("add-domain", world.klinik.server_name)),
     )
@@ -163,7 +168,9 @@ def demonstrate(options: argparse.Namespace) -> int:
     world.write()
     try:
         registration = start(world, processes, options.build, options.redis)
-        show_map(world, registration)
+        push = Push(world, processes, options.build)
+        push.start()
+        show_map(world, registration, push)
         tour = Tour(world, screen)
         tour.clients()
         tour.members()
@@ -172,7 +179,8 @@ def demonstrate(options: argparse.Namespace) -> int:
         (real or tour).way_out()
         tour.smuggling()
         tour.expulsion(registration.directory)
-        show_how_to_go_on(world, tour, registration)
+        push.chapter(screen)
+        show_how_to_go_on(world, tour, registration, push)
         if real:
             real.how_to_log_in()
     except BaseException:

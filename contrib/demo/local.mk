@@ -3,6 +3,7 @@
 EXTRA_DIST += \
 	contrib/demo/demo.py \
 	contrib/demo/processes.py \
+	contrib/demo/push.py \
 	contrib/demo/realtour.py \
 	contrib/demo/registration.py \
 	contrib/demo/servers.py \

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from chain import Chain  # noqa: E402
 from harness import World, open_world, open_worlds  # noqa: E402
+from pushworld import PushWorld  # noqa: E402
 
 LIMIT_S = 300  # far above what any phase of a test takes on a busy machine with sanitizers
 
@@ -92,3 +93,26 @@ def chain(module_chain: Chain) -> Chain:
     """The module's chain, with all of its parts in order."""
     module_chain.heal()
     return module_chain
+
+
+@pytest.fixture
+def make_push() -> Iterator[Callable[..., PushWorld]]:
+    """Makes push gateways (not yet started) with their providers; all end with the test."""
+    with ExitStack() as stack:
+        yield lambda **how: stack.enter_context(open_world(None, kind=PushWorld, **how))
+
+
+@pytest.fixture(scope="module")
+def module_push() -> Iterator[PushWorld]:
+    """One started gateway for a module; nothing is delayed."""
+    with open_world(PushWorld.start, kind=PushWorld) as w:
+        yield w
+
+
+@pytest.fixture
+def push(module_push: PushWorld) -> PushWorld:
+    """The module's gateway, its providers willing and with nothing recorded yet."""
+    module_push.daemon.check_alive()
+    module_push.drained()
+    module_push.forget()
+    return module_push

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The other server is who it says it is, or nothing is said to it (FD-5.2.1.2-9, ML-123615-2/-4); where
 names may lead (SSRF); the HTTP proxy of the last hop."""
-import socket
 import ssl
-import threading
 from typing import Any, Callable, Iterator
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from harness import PKI, open_world
 from outworld import FORMS, PROFILE, OutWorld, Remote, loopback
 from sim.dns import A
+from sim.httpproxy import HttpProxy
 from sim.pki import Issued, self_signed
 from sim.rawserver import RawServer
 
@@ -192,58 +191,11 @@ def test_an_address_is_looked_up_once(make_world) -> None:
 # An HTTP proxy in between
 
 
-class HttpProxy:
-    """CONNECT only; knows where the test's servers are."""
-
-    def __init__(self, w: OutWorld, status: str = "200 Fine") -> None:
-        self.w, self.status = w, status
-        self.heads: list[bytes] = []
-        self.listener = socket.create_server((loopback(), 0))
-        self.where = "%s:%d" % self.listener.getsockname()
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self.listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                conn, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
-
-    def _serve(self, conn: Any) -> None:
-        head = b""
-        while b"\r\n\r\n" not in head:
-            if not (piece := conn.recv(4096)):
-                return
-            head += piece
-        self.heads.append(head)
-        conn.sendall(f"HTTP/1.1 {self.status}\r\n\r\n".encode())
-        if not self.status.startswith("200"):
-            conn.close()
-            return
-        host, _, port = head.split(b" ")[1].decode().rpartition(":")
-        out = socket.create_connection((self.w.places.get(host, host.strip("[]")), int(port)))
-        threading.Thread(target=pump, args=(conn, out), daemon=True).start()
-        pump(out, conn)
-
-
-def pump(a: Any, b: Any) -> None:
-    try:
-        while piece := a.recv(65536):
-            b.sendall(piece)
-        b.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
-
-
 @pytest.fixture
 def behind(make_world) -> Iterator[Callable[..., OutWorld]]:
     def make(**how: Any) -> OutWorld:
         w = make_world(kind=OutWorld)
-        w.proxy = HttpProxy(w, **how)
+        w.proxy = HttpProxy(w.places, host=loopback(), **how)
         w._closers.append(w.proxy.close)
         w.config["outbound"]["proxy"] = w.proxy.where
         secret = w.folder / "proxy.secret"

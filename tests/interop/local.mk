@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Real Synapse servers and a real client; no part of `make check`, for it downloads and wants root or sudo.
-check-interop: schleuse-proxy$(EXEEXT)
+check-interop: schleuse-proxy$(EXEEXT) schleuse-pushgw$(EXEEXT)
 	SCHLEUSE_BUILD='$(abs_builddir)' PYTHON3='$(PYTHON3)' '$(abs_srcdir)/tests/interop/run'
 .PHONY: check-interop
 EXTRA_DIST += \
@@ -23,6 +23,7 @@ EXTRA_DIST += \
 	tests/interop/test_javascript.py \
 	tests/interop/test_members.py \
 	tests/interop/test_outbound.py \
+	tests/interop/test_push.py \
 	tests/interop/test_restarts.py \
 	tests/interop/test_rooms.py \
 	tests/interop/test_sample.py

@@ -116,7 +116,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class Synapse:
-    """One homeserver; `ca_pem` is whom it believes the certificates of others."""
+    """One homeserver; `ca_pem` is whom it believes the certificates of others, of push gateways, too."""
 
     def __init__(self, name: str, ca_pem: bytes, outlet: Outlet | None = None) -> None:
         self.name = name
@@ -206,7 +206,8 @@ class Synapse:
         inside = os.path.dirname(self._config_inside)
         with (self.data / "output.log").open("wb") as out:
             self._process = subprocess.Popen(
-                [*way, str(self.tree), "/usr/bin/env", "-i", *INSIDE, "sh", "-c", run, "sh", inside],
+                [*way, str(self.tree), "/usr/bin/env", "-i", *INSIDE, f"SSL_CERT_FILE={inside}/ca.pem", "sh", "-c",
+                 run, "sh", inside],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,

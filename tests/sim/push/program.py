@@ -93,12 +93,15 @@ class Providers:
         return out
 
 
-def _printer(name: str) -> Callable[[Request], None]:
-    """Tells of each request in a line of JSON."""
+def _printer(server: Server) -> Callable[[Request], None]:
+    """Tells of each request in a line of JSON; `text` is what a browser deciphered."""
 
     def tell(r: Request) -> None:
-        print(json.dumps({"at": r.wall, "provider": name, "path": r.path, "status": r.status,
-                          "body": r.body.decode(errors="backslashreplace")}), flush=True)
+        said = {"at": r.wall, "provider": type(server).__name__.lower(), "path": r.path, "status": r.status,
+                "bytes": len(r.body), "body": r.body.decode(errors="backslashreplace")}
+        if isinstance(server, WebPush) and r.status == 201:
+            said["text"] = server.inbox.subscriptions[r.path].messages[-1].text.decode()
+        print(json.dumps(said), flush=True)
 
     return tell
 
@@ -123,7 +126,7 @@ def main(words: list[str]) -> int:
         print(f"sim.push: {e}", file=sys.stderr)
         return 1
     for s in providers.all:
-        s.on_request = _printer(type(s).__name__.lower()) if args.verbose else None
+        s.on_request = _printer(s) if args.verbose else None
     (args.folder / "push.json").write_text(json.dumps(providers.described(), indent=2) + "\n")
     print(f"push providers ready, files in {args.folder}", flush=True)
     stop.wait()
