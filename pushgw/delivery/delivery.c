@@ -6,6 +6,8 @@
 #include "pushgw/delivery/retry.h"
 #include "pushgw/series.h"
 
+#define DROP_TELL_MS 60000
+
 struct delivery {
 	struct loop *loop;
 	struct delayq *queue;
@@ -136,6 +138,19 @@ why(const struct attempt_result *r)
 	return r->reason[0] != '\0' ? r->reason : r->err != OK ? err_name(r->err) : "no reason";
 }
 
+/* Of pushes that are given up one a minute is told of. */
+static void
+tell_dropped(struct lane *l, const struct attempt_result *r, clock_ms now)
+{
+	if (l->told_at != 0 && now - l->told_at < DROP_TELL_MS)
+		return;
+	l->told_at = now;
+	log_warn(
+	    "apps: '%s': %s refuses a push for what it is (status %d, %s); it is given up, its "
+	    "pushkey stays; see schleuse_push_lost_total",
+	    l->app->id, l->type->name, r->status, why(r));
+}
+
 static void
 tell(struct lane *l, const struct attempt_result *r, enum breaker_event event)
 {
@@ -191,6 +206,8 @@ on_result(void *arg, const struct attempt_result *r)
 	t->attempt = NULL;
 	series_attempt(l->app->provider, r->verdict, (int64_t)(now - t->began));
 	tell(l, r, event);
+	if (r->verdict == VERDICT_DROP)
+		tell_dropped(l, r, now);
 	settle(t, r);
 	forget(t);
 }

@@ -23,6 +23,7 @@ struct lane {
 	unsigned failures;     /* one after the other, of a provider that is one server */
 	size_t in_hand;        /* pushes */
 	bool trouble;          /* the log was told that it does not work */
+	clock_ms told_at;      /* ... and when of a push that was given up; 0: never */
 	uint64_t verdicts[VERDICTS];
 };
 

@@ -27,12 +27,8 @@ static const struct row rows[] = {
 	{ 400, "BadExpirationDate", VERDICT_DROP, APNS_NOTHING, 0, false },
 	{ 400, "BadMessageId", VERDICT_DROP, APNS_NOTHING, 0, false },
 	{ 400, "BadPriority", VERDICT_DROP, APNS_NOTHING, 0, false },
-	{ 400, "BadTopic", VERDICT_DROP, APNS_NOTHING, 0, false },
-	{ 400, "TopicDisallowed", VERDICT_DROP, APNS_NOTHING, 0, false },
 	{ 400, "DuplicateHeaders", VERDICT_DROP, APNS_NOTHING, 0, false },
-	{ 400, "InvalidPushType", VERDICT_DROP, APNS_NOTHING, 0, false },
 	{ 400, "MissingDeviceToken", VERDICT_DROP, APNS_NOTHING, 0, false },
-	{ 400, "MissingTopic", VERDICT_DROP, APNS_NOTHING, 0, false },
 	{ 400, "PayloadEmpty", VERDICT_DROP, APNS_NOTHING, 0, false },
 	{ 404, "BadPath", VERDICT_DROP, APNS_NOTHING, 0, false },
 	{ 405, "MethodNotAllowed", VERDICT_DROP, APNS_NOTHING, 0, false },
@@ -40,7 +36,11 @@ static const struct row rows[] = {
 	/* the connection */
 	{ 400, "IdleTimeout", VERDICT_FAILED, APNS_NEW_CONNECTION, 0, false },
 	{ 503, "Shutdown", VERDICT_FAILED, APNS_NEW_CONNECTION, 0, false },
-	/* our credentials */
+	/* our settings and credentials */
+	{ 400, "BadTopic", VERDICT_FAULT, APNS_NOTHING, 0, false },
+	{ 400, "TopicDisallowed", VERDICT_FAULT, APNS_NOTHING, 0, false },
+	{ 400, "InvalidPushType", VERDICT_FAULT, APNS_NOTHING, 0, false },
+	{ 400, "MissingTopic", VERDICT_FAULT, APNS_NOTHING, 0, false },
 	{ 403, "ExpiredProviderToken", VERDICT_FAILED, APNS_NEW_TOKEN, 0, false },
 	{ 403, "BadCertificate", VERDICT_FAULT, APNS_NOTHING, 0, false },
 	{ 403, "BadCertificateEnvironment", VERDICT_FAULT, APNS_NOTHING, 0, false },

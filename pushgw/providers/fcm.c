@@ -275,6 +275,7 @@ open_provider(const struct provider_env *env, const struct app_conf *app)
 }
 
 const struct provider_type provider_fcm = { .name = "fcm",
+	.one_server = true,
 	.admit = admit,
 	.open = open_provider,
 	.close = close_provider,
