@@ -15,6 +15,7 @@
 #include "lib/daemon/lookup_section.h"
 #include "lib/daemon/redis_section.h"
 #include "lib/daemon/service_section.h"
+#include "lib/jose/jwt.h"
 #include "lib/net/address.h"
 
 #define PUSHGW_APPS_MAX 1000
@@ -37,7 +38,7 @@ struct clients_conf { /* no certificates, basic and token: whoever comes from `n
 	char *token_issuer, *token_audience;
 	/* made while loading; certificates are lower case, fingerprints without colons */
 	struct networks from;
-	EVP_PKEY *keys[PUSHGW_TOKEN_KEYS_MAX];
+	struct jwt_key keys[PUSHGW_TOKEN_KEYS_MAX];
 };
 
 struct notify_conf {

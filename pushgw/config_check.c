@@ -9,10 +9,10 @@
 #include <openssl/pem.h>
 
 #include "lib/daemon/setting.h"
+#include "lib/jose/fingerprint.h"
 #include "lib/jose/jws.h"
 
 #define DELAY_MAX 10000 /* ML-123618-3 */
-#define FINGERPRINT_DIGITS 64
 #define KEY_FILE_MAX (16 << 10)
 
 /* --- clients --- */
@@ -38,31 +38,14 @@ make_networks(struct load *l, struct clients_conf *c)
 	}
 }
 
-/* Lower case and without colons; whether it is a fingerprint then. */
-static bool
-make_fingerprint(const char *s, char out[FINGERPRINT_DIGITS + 1])
-{
-	size_t n = 0;
-
-	for (; *s != '\0'; s++) {
-		if (*s == ':')
-			continue;
-		if (str_hex(*s) < 0 || n == FINGERPRINT_DIGITS)
-			return false;
-		out[n++] = str_lower(*s);
-	}
-	out[n] = '\0';
-	return n == FINGERPRINT_DIGITS;
-}
-
 static void
 check_certificate(struct load *l, char **name)
 {
-	char fingerprint[FINGERPRINT_DIGITS + 1];
+	char fingerprint[FINGERPRINT + 1];
 
 	if (*name == NULL || strcmp(*name, "*") == 0)
 		return;
-	if (make_fingerprint(*name, fingerprint)) {
+	if (fingerprint_parse(str_z(*name), fingerprint)) {
 		memcpy(*name, fingerprint, sizeof(fingerprint)); /* it never gets longer */
 		return;
 	}
@@ -248,25 +231,31 @@ read_password(struct load *l, bool test_mode, struct client_conf *c)
 }
 
 static void
-read_token_key(struct load *l, char **path, EVP_PKEY **out)
+read_token_key(struct load *l, char **path, struct jwt_key *out)
 {
+	EVP_PKEY *key;
 	struct str pem;
 	BIO *bio;
 
 	if (!setting_file(l, "token_keys", path, KEY_FILE_MAX, &pem))
 		return;
 	bio = BIO_new_mem_buf(pem.p, (int)pem.n);
-	*out = bio != NULL ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
+	key = bio != NULL ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
 	BIO_free(bio);
 	ERR_clear_error();
-	if (*out == NULL)
+	if (key == NULL)
 		load_fault(l, path,
 		    "token_keys: %s holds no public key in PEM; make it from the private one with "
 		    "'openssl pkey -pubout'",
 		    *path);
-	else if (!jws_key_fits(JWS_ES256, *out))
+	else if (!jws_key_fits(JWS_ES256, key))
 		load_fault(
 		    l, path, "token_keys: the key in %s is not on P-256, as ES256 needs", *path);
+	else if (jwt_key_set(out, key))
+		return;
+	else
+		load_fault(l, path, "token_keys: out of memory");
+	EVP_PKEY_free(key);
 }
 
 void
@@ -293,7 +282,7 @@ config_files_fini(struct pushgw_conf *c)
 	for (size_t i = 0; i < c->clients.n_basic; i++)
 		setting_wipe(c->clients.basic[i].password);
 	for (size_t i = 0; i < PUSHGW_TOKEN_KEYS_MAX; i++)
-		EVP_PKEY_free(c->clients.keys[i]);
+		EVP_PKEY_free(c->clients.keys[i].key);
 	redis_section_fini(&c->redis);
 	setting_wipe(c->proxy_authorization);
 	for (size_t i = 0; i < c->n_apps; i++)

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "regsvc/client.h"
 
-#include <openssl/evp.h>
-
 #include "lib/base/clock.h"
 #include "lib/base/hash.h"
 #include "lib/base/utf8.h"
 #include "lib/jose/claims.h"
+#include "lib/jose/fingerprint.h"
 #include "regsvc/jsonput.h"
 
 static const char *const methods[] = {
@@ -42,34 +41,6 @@ client_tenant_ok(struct str s)
 	for (size_t i = 0; i < s.n; i++)
 		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
 			return false;
-	return true;
-}
-
-bool
-client_fingerprint(struct str text, char out[CLIENT_FINGERPRINT + 1])
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] == ':' && n > 0 && n % 2 == 0)
-			continue;
-		if (str_hex(text.p[i]) < 0 || n == CLIENT_FINGERPRINT)
-			return false;
-		out[n++] = str_lower(text.p[i]);
-	}
-	out[n] = '\0';
-	return n == CLIENT_FINGERPRINT;
-}
-
-bool
-client_fingerprint_of(const X509 *certificate, char out[CLIENT_FINGERPRINT + 1])
-{
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-
-	if (X509_digest(certificate, EVP_sha256(), digest, &n) != 1)
-		return false;
-	sodium_bin2hex(out, CLIENT_FINGERPRINT + 1, digest, n);
 	return true;
 }
 
@@ -148,10 +119,10 @@ read_members(const struct claims *o, struct client *c)
 static bool
 fits(const struct client *c)
 {
-	char unused[CLIENT_FINGERPRINT + 1];
+	char unused[FINGERPRINT + 1];
 
 	if (c->method == PRINCIPAL_OAUTH || c->by_certificate == (c->method == PRINCIPAL_MTLS))
-		return !c->by_certificate || client_fingerprint(str_z(c->proof), unused);
+		return !c->by_certificate || fingerprint_parse(str_z(c->proof), unused);
 	return false;
 }
 

@@ -10,7 +10,6 @@
 #ifndef SCHLEUSE_REGSVC_CLIENT_H
 #define SCHLEUSE_REGSVC_CLIENT_H
 
-#include <openssl/x509.h>
 #include <sodium.h>
 
 #include "lib/base/buf.h"
@@ -19,7 +18,6 @@
 
 #define CLIENT_TENANT_MAX 128
 #define CLIENT_PROOF_MAX crypto_pwhash_STRBYTES /* with its NUL; a fingerprint is shorter */
-#define CLIENT_FINGERPRINT 64                   /* hexadecimal digits */
 
 struct client {
 	char id[CLIENT_ID_MAX + 1];
@@ -38,9 +36,6 @@ struct client {
 
 bool client_id_ok(struct str id);    /* letters, digits and "._-", the first no sign */
 bool client_tenant_ok(struct str s); /* UTF-8 without control characters */
-/* Lower-case hexadecimal of a fingerprint written with or without colons. */
-bool client_fingerprint(struct str text, char out[CLIENT_FINGERPRINT + 1]) MUST_CHECK;
-bool client_fingerprint_of(const X509 *certificate, char out[CLIENT_FINGERPRINT + 1]) MUST_CHECK;
 
 /* false: unknown word */
 bool client_method(struct str word, enum principal_method *out) MUST_CHECK;

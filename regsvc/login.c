@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "lib/jose/fingerprint.h"
+
 struct login_call {
 	struct login *login;
 	const char *peer;
@@ -173,13 +175,13 @@ const struct client *
 login_certificate(
     const struct login *l, const X509 *certificate, enum principal_method method, struct str id)
 {
-	char fingerprint[CLIENT_FINGERPRINT + 1];
+	char fingerprint[FINGERPRINT + 1];
 	const struct client *r;
 	int64_t now = clock_wall_s();
 
 	/* connections and sessions may be older than its end */
 	if (certificate == NULL || X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0 ||
-	    !client_fingerprint_of(certificate, fingerprint))
+	    !fingerprint_of(certificate, fingerprint))
 		return NULL;
 	r = id.n > 0 ? clients_find(l->clients, id) : clients_of(l->clients, fingerprint, now);
 	return r != NULL && r->method == method && !r->revoked && client_shows(r, fingerprint, now)

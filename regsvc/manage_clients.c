@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 
+#include "lib/jose/fingerprint.h"
 #include "regsvc/jsonput.h"
 #include "regsvc/manage_int.h"
 
@@ -174,12 +175,12 @@ prove(struct manage_call *c, const char *fingerprint)
 
 /* false: refused. */
 static bool
-read_fingerprint(struct manage_call *c, char out[CLIENT_FINGERPRINT + 1])
+read_fingerprint(struct manage_call *c, char out[FINGERPRINT + 1])
 {
 	struct str text = manage_text(c, "fingerprint");
 
 	out[0] = '\0';
-	if (text.n == 0 || client_fingerprint(text, out))
+	if (text.n == 0 || fingerprint_parse(text, out))
 		return true;
 	manage_refuse(
 	    c, 400, "fingerprint: 64 hexadecimal digits, the SHA-256 of the certificate in DER");
@@ -216,7 +217,7 @@ void
 manage_client_add(struct manage_call *c)
 {
 	const struct clients *all = c->manage->auth->login.clients;
-	char fingerprint[CLIENT_FINGERPRINT + 1];
+	char fingerprint[FINGERPRINT + 1];
 	const char *wrong = read_record(c);
 
 	if (wrong != NULL) {
@@ -266,7 +267,7 @@ void
 manage_client_rotate(struct manage_call *c)
 {
 	const struct client *r = named(c);
-	char fingerprint[CLIENT_FINGERPRINT + 1];
+	char fingerprint[FINGERPRINT + 1];
 	int64_t grace, now = clock_wall_s();
 
 	if (r == NULL || !read_grace(c, &grace) || !read_fingerprint(c, fingerprint))

@@ -139,6 +139,7 @@
 	X(ERR_NOTIFY_SHAPE,          "notify_shape",           400, "M_BAD_JSON",      "Body is not a notification with devices") \
 	X(ERR_NOTIFY_SIZE,           "notify_size",            400, "M_TOO_LARGE",     "Notification has too many devices or too long fields") \
 	X(ERR_NOTIFY_NETWORK,        "notify_network",         403, "M_FORBIDDEN",     "Notifications are not accepted from this network") \
+	X(ERR_NOTIFY_CERTIFICATE,    "notify_certificate",     403, "M_FORBIDDEN",     "Homeserver's certificate is missing or none of those allowed") \
 	X(ERR_NOTIFY_CLIENT,         "notify_client",          401, "M_UNAUTHORIZED",  "Homeserver has to prove who it is") \
 	X(ERR_QUEUE_FULL,            "queue_full",             503, "M_LIMIT_EXCEEDED", "Too many pushes wait already; try again later") \
 	X(ERR_QUEUE_DOWN,            "queue_down",             503, "M_UNKNOWN",       "The queue cannot keep pushes at present; try again later") \

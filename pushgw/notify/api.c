@@ -12,6 +12,7 @@
 
 #include "lib/http/caller.h"
 #include "lib/matrix/reply.h"
+#include "pushgw/notify/clients.h"
 #include "pushgw/notify/intake.h"
 
 #define PATH "/_matrix/push/v1/notify"
@@ -273,10 +274,12 @@ static const struct exchange_events events = {
 static void
 notify(struct api *a, struct exchange *ex)
 {
-	struct call *c = arena_alloc(&ex->arena, sizeof(*c));
+	struct str fields;
+	enum err err = clients_check(&a->conf->clients, ex, &fields);
+	struct call *c = err == OK ? arena_alloc(&ex->arena, sizeof(*c)) : NULL;
 
 	if (c == NULL) {
-		refuse(ex, ERR_MEMORY, STR_NONE);
+		refuse(ex, err != OK ? err : ERR_MEMORY, fields);
 		return;
 	}
 	c->api = a;

@@ -235,6 +235,7 @@ tests_unit_pushgw_SOURCES += tests/unit/test_push_breaker.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_apns_answer.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_apns_payload.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_apns_token.c
+tests_unit_pushgw_SOURCES += tests/unit/test_push_clients.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_delay.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_notification.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_fcm_answer.c

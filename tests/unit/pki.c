@@ -101,6 +101,8 @@ pki_certificate(EVP_PKEY *key, const struct pki_certificate *want)
 		add_extension(cert, NID_key_usage, usage);
 	if (want->extended != NULL)
 		add_extension(cert, NID_ext_key_usage, want->extended);
+	if (want->names != NULL)
+		add_extension(cert, NID_subject_alt_name, want->names);
 	if (want->role != NULL)
 		add_role(cert, want->role);
 	must(X509_sign(cert, want->issuer_key != NULL ? want->issuer_key : key, EVP_sha256()) > 0);

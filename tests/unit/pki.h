@@ -24,6 +24,7 @@ struct pki_certificate {
 	    *key_usage;   /* as in openssl.cnf; default "critical,digitalSignature", "" : none */
 	const char *role; /* OID of an admission, or NULL */
 	const char *extended; /* extended key usage, or NULL */
+	const char *names;    /* as in openssl.cnf, "DNS:a.test"; or NULL */
 	bool is_ca;
 	int from_days, to_days; /* relative to now; default -1 and 30 */
 	X509 *issuer;           /* NULL: self-signed */

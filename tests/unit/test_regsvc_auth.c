@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/jose/fingerprint.h"
 #include "lib/store/store_file.h"
 #include "regsvc/auth_int.h"
 #include "tests/unit/lab.h"
@@ -115,7 +116,7 @@ client_of(const char *id, enum principal_method method, bool by_certificate)
 
 	snprintf(c.id, sizeof(c.id), "%s", id);
 	if (by_certificate)
-		cr_assert(client_fingerprint_of(certificate, c.proof));
+		cr_assert(fingerprint_of(certificate, c.proof));
 	else
 		cr_assert_eq(crypto_pwhash_str_alg(c.proof, "right", 5, 1,
 				 crypto_pwhash_MEMLIMIT_MIN, crypto_pwhash_ALG_ARGON2ID13),
