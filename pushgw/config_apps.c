@@ -4,6 +4,7 @@
  */
 #include "lib/daemon/setting.h"
 #include "pushgw/config_check.h"
+#include "pushgw/providers/payload.h"
 
 #define APPLE_ID 10 /* characters of a key's and a team's ID */
 
@@ -110,25 +111,16 @@ check_apns_certificate(struct load *l, struct app_conf *app)
 		    "key_id and team_id are only used with key_file");
 }
 
-/* Members joined by dots, none of them empty or ours. */
-static bool
-is_payload_path(struct str path)
+static void
+check_payload(struct load *l, const struct conf_list *paths, enum payload_form form)
 {
-	static const char *const ours[] = { "event_id", "room_id", "ephemeral", "ciphertext",
-		"mac" };
-	struct str member, rest = path;
+	for (size_t i = 0; i < paths->n; i++) {
+		const char *path = paths->v[i], *why;
 
-	if (path.n == 0 || str_has_suffix(path, STR(".")))
-		return false;
-	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
-		if (str_eq(path, str_z(ours[i])))
-			return false;
-	while (rest.n > 0) {
-		str_cut(rest, '.', &member, &rest);
-		if (member.n == 0)
-			return false;
+		why = path != NULL ? payload_path_fault(str_z(path), form) : NULL;
+		if (why != NULL)
+			load_fault(l, &paths->v[i], "payload: '%s' %s; remove it", path, why);
 	}
-	return true;
 }
 
 static void
@@ -151,21 +143,7 @@ check_apns(struct load *l, struct app_conf *app)
 		check_apns_token(l, a);
 	else
 		check_apns_certificate(l, app);
-	for (size_t i = 0; i < a->payload.n; i++)
-		if (a->payload.v[i] != NULL && !is_payload_path(str_z(a->payload.v[i])))
-			load_fault(l, &a->payload.v[i],
-			    "payload: '%s' is not a path such as aps.alert.loc-key, or names what "
-			    "the gateway sets itself",
-			    a->payload.v[i]);
-}
-
-/* Names that FCM keeps for itself, and those the gateway sets. */
-static bool
-is_fcm_member(const char *s)
-{
-	return is_payload_path(str_z(s)) && strcmp(s, "from") != 0 &&
-	       strcmp(s, "message_type") != 0 && strncmp(s, "google", 6) != 0 &&
-	       strncmp(s, "gcm", 3) != 0;
+	check_payload(l, &a->payload, PAYLOAD_NESTED);
 }
 
 static void
@@ -183,12 +161,7 @@ check_fcm(struct load *l, struct app_conf *app)
 		load_fault(l, &f->project_id,
 		    "project_id: '%s' is not the ID of a project; it has letters, digits and '-'",
 		    f->project_id);
-	for (size_t i = 0; i < f->payload.n; i++)
-		if (f->payload.v[i] != NULL && !is_fcm_member(f->payload.v[i]))
-			load_fault(l, &f->payload.v[i],
-			    "payload: '%s' cannot be a member; FCM keeps it for itself, or the "
-			    "gateway sets it",
-			    f->payload.v[i]);
+	check_payload(l, &f->payload, PAYLOAD_STRINGS);
 }
 
 static void

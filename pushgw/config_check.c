@@ -161,7 +161,7 @@ read_credentials(struct load *l, struct pushgw_conf *c)
 	setting_wipe(text);
 }
 
-/* --- queue and delivery --- */
+/* --- queue and delivery, limits --- */
 
 /* The one of two settings that stands in the file. */
 static const void *
@@ -189,6 +189,16 @@ check_queue(struct load *l, const struct pushgw_conf *c)
 		    "two gateways send the same push; raise the one or lower the other");
 }
 
+/* A body is spelled anew where it is no canonical JSON, and the names in it besides. */
+static void
+check_limits(struct load *l, const struct service_limits *s)
+{
+	if (s->request_memory / 2 < s->body_max)
+		load_fault(l, given(l, &s->request_memory, &s->body_max),
+		    "request_memory must be at least twice body_max, or long notifications are "
+		    "answered 503 for ever; raise the one or lower the other");
+}
+
 static void
 check_delivery(struct load *l, const struct delivery_conf *d)
 {
@@ -214,6 +224,7 @@ config_check(struct load *l, struct pushgw_conf *c)
 	lookup_check(l, &c->lookups);
 	check_proxy(l, c);
 	if (rows_ok) {
+		check_limits(l, &c->service.limits);
 		check_queue(l, c);
 		check_delivery(l, &c->delivery);
 	}

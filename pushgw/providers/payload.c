@@ -51,19 +51,19 @@ payload_path_fault(struct str path, enum payload_form form)
 	bool first = true, more = true;
 
 	if (path.n > PAYLOAD_PATH_MAX)
-		return "a path is too long";
+		return "is longer than 255 bytes";
 	for (; more; first = false) {
 		more = str_cut(rest, '.', &name, &rest);
 		if (name.n == 0)
-			return "a path is names with \".\" between them";
+			return "is not a path such as aps.alert.loc-key";
 		if (more && form == PAYLOAD_STRINGS)
-			return "only members of the first level can be let through";
+			return "is a path, but FCM takes members of the first level alone";
 		if (first && is_ours(name))
-			return "the gateway sets this member itself";
+			return "names what the gateway sets itself";
 		if (first && form == PAYLOAD_STRINGS && is_of_fcm(name))
-			return "FCM keeps this name to itself";
+			return "names what FCM keeps to itself";
 		if (is_arguments(name))
-			return "arguments of a localised text are never let through";
+			return "names what takes the place of names and content in a text";
 	}
 	return NULL;
 }

@@ -25,7 +25,7 @@ enum payload_form {
 	PAYLOAD_STRINGS /* members of the first level alone, their values made strings (FCM) */
 };
 
-/* NULL, or why a path is refused in an allow-list ("what is wrong"); a static string.  Never let
+/* NULL, or why a path is refused in an allow-list, as the rest of a sentence about it.  Never let
  * through, listed or not: event_id, room_id, ephemeral, ciphertext and mac on the first level,
  * which are ours; loc-args, title-loc-args and subtitle-loc-args anywhere, which take the place of
  * names and content; for PAYLOAD_STRINGS what FCM keeps to itself (from, message_type, google...,

@@ -50,6 +50,8 @@ static const struct {
 } rows[] = {
 	/* queue and delivery */
 	{ "queue: { age_max: 10s }\n", "10:19: age_max must be longer" },
+	{ "limits: { body_max: 513k }\n", "10:21: request_memory must be at least twice" },
+	{ "limits: { body_max: 513k, request_memory: 1026k }\n", NULL },
 	{ "queue: { visibility: 29s }\n", "10:22: visibility must be at least" },
 	{ "queue: { visibility: 30s }\n", NULL },
 	{ "delivery: { request_timeout: 41s }\n", "10:30: visibility must be at least" },

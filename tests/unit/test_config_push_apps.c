@@ -71,7 +71,8 @@ static const struct {
 	{ APNS("url: \"https://127.0.0.1/3/device\""), "11:126: url: " },
 	{ APNS("payload: [aps.sound, aps.alert]"), NULL },
 	{ APNS("payload: [aps..sound]"), "11:131: payload: 'aps..sound' is not a path" },
-	{ APNS("payload: [event_id]"), "11:131: payload: 'event_id' is not a path" },
+	{ APNS("payload: [event_id]"), "11:131: payload: 'event_id' names what the gateway sets" },
+	{ APNS("payload: [aps.alert.loc-args]"), "11:131: payload: 'aps.alert.loc-args' names" },
 	/* by certificate */
 	{ "provider: apns, apns: { certificate: push.pem }", NULL },
 	{ "provider: apns, apns: { certificate: push.pem, certificate_key: push.key }", NULL },
@@ -85,8 +86,8 @@ static const struct {
 	{ FCM("url: \"https://127.0.0.1:1\", token_url: \"https://127.0.0.1:1/token\""), NULL },
 	{ FCM("token_url: \"http://127.0.0.1:1/token\""), "11:79: token_url: " },
 	{ FCM("payload: [cs]"), NULL },
-	{ FCM("payload: [google.x]"), "11:78: payload: 'google.x' cannot be a member" },
-	{ FCM("payload: [from]"), "11:78: payload: 'from' cannot be a member" },
+	{ FCM("payload: [google.x]"), "11:78: payload: 'google.x' is a path, but" },
+	{ FCM("payload: [from]"), "11:78: payload: 'from' names what FCM keeps" },
 	{ "provider: fcm, fcm: { service_account_file: secret }", "11:58: service_account_file: " },
 	/* Web Push */
 	{ WEBPUSH("vapid_key_file: p256.key"), NULL },
