@@ -154,8 +154,8 @@ on_reply(void *arg, enum err err, const redisReply *reply)
 	fn(fn_arg, err, err == OK ? reply : NULL);
 }
 
-struct redis_script_call *
-redis_script_run(struct redis *r, const struct redis_script *s, const struct redis_words *w,
+static struct redis_script_call *
+run(struct redis *r, const struct redis_script *s, const struct redis_words *w, bool whole,
     redis_fn *fn, void *arg)
 {
 	struct redis_script_call *c = w->failed ? NULL : copy(w->v, w->n);
@@ -164,12 +164,26 @@ redis_script_run(struct redis *r, const struct redis_script *s, const struct red
 		return NULL;
 	c->redis = r;
 	c->script = s;
+	c->whole = whole;
 	c->fn = fn;
 	c->arg = arg;
 	if (say(c))
 		return c;
 	call_free(c);
 	return NULL;
+}
+
+struct redis_script_call *
+redis_script_run(struct redis *r, const struct redis_script *s, const struct redis_words *w,
+    redis_fn *fn, void *arg)
+{
+	return run(r, s, w, false, fn, arg);
+}
+
+void
+redis_script_tell(struct redis *r, const struct redis_script *s, const struct redis_words *w)
+{
+	redis_script_cancel(run(r, s, w, true, NULL, NULL));
 }
 
 void

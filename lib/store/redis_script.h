@@ -39,6 +39,9 @@ void redis_words_number(struct redis_words *w, uint64_t number);
 /* Copies the words.  fn as in redis_send().  NULL: as there, or they failed. */
 struct redis_script_call *redis_script_run(struct redis *r, const struct redis_script *s,
     const struct redis_words *w, redis_fn *fn, void *arg) MUST_CHECK;
+/* For who is about to free r: the text is sent at once, as far as there is a connection which takes
+ * it, and nobody waits for the answer. */
+void redis_script_tell(struct redis *r, const struct redis_script *s, const struct redis_words *w);
 /* A script that was sent is still carried out, if Redis knows it.  NULL is allowed. */
 void redis_script_cancel(struct redis_script_call *c);
 

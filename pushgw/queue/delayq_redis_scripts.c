@@ -163,6 +163,7 @@
 			"call('ZADD',due,int(now+tonumber(arg)),chain) " \
 			"return tonumber(arg) " \
 		"end " \
+		"if arg=='' then arg=lane end " \
 		"mark(chain,'-',tries,arg) " \
 		"call('ZREM',due,chain) " \
 		"call('ZADD',LANES,'NX',int(now),arg) " \

@@ -131,6 +131,8 @@ delayq_redis_serve_adopt(
 		if (s != NULL)
 			s->ours = true;
 	}
+	redis_script_cancel(q->serving); /* it was asked for the old ones */
+	q->serving = NULL;
 	timer_set(q->q.loop, &q->serve, 0);
 }
 

@@ -107,21 +107,29 @@ on_settled(void *arg, enum err err, const redisReply *reply)
 		task_defer(q->q.loop, &q->settle_now);
 }
 
+/* As many as go together. */
+static void
+say_ended(struct delayq_redis *q, struct redis_words *w)
+{
+	struct delayq_taken *t;
+
+	say_head(q, w);
+	for (size_t n = 0; n < TOGETHER_MAX && (t = first_of(&q->ended)) != NULL; n++) {
+		list_remove(&t->node);
+		list_append(&q->settling, &t->node);
+		say_end(w, t);
+	}
+}
+
 static void
 settle(void *arg)
 {
 	struct delayq_redis *q = arg;
-	struct delayq_taken *t;
 	struct redis_words w;
 
 	if (q->settle != NULL || q->connected != OK || list_empty(&q->ended))
 		return;
-	say_head(q, &w);
-	for (size_t n = 0; n < TOGETHER_MAX && (t = first_of(&q->ended)) != NULL; n++) {
-		list_remove(&t->node);
-		list_append(&q->settling, &t->node);
-		say_end(&w, t);
-	}
+	say_ended(q, &w);
 	q->settle = delayq_redis_run(q, DELAYQ_SETTLE, &w, on_settled);
 	if (q->settle != NULL)
 		return;
@@ -257,25 +265,21 @@ drop(struct list *l)
 		taken_free(t);
 }
 
-static void
-on_gone(void *arg, enum err err, const redisReply *reply)
-{
-	(void)arg;
-	(void)err;
-	(void)reply;
-}
-
-/* So that others need not wait.  It is sent at once, or not at all. */
+/* So that others need not wait. */
 static void
 give_back(struct delayq_redis *q)
 {
 	struct redis_words w;
 
-	settle(q);
-	redis_script_cancel(q->settle);
+	while (!list_empty(&q->ended)) {
+		say_ended(q, &w);
+		redis_script_tell(q->conn->redis, &q->scripts[DELAYQ_SETTLE], &w);
+		redis_words_fini(&w);
+	}
 	delayq_redis_words(q, &w);
 	redis_words_put(&w, str_z(q->me));
-	redis_script_cancel(delayq_redis_run(q, DELAYQ_RELEASE, &w, on_gone));
+	redis_script_tell(q->conn->redis, &q->scripts[DELAYQ_RELEASE], &w);
+	redis_words_fini(&w);
 }
 
 void

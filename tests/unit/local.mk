@@ -231,6 +231,10 @@ tests_unit_pushgw_SOURCES += tests/unit/test_config_push_apps.c
 tests_unit_pushgw_SOURCES += tests/unit/test_config_push_docs.c
 tests_unit_pushgw_SOURCES += tests/unit/tlscert.c
 tests_unit_pushgw_SOURCES += tests/unit/tlscert.h
+tests_unit_pushgw_SOURCES += tests/unit/pushlab.c
+tests_unit_pushgw_SOURCES += tests/unit/pushlab.h
+tests_unit_pushgw_SOURCES += tests/unit/redisd.c
+tests_unit_pushgw_SOURCES += tests/unit/redisd.h
 tests_unit_pushgw_SOURCES += tests/unit/test_push_breaker.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_apns_answer.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_apns_payload.c
@@ -243,6 +247,9 @@ tests_unit_pushgw_SOURCES += tests/unit/test_push_fcm_message.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_payload.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_lane.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_record.c
+tests_unit_pushgw_SOURCES += tests/unit/test_push_redis.c
+tests_unit_pushgw_SOURCES += tests/unit/test_push_redis_faults.c
+tests_unit_pushgw_SOURCES += tests/unit/test_push_redis_shared.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_seen.c
 
 # So has the intake of notifications, in which queue and providers are faked.
