@@ -134,7 +134,7 @@ Test(config_push, takes_the_issuer_of_tokens_for_their_audience)
 	    pushconf_good("clients: { token_issuer: a, token_keys: [token.pub] }\n");
 
 	cr_assert_str_eq(c->clients.token_audience, "a");
-	cr_assert(c->clients.keys[0] != NULL && c->clients.keys[1] == NULL);
+	cr_assert(c->clients.keys[0].key != NULL && c->clients.keys[1].key == NULL);
 	snapshot_drop(&c->service.snap);
 }
 
