@@ -108,6 +108,8 @@ seen_limit(struct seen *s, clock_ms span, uint64_t max)
 void
 seen_pass(struct seen *s, clock_ms now)
 {
+	if (now < s->begun) /* as a loop's time may be, which is that of its turn */
+		return;
 	for (size_t i = 0; i < SEEN_TABLES && now - s->begun >= quarter(s); i++) {
 		turn(s);
 		s->begun += quarter(s);

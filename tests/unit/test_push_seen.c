@@ -72,6 +72,9 @@ Test(push_seen, remembers_for_its_span_and_little_more)
 	struct seen s;
 
 	seen_init(&s, 1000, 100000, 5000);
+	cr_assert(seen_add(&s, number(0), 0));
+	seen_pass(&s, 4999); /* a loop's time is that of its turn */
+	cr_assert(seen_has(&s, number(0)));
 	seen_pass(&s, 5240);
 	cr_assert(seen_add(&s, number(1), 0));
 	for (clock_ms now = 5240; now <= 6240; now += 10) {
