@@ -86,7 +86,7 @@ enum apns_token { APNS_TOKEN_AUTO, APNS_TOKEN_HEX, APNS_TOKEN_BASE64 };
 struct apns_conf {
 	char *url; /* https://host[:port] of the environment, set by `environment` or given */
 	bool sandbox;
-	char *topic; /* bundle ID */
+	char *topic; /* bundle ID; unless given, the certificate's */
 	enum apns_push_type push_type;
 	enum apns_token token;
 	char *key_file, *key_id, *team_id;   /* token authentication, or */

@@ -135,9 +135,11 @@ check_apns(struct load *l, struct app_conf *app)
 						     : STR("https://api.push.apple.com"));
 	if (a->url == NULL)
 		load_fault(l, &a->url, "url: out of memory");
-	if (a->topic != NULL && !config_made_of(a->topic, "-."))
+	if (a->topic != NULL &&
+	    (!config_made_of(a->topic, "-.") || str_has_suffix(str_z(a->topic), STR(".voip"))))
 		load_fault(l, &a->topic,
-		    "topic: '%s' is not a bundle ID; it has letters, digits, '-' and '.'",
+		    "topic: '%s' is not a bundle ID; it has letters, digits, '-' and '.', and the "
+		    "gateway itself adds .voip for push_type: voip",
 		    a->topic);
 	if (a->key_file != NULL)
 		check_apns_token(l, a);

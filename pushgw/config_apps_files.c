@@ -128,6 +128,26 @@ take_chain(struct load *l, struct apns_conf *a, struct str pem)
 		setting_pem_fault(l, "certificate", &a->certificate, why);
 }
 
+/* The certificate is for one app or for several topics of it: its user ID is the bundle ID. */
+static void
+take_topic(struct load *l, struct apns_conf *a)
+{
+	X509_NAME *subject = X509_get_subject_name(a->leaf);
+	int at = X509_NAME_get_index_by_NID(subject, NID_userId, -1), n = -1;
+	unsigned char *text = NULL;
+
+	if (at >= 0)
+		n = ASN1_STRING_to_UTF8(
+		    &text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+	if (n > 0)
+		a->topic = arena_z(l->ctx.arena, str_of((const char *)text, (size_t)n));
+	OPENSSL_free(text);
+	if (a->topic == NULL || !config_made_of(a->topic, "-."))
+		load_fault(l, &a->certificate,
+		    "certificate: %s names no bundle ID as its user ID (UID); set topic",
+		    a->certificate);
+}
+
 static void
 judge_certificate(
     struct load *l, bool test_mode, struct apns_conf *a, struct str chain, struct str key)
@@ -148,6 +168,8 @@ judge_certificate(
 	if (a->key == NULL)
 		load_fault(l, &a->certificate, "certificate: out of memory for its key");
 	take_chain(l, a, chain);
+	if (a->leaf != NULL && a->topic == NULL)
+		take_topic(l, a);
 }
 
 static void

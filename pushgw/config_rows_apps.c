@@ -40,7 +40,7 @@ const struct conf_option config_apns_rows[] = {
 	{ "url", CONF_STRING, APNS(url), "", 0, 300, CONF_RELOAD,
 	  "https URL of another server, without path; empty: that of the environment" },
 	{ "topic", CONF_STRING, APNS(topic), "", 0, 255, CONF_RELOAD,
-	  "bundle ID of the app; needed with key_file" },
+	  "bundle ID of the app; empty: that in the certificate" },
 	{ "push_type", CONF_ENUM, APNS(push_type), "alert", 0, 0, CONF_RELOAD, "apns-push-type", .words = push_types },
 	{ "token", CONF_ENUM, APNS(token), "auto", 0, 0, CONF_RELOAD,
 	  "how pushkeys spell the device token", .words = tokens },

@@ -12,6 +12,7 @@
 
 #include "lib/base/fsutil.h"
 #include "pushgw/config_check.h"
+#include "tests/unit/pki.h"
 #include "tests/unit/tlscert.h"
 
 static char folder[PATH_MAX];
@@ -135,6 +136,26 @@ write_keys(void)
 		free(chain);
 		free(pem);
 	}
+}
+
+void
+pushconf_write_named(const char *file, const char *user_id)
+{
+	EVP_PKEY *key = pki_key(PKI_P256);
+	X509 *cert = pki_certificate(key, &(struct pki_certificate){ .is_ca = false });
+	X509_NAME *name = X509_get_subject_name(cert);
+	FILE *f = fopen(pushconf_path(file), "w");
+
+	cr_assert(f != NULL);
+	cr_assert_eq(X509_NAME_add_entry_by_NID(
+			 name, NID_userId, MBSTRING_ASC, (const unsigned char *)user_id, -1, -1, 0),
+	    1);
+	cr_assert(X509_set_issuer_name(cert, name) == 1 && X509_sign(cert, key, EVP_sha256()) > 0);
+	cr_assert(PEM_write_X509(f, cert) == 1 &&
+		  PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL) == 1);
+	fclose(f);
+	X509_free(cert);
+	EVP_PKEY_free(key);
 }
 
 /* --- the folder --- */

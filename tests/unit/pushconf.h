@@ -20,6 +20,8 @@ void pushconf_finish(void);
 
 const char *pushconf_path(const char *file); /* valid until the next call */
 void pushconf_write(const char *file, const char *text, unsigned mode);
+/* A self-signed certificate with its key, whose user ID is that. */
+void pushconf_write_named(const char *file, const char *user_id);
 
 /* Lines 1 to 9 are the least a file needs, with one app whose provider is fcm; then `lines`.  A
  * section in `lines` stands for the one of the same name in them. */

@@ -73,9 +73,14 @@ static const struct {
 	{ APNS("payload: [aps..sound]"), "11:131: payload: 'aps..sound' is not a path" },
 	{ APNS("payload: [event_id]"), "11:131: payload: 'event_id' names what the gateway sets" },
 	{ APNS("payload: [aps.alert.loc-args]"), "11:131: payload: 'aps.alert.loc-args' names" },
+	{ APNS("push_type: voip"), NULL },
+	{ "provider: apns, apns: { key_file: p256.key, key_id: ABCDE12345, team_id: FGHIJ67890, "
+	  "topic: a.voip }",
+	    "11:106: topic: 'a.voip' is not a bundle ID" },
 	/* by certificate */
-	{ "provider: apns, apns: { certificate: push.pem }", NULL },
-	{ "provider: apns, apns: { certificate: push.pem, certificate_key: push.key }", NULL },
+	{ "provider: apns, apns: { certificate: push.pem }", "11:51: certificate: " },
+	{ "provider: apns, apns: { certificate: push.pem, certificate_key: push.key, topic: a }",
+	    NULL },
 	{ "provider: apns, apns: { certificate: push.pem, certificate_key: other.key }",
 	    "11:78: certificate_key: " },
 	{ "provider: apns, apns: { certificate: p256.key }", "11:51: certificate: " },
@@ -131,13 +136,25 @@ Test(config_push_apps, takes_apns_servers_from_the_environment)
 Test(config_push_apps, reads_a_certificate_with_chain_and_key_of_one_file)
 {
 	struct pushgw_conf *c =
-	    pushconf_good(app("provider: apns, apns: { certificate: push.pem }"));
+	    pushconf_good(app("provider: apns, apns: { certificate: push.pem, topic: a }"));
 	const struct apns_conf *a = &c->apps[0].apns;
 
 	cr_assert(a->leaf != NULL && a->key != NULL);
 	cr_assert_eq(X509_check_private_key(a->leaf, a->key), 1);
 	cr_assert_eq(sk_X509_num(a->chain), 1);
 	cr_assert(a->not_after > clock_wall_s());
+	snapshot_drop(&c->service.snap);
+}
+
+Test(config_push_apps, takes_the_topic_from_the_certificate)
+{
+	struct pushgw_conf *c;
+
+	pushconf_write_named("named.pem", "org.example.named");
+	c = pushconf_good("test_mode: true\napps: [{ id: a, provider: apns, apns: { "
+			  "certificate: named.pem } }]\n");
+	cr_assert_str_eq(c->apps[0].apns.topic, "org.example.named");
+	cr_assert_eq(sk_X509_num(c->apps[0].apns.chain), 0);
 	snapshot_drop(&c->service.snap);
 }
 
