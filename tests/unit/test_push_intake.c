@@ -195,6 +195,17 @@ Test(push_intake, a_device_named_twice_counts_once)
 	cr_assert_eq(metrics_sum(S_DEVICE_REJECTED), 2);
 }
 
+Test(push_intake, a_pushkey_is_named_once_where_it_came_first)
+{
+	take(EVENT ",\"devices\":["
+		   "{\"app_id\":\"z\",\"pushkey\":\"C\"},"
+		   "{\"app_id\":\"z\",\"pushkey\":\"B\"},"
+		   "{\"app_id\":\"a\",\"pushkey\":\"C\"},"
+		   "{\"app_id\":\"a\",\"pushkey\":\"A\"},"
+		   "{\"app_id\":\"zz\",\"pushkey\":\"C\"}]");
+	answer_is(NULL, "\"C\",\"B\",\"A\"");
+}
+
 Test(push_intake, pushkeys_are_named_as_json)
 {
 	take(EVENT ",\"devices\":[{\"app_id\":\"x\",\"pushkey\":\"a\\\"b\\\\c\\u00e4\\/\"}]");
