@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * api - the Matrix Push Gateway API (FD-5.2.3-1): POST /_matrix/push/v1/notify, and GET of the same
- * path, by which UnifiedPush finds out that this is a gateway.
+ * path, by which UnifiedPush finds out that this is a gateway; that one is open to all.
  *
  * A notification is answered as soon as the queue has it safe; the random delay comes afterwards
  * (T-9, CP-3-5).  The answer names the pushkeys that are rejected; what went wrong is a Matrix

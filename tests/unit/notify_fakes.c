@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 
+#include "pushgw/notify/clients.h"
 #include "pushgw/providers/provider.h"
 
 struct seen seen;
@@ -60,6 +61,16 @@ provider_of(enum app_provider which)
 	static const struct provider_type type = { .name = "fake", .admit = admit };
 
 	return &type;
+}
+
+/* --- clients --- */
+
+enum err
+clients_check(const struct clients_conf *conf, struct exchange *ex, struct str *fields)
+{
+	cr_assert_eq(conf, &fakes_conf.clients);
+	*fields = seen.client != OK ? STR("WWW-Authenticate: Basic\r\n") : STR_NONE;
+	return seen.client;
 }
 
 /* --- queue --- */

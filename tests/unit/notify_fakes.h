@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * notify_fakes - everything around the intake of notifications: exchange, queue, providers, the
- * look-up of apps.
+ * clients' proof, the look-up of apps.
  *
  * They do nothing but note what they were asked, in `seen`; the test plays the answers.
  */
@@ -27,6 +27,8 @@ struct seen {
 	enum exchange_body upload_then;
 	enum err upload_err;
 	uint64_t limit;
+	/* clients */
+	enum err client;
 	/* queue */
 	size_t n_pushes;
 	struct push pushes[SEEN_PUSHES];

@@ -268,6 +268,30 @@ Test(push_api, who_goes_away_does_not_wait_any_more)
 	cr_assert_eq(seen.status, 0);
 }
 
+Test(push_api, who_may_not_notify_is_refused_before_the_body)
+{
+	static const enum err reasons[] = { ERR_NOTIFY_CLIENT, ERR_NOTIFY_NETWORK,
+		ERR_AUTH_REFUSED };
+
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++) {
+		fakes_reset();
+		atomic_store(&fakes_conf.service.snap.refs, 2);
+		ex.head_sent = false;
+		seen.client = reasons[i];
+		post(BODY);
+		refused(reasons[i]);
+		cr_assert_not_null(strstr(seen.fields, "WWW-Authenticate: Basic\n"));
+		cr_assert_eq(seen.n_upload, 1);
+		cr_assert_eq(seen.puts, 0);
+	}
+	fakes_reset(); /* what UnifiedPush asks is no secret */
+	atomic_store(&fakes_conf.service.snap.refs, 2);
+	ex.head_sent = false;
+	seen.client = ERR_NOTIFY_CLIENT;
+	request(H1_GET, PATH);
+	cr_assert_eq(seen.status, 200);
+}
+
 /* --- long answers --- */
 
 static const char *
