@@ -3,6 +3,9 @@
 
 #include "lib/matrix/canonical.h"
 
+/* The name of a member in canonical JSON, where none of ours can be spelled otherwise. */
+#define NAME(s) STR("\"" s "\"")
+
 /* --- strings --- */
 
 static bool
@@ -90,13 +93,13 @@ read_data(const struct reader *r, struct str v, struct str *out)
 static enum err
 read_device_member(const struct reader *r, struct str name, struct str v, struct device *d)
 {
-	if (json_is(name, STR("app_id")))
+	if (str_eq(name, NAME("app_id")))
 		return read_text(r->arena, v, PUSH_APP_ID_MAX, &d->app_id);
-	if (json_is(name, STR("pushkey")))
+	if (str_eq(name, NAME("pushkey")))
 		return read_text(r->arena, v, PUSH_PUSHKEY_MAX, &d->pushkey);
-	if (json_is(name, STR("pushkey_ts")))
+	if (str_eq(name, NAME("pushkey_ts")))
 		return read_pushkey_ts(v, &d->pushkey_ts);
-	if (json_is(name, STR("data")))
+	if (str_eq(name, NAME("data")))
 		return read_data(r, v, &d->data);
 	return OK;
 }
@@ -170,19 +173,19 @@ read_member(const struct reader *r, struct str name, struct str v)
 {
 	struct notification *out = r->out;
 
-	if (json_is(name, STR("devices")))
+	if (str_eq(name, NAME("devices")))
 		return read_devices(r, v);
-	if (json_is(name, STR("event_id")))
+	if (str_eq(name, NAME("event_id")))
 		return read_text_or_null(r->arena, v, PUSH_ID_MAX, &out->event_id);
-	if (json_is(name, STR("room_id")))
+	if (str_eq(name, NAME("room_id")))
 		return read_text_or_null(r->arena, v, PUSH_ID_MAX, &out->room_id);
-	if (json_is(name, STR("prio")))
+	if (str_eq(name, NAME("prio")))
 		return read_prio(v, &out->prio);
-	if (json_is(name, STR("ephemeral")))
+	if (str_eq(name, NAME("ephemeral")))
 		return read_opaque(r->arena, v, NOTIFICATION_KEY_MAX, &out->ephemeral);
-	if (json_is(name, STR("mac")))
+	if (str_eq(name, NAME("mac")))
 		return read_opaque(r->arena, v, NOTIFICATION_KEY_MAX, &out->mac);
-	if (json_is(name, STR("ciphertext")))
+	if (str_eq(name, NAME("ciphertext")))
 		return read_opaque(r->arena, v, r->limits->ciphertext_max, &out->ciphertext);
 	return OK;
 }
