@@ -78,7 +78,7 @@ static bool
 reopen_redis(struct gateway *g, const struct pushgw_conf *conf)
 {
 	return g->resolver == NULL || !redis_changed(&g->conf->redis, &conf->redis) ||
-	       delayq_redis_reopen(g->queue, g->resolver, &conf->redis, &conf->queue);
+	       delayq_redis_reopen(g->queue, g->resolver, &conf->redis);
 }
 
 static bool
@@ -145,6 +145,8 @@ on_adopt(void *arg, struct service_conf *conf)
 	g->conf = ours(conf);
 	if (g->resolver == NULL)
 		delayq_file_set_sync(g->queue, &g->conf->queue);
+	else
+		delayq_redis_set_visibility(g->queue, &g->conf->queue);
 	api_adopt(g->api, g->conf);
 	return true;
 }

@@ -162,8 +162,7 @@ set_prefix(struct delayq_redis *q, const struct redis_conf *redis)
 }
 
 bool
-delayq_redis_reopen(struct delayq *of, struct resolver *resolver, const struct redis_conf *redis,
-    const struct queue_conf *queue)
+delayq_redis_reopen(struct delayq *of, struct resolver *resolver, const struct redis_conf *redis)
 {
 	struct delayq_redis *q = delayq_redis_of(of);
 	struct delayq_conn *c = conn_new(q, resolver, redis);
@@ -179,9 +178,17 @@ delayq_redis_reopen(struct delayq *of, struct resolver *resolver, const struct r
 	timer_set(q->q.loop, &q->conn->over, 2 * timeout + DELAYQ_AGAIN_MS);
 	q->conn = c;
 	q->connected = ERR_COUNT;
-	q->visibility = queue->visibility;
 	set_prefix(q, redis);
 	return true;
+}
+
+void
+delayq_redis_set_visibility(struct delayq *of, const struct queue_conf *queue)
+{
+	struct delayq_redis *q = delayq_redis_of(of);
+
+	q->visibility = queue->visibility;
+	timer_set(q->q.loop, &q->again, 0); /* what is in hand is renewed for the new time */
 }
 
 /* --- the back end --- */

@@ -47,9 +47,13 @@ struct delayq *delayq_redis_open(struct loop *loop, struct resolver *resolver,
     const struct redis_conf *redis, const struct queue_conf *queue,
     const struct delayq_config *cfg) MUST_CHECK;
 
-/* The same of a new configuration: a new connection takes the place of the old one, on which puts
- * under way end.  What was put in another Redis stays there.  false: as above, everything stays. */
-bool delayq_redis_reopen(struct delayq *q, struct resolver *resolver,
-    const struct redis_conf *redis, const struct queue_conf *queue) MUST_CHECK;
+/* By the settings of a new configuration: a new connection takes the place of the old one, on which
+ * puts under way end.  What was put in another Redis stays there.  false: as above, everything
+ * stays. */
+bool delayq_redis_reopen(
+    struct delayq *q, struct resolver *resolver, const struct redis_conf *redis) MUST_CHECK;
+
+/* The visibility of a new configuration. */
+void delayq_redis_set_visibility(struct delayq *q, const struct queue_conf *queue);
 
 #endif

@@ -12,7 +12,7 @@
 #define DELAYQ_ME 16                      /* hexadecimal digits that tell gateways apart */
 #define DELAYQ_TOKEN_MAX (DELAYQ_ME + 22) /* "<me>.<number>" */
 #define DELAYQ_CHAIN 22                   /* characters of a hash */
-#define DELAYQ_PUSH_COST 600              /* bytes of a push in Redis besides its record */
+#define DELAYQ_PUSH_COST 500              /* bytes of a push in Redis besides its record */
 #define DELAYQ_AGAIN_MS 1000              /* after something failed */
 
 enum delayq_script {

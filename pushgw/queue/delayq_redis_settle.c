@@ -11,7 +11,6 @@
 
 #define TOGETHER_MAX 500 /* in one script */
 #define RENEWALS 4       /* within the visibility */
-#define RENEW_MIN_MS 100 /* between two */
 
 static const char *const verbs[] = { [DELAYQ_FINISH] = "finish",
 	[DELAYQ_REJECT] = "reject",
@@ -154,7 +153,7 @@ renew_every(const struct delayq_redis *q)
 {
 	clock_ms every = q->visibility / RENEWALS;
 
-	return every > RENEW_MIN_MS ? every : RENEW_MIN_MS;
+	return every > LOOP_TICK_MS ? every : LOOP_TICK_MS;
 }
 
 static void

@@ -200,7 +200,7 @@ Test(push_redis_faults, a_wrong_password_is_a_state)
 	pushlab_ask(&lab, "CONFIG SET requirepass right");
 	UNTIL(lab.loop, one.state == ERR_REDIS_ANSWER);
 	lab.redis.password = STR("right");
-	cr_assert(delayq_redis_reopen(one.q, lab.resolver, &lab.redis, &lab.queue));
+	cr_assert(delayq_redis_reopen(one.q, lab.resolver, &lab.redis));
 	UNTIL(lab.loop, one.state == OK);
 }
 
@@ -212,7 +212,7 @@ Test(push_redis_faults, a_new_connection_goes_on_with_what_is_in_hand)
 	UNTIL(lab.loop, one.n_jobs == 1);
 	gateway_ask(&one, (const struct push[]){ pushlab_push("app", "l", "$3") }, 1);
 	gateway_finish(&one, 0, false);
-	cr_assert(delayq_redis_reopen(one.q, lab.resolver, &lab.redis, &lab.queue));
+	cr_assert(delayq_redis_reopen(one.q, lab.resolver, &lab.redis));
 	one.done_at_once = true;
 	UNTIL(lab.loop, one.answers == 2);
 	cr_assert_eq(one.err, OK, "on the old one");
