@@ -252,6 +252,7 @@ tests_unit_pushgw_SOURCES += tests/unit/test_push_delay.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_delayq_file.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_record.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_redis.c
+tests_unit_pushgw_SOURCES += tests/unit/test_push_redis_acl.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_redis_faults.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_redis_shared.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_seen.c

@@ -6,15 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void
-pushlab_init(struct pushlab *l, const char *const *args)
+static void
+init(struct pushlab *l)
 {
 	const struct resolver_config rc = { .n_hosts = 0 };
 
 	*l = (struct pushlab){ 0 };
 	cr_assert_geq(sodium_init(), 0);
 	redisd_init(&l->server, "queue", false);
-	redisd_start(&l->server, args);
 	l->loop = loop_new(NULL);
 	l->resolver = resolver_new(l->loop, &rc);
 	l->redis.where.text = l->redis.where.unix_path = l->server.path;
@@ -27,6 +26,23 @@ pushlab_init(struct pushlab *l, const char *const *args)
 		.duplicates = PUSHLAB_HOUR,
 		.rejected = PUSHLAB_HOUR,
 		.rejected_max = 1000 };
+}
+
+void
+pushlab_init(struct pushlab *l, const char *const *args)
+{
+	init(l);
+	redisd_start(&l->server, args);
+}
+
+void
+pushlab_init_acl(struct pushlab *l, const char *user)
+{
+	init(l);
+	redisd_start_acl(&l->server);
+	l->redis.key_prefix = (char *)(uintptr_t) "schleuse:";
+	l->redis.user = (char *)(uintptr_t)user;
+	l->redis.password = STR("pw");
 }
 
 void

@@ -46,6 +46,8 @@ struct pushlab {
 };
 
 void pushlab_init(struct pushlab *l, const char *const *args); /* starts Redis */
+/* With etc/redis-acl.conf and its names; gateways are this user. */
+void pushlab_init_acl(struct pushlab *l, const char *user);
 void pushlab_fini(struct pushlab *l);
 
 /* With the lane "app", room for everything, connected. */

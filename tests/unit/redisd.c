@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/base/buf.h"
+#include "lib/base/fsutil.h"
 #include "tests/unit/lab.h"
 
 #define WORDS 64
@@ -96,6 +98,43 @@ redisd_start(struct redisd *d, const char *const *args)
 		cr_assert_eq(waitpid(d->pid, NULL, WNOHANG), 0, "redis-server has ended");
 		usleep(10000);
 	}
+}
+
+/* A user's line with a password, every other one as it is. */
+static void
+write_line(FILE *f, struct str line)
+{
+	size_t head = line.n;
+
+	if (str_has_prefix(line, STR("user schleuse-"))) {
+		const char *on = strstr(line.p, " on ");
+
+		cr_assert_not_null(on);
+		head = (size_t)(on - line.p) + 4;
+	}
+	fprintf(f, STR_FMT "%s" STR_FMT "\n", STR_ARG(str_of(line.p, head)),
+	    head < line.n ? ">pw " : "", STR_ARG(str_from(line, head)));
+}
+
+void
+redisd_start_acl(struct redisd *d)
+{
+	char file[4300];
+	const char *const args[] = { file, NULL };
+	struct buf conf;
+	struct str line, rest;
+	FILE *f;
+
+	snprintf(file, sizeof(file), "%s/conf", d->dir);
+	buf_init(&conf, 1 << 16);
+	cr_assert_eq(fs_read(TEST_SRCDIR "/etc/redis-acl.conf", &conf), 0);
+	f = fopen(file, "w");
+	for (rest = buf_str(&conf); str_cut(rest, '\n', &line, &rest);)
+		write_line(f, line);
+	fprintf(f, "user admin on >admin allkeys allchannels allcommands\n");
+	fclose(f);
+	buf_fini(&conf);
+	redisd_start(d, args);
 }
 
 void

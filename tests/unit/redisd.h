@@ -22,6 +22,9 @@ void redisd_init(struct redisd *d, const char *name, bool tcp);
 /* `args`: further words of its command line, NULL at the end; those of a sentinel begin with
  * "--sentinel".  Waits until it answers. */
 void redisd_start(struct redisd *d, const char *const *args);
+/* With the users of etc/redis-acl.conf, each with the password "pw", and an administrator. */
+void redisd_start_acl(struct redisd *d);
+#define REDISD_ADMIN "--no-auth-warning --user admin --pass admin " /* before a command */
 void redisd_kill(struct redisd *d); /* SIGKILL; may be started again, its files remain */
 void redisd_fini(struct redisd *d); /* and removes its files */
 /* One command by redis-cli, its output without the last line end. */

@@ -121,6 +121,9 @@ Test(push_redis_shared, what_is_in_hand_stays_there)
 	first = score();
 	cr_assert_gt(first, 0);
 	UNTIL(lab.loop, score() > first); /* it is renewed */
+	lab.queue.visibility = PUSHLAB_HOUR;
+	delayq_redis_set_visibility(one.q, &lab.queue);
+	UNTIL(lab.loop, score() > first + PUSHLAB_HOUR / 2); /* for the new time */
 	cr_assert_eq(one.n_jobs, 1);
 	gateway_finish(&one, 0, false);
 	UNTIL(lab.loop, is_empty());

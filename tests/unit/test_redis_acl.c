@@ -10,7 +10,7 @@
 #include "tests/unit/lab.h"
 #include "tests/unit/redisd.h"
 
-#define ADMIN "--no-auth-warning --user admin --pass admin "
+#define ADMIN REDISD_ADMIN
 
 static struct loop *loop;
 static struct resolver *resolver;
@@ -21,46 +21,13 @@ static unsigned calls;
 static enum err last;
 static char text[256];
 
-/* The file as it is, with a password for each, and an administrator. */
-static void
-start_server(void)
-{
-	static char file[4300];
-	static const char *args[] = { file, NULL };
-	struct buf conf;
-	struct str line, rest, head, tail;
-	FILE *f;
-
-	redisd_init(&server, "acl", false);
-	snprintf(file, sizeof(file), "%s/conf", server.dir);
-	buf_init(&conf, 1 << 16);
-	cr_assert_eq(fs_read(TEST_SRCDIR "/etc/redis-acl.conf", &conf), 0);
-	f = fopen(file, "w");
-	for (rest = buf_str(&conf); str_cut(rest, '\n', &line, &rest);) {
-		head = line;
-		tail = STR_NONE;
-		if (str_has_prefix(line, STR("user schleuse-"))) {
-			const char *on = strstr(line.p, " on ");
-
-			cr_assert_not_null(on);
-			head = str_of(line.p, (size_t)(on - line.p) + 4);
-			tail = str_from(line, head.n);
-		}
-		fprintf(f, STR_FMT "%s" STR_FMT "\n", STR_ARG(head), tail.n > 0 ? ">pw " : "",
-		    STR_ARG(tail));
-	}
-	fprintf(f, "user admin on >admin allkeys allchannels allcommands\n");
-	fclose(f);
-	buf_fini(&conf);
-	redisd_start(&server, args);
-}
-
 static void
 setup(void)
 {
 	const struct resolver_config rc = { .n_hosts = 0 };
 
-	start_server();
+	redisd_init(&server, "acl", false);
+	redisd_start_acl(&server);
 	loop = loop_new(NULL);
 	resolver = resolver_new(loop, &rc);
 }
