@@ -36,7 +36,7 @@ struct provider {
 	const struct delivery_conf *delivery;
 	struct courier *courier;
 	struct apns_key *key; /* NULL: client certificate */
-	char *topic;          /* the field */
+	char *topic;          /* the field; NULL: the certificate says it */
 	struct list attempts;
 };
 
@@ -126,16 +126,21 @@ static bool
 post_fields(struct attempt *a, const char *bearer)
 {
 	const struct provider *p = a->provider;
-	const char *fields[FIELDS_MAX] = { "content-type: application/json", p->topic,
-		push_types[p->conf->push_type].field, a->priority, a->expiration, a->id, bearer };
+	const char *fields[FIELDS_MAX] = { "content-type: application/json",
+		push_types[p->conf->push_type].field, a->priority, a->expiration, a->id };
+	size_t n = 5;
 	clock_ms now = loop_now(p->loop);
-	const struct courier_request req = { .url = a->url,
+	struct courier_request req = { .url = a->url,
 		.fields = fields,
-		.n_fields = bearer != NULL ? FIELDS_MAX : FIELDS_MAX - 1,
 		.body = buf_str(&a->body),
 		.answer_max = APNS_ANSWER_MAX,
 		.timeout_ms = a->deadline > now ? a->deadline - now : 1 };
 
+	if (p->topic != NULL)
+		fields[n++] = p->topic;
+	if (bearer != NULL)
+		fields[n++] = bearer;
+	req.n_fields = n;
 	a->call = courier_send(p->courier, &req, on_answer, a);
 	return a->call != NULL;
 }
@@ -290,23 +295,32 @@ open_courier(struct provider *p, const struct provider_env *env)
 	return p->courier != NULL;
 }
 
+/* false: out of memory. */
+static bool
+set_credentials(struct provider *p)
+{
+	const struct apns_conf *c = p->conf;
+
+	if (c->topic != NULL &&
+	    asprintf(&p->topic, "apns-topic: %s%s", c->topic, push_types[c->push_type].suffix) < 0)
+		p->topic = NULL;
+	if (c->leaf == NULL)
+		p->key = apns_key_join(c->team_id, c->key_id, c->key);
+	return (c->topic == NULL || p->topic != NULL) && (c->leaf != NULL || p->key != NULL);
+}
+
 static struct provider *
 open_provider(const struct provider_env *env, const struct app_conf *app)
 {
-	const struct apns_conf *c = &app->apns;
 	struct provider *p = calloc(1, sizeof(*p));
 
 	if (p == NULL)
 		return NULL;
 	p->loop = env->loop;
-	p->conf = c;
+	p->conf = &app->apns;
 	p->delivery = env->delivery;
 	list_init(&p->attempts);
-	if (asprintf(&p->topic, "apns-topic: %s%s", c->topic, push_types[c->push_type].suffix) < 0)
-		p->topic = NULL;
-	if (c->leaf == NULL)
-		p->key = apns_key_join(c->team_id, c->key_id, c->key);
-	if (p->topic != NULL && (c->leaf != NULL || p->key != NULL) && open_courier(p, env))
+	if (set_credentials(p) && open_courier(p, env))
 		return p;
 	log_error("apps: %s: out of memory", app->id);
 	close_provider(p);

@@ -4,45 +4,61 @@
 #include "lib/matrix/canonical.h"
 #include "pushgw/providers/payload.h"
 
-#define BACKGROUND STR("{\"content-available\":1}")
-#define ALERT \
-	STR("{\"alert\":{\"loc-args\":[],\"loc-key\":\"SINGLE_UNREAD\"},\"mutable-content\":1}")
+#define ALERT STR("{\"loc-args\":[],\"loc-key\":\"SINGLE_UNREAD\"}")
 #define ROOM (512 << 10) /* what is too long is measured, not cut */
 
 enum cut { WHOLE, APS_ONLY, OURS_ONLY, CUTS };
 
-/* n == 0: no `aps`. */
-static struct str
-aps_of(enum apns_push_type type, struct str kept, enum cut cut)
-{
-	struct str aps = cut < OURS_ONLY ? json_get(kept, STR("aps")) : STR_NONE;
-
-	if (type == APNS_BACKGROUND)
-		return BACKGROUND;
-	if (json_type(aps) == JSON_OBJECT)
-		return aps;
-	return type == APNS_ALERT ? ALERT : STR_NONE;
-}
-
+/* Behind the brace of an object or another member. */
 static bool
 put_member(struct buf *out, struct str key, struct str value)
 {
-	return (buf_len(out) == 1 || buf_put(out, STR(","))) && buf_put(out, key) &&
+	struct str s = buf_str(out);
+
+	return (s.p[s.n - 1] == '{' || buf_put(out, STR(","))) && buf_put(out, key) &&
 	       buf_put(out, STR(":")) && buf_put(out, value);
+}
+
+static bool
+put_members(struct buf *out, struct str from, struct str but)
+{
+	struct json_iter it;
+	struct str key, value;
+	bool good = true;
+
+	json_begin(&it, from);
+	while (good && json_next(&it, &key, &value))
+		good = json_is(key, but) || put_member(out, key, value);
+	return good;
+}
+
+/* An alert always has one, a background push never. */
+static bool
+put_aps(struct buf *out, enum apns_push_type type, struct str given)
+{
+	if (!buf_put(out, STR("\"aps\":{")))
+		return false;
+	if (type == APNS_BACKGROUND)
+		return buf_put(out, STR("\"content-available\":1}"));
+	if (type == APNS_ALERT && json_get(given, STR("alert")).n == 0 &&
+	    !put_member(out, STR("\"alert\""), ALERT))
+		return false;
+	if (type == APNS_ALERT && given.n == 0 &&
+	    !put_member(out, STR("\"mutable-content\""), STR("1")))
+		return false;
+	return put_members(out, given, STR_NONE) && buf_put(out, STR("}"));
 }
 
 /* What precedes the IDs, as an object. */
 static bool
 put_kept(struct buf *out, enum apns_push_type type, struct str kept, enum cut cut)
 {
-	struct str aps = aps_of(type, kept, cut), key, value;
-	struct json_iter it;
-	bool good = buf_put(out, STR("{")) && (aps.n == 0 || put_member(out, STR("\"aps\""), aps));
+	struct str aps = cut < OURS_ONLY ? json_get(kept, STR("aps")) : STR_NONE;
 
-	json_begin(&it, cut == WHOLE ? kept : STR_NONE);
-	while (good && json_next(&it, &key, &value))
-		good = json_is(key, STR("aps")) || put_member(out, key, value);
-	return good && buf_put(out, STR("}"));
+	return buf_put(out, STR("{")) &&
+	       put_aps(out, type, json_type(aps) == JSON_OBJECT ? aps : STR_NONE) &&
+	       put_members(out, cut == WHOLE ? kept : STR_NONE, STR("aps")) &&
+	       buf_put(out, STR("}"));
 }
 
 static bool
@@ -54,7 +70,7 @@ put(struct buf *out, enum apns_push_type type, const struct push *push, enum cut
 	buf_init(&kept, ROOM);
 	good = put_kept(&kept, type, push->data, cut);
 	buf_consume(out, buf_len(out));
-	good = good && payload_put(out, buf_len(&kept) > 2 ? buf_str(&kept) : STR_NONE, push);
+	good = good && payload_put(out, buf_str(&kept), push);
 	buf_fini(&kept);
 	return good;
 }

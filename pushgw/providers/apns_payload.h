@@ -4,9 +4,10 @@
  *
  * What the allow-list let through of the pusher's default_payload, the IDs, and what the homeserver
  * encrypted (MSC3013); see payload.h.  The dictionary `aps` fits the push type: that of
- * `background` is always {"content-available":1}, that of an `alert` whose pusher brings none is
- * {"alert":{"loc-args":[],"loc-key":"SINGLE_UNREAD"},"mutable-content":1}: a text of the app
- * itself, and its notification service extension may fetch the event and say more.
+ * `background` is always {"content-available":1}; an `alert` without a text of its own gets
+ * {"loc-args":[],"loc-key":"SINGLE_UNREAD"}, which names one in the app, and where the pusher
+ * brings no `aps` also "mutable-content":1, so that its notification service extension may say
+ * more.
  *
  * Where all of it is longer than Apple allows, default_payload goes: first all but `aps`, then
  * `aps` too.  What is ours never does.  Pure.

@@ -146,9 +146,15 @@ Test(push_apns, a_certificate_instead_of_a_token)
 	cr_assert(fake.courier->identity);
 	start(0);
 	cr_assert_null(fake_field(0, BEARER));
+	cr_assert(fake_has(0, "apns-topic: de.test.app"));
 	fake_answer(0, 403, EXPIRED); /* makes no sense, and no loop */
 	cr_assert_eq(told[0].r.verdict, VERDICT_FAILED);
 	cr_assert_eq(fake.n_posts, 1);
+	app.apns.topic = app.apns.key_id = app.apns.team_id = NULL;
+	reopen();
+	start(1);
+	cr_assert_null(fake_field(1, "apns-topic"), "the certificate says it");
+	fake_answer(1, 200, "");
 }
 
 /* The token of a request. */

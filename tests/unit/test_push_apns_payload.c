@@ -53,11 +53,16 @@ Test(push_apns_payload, of_each_type)
 		{ APNS_ALERT, "{\"x\":\"y\"}", "{" PLAIN ",\"x\":\"y\"," IDS },
 		{ APNS_ALERT, "{" OWN ",\"x\":1}", "{" OWN ",\"x\":1," IDS },
 		{ APNS_ALERT, "{\"aps\":\"text\"}", "{" PLAIN "," IDS },
+		{ APNS_ALERT, "{\"aps\":{\"content-available\":1,\"sound\":\"s\"}}",
+		    "{\"aps\":{\"alert\":{\"loc-args\":[],\"loc-key\":\"SINGLE_UNREAD\"},"
+		    "\"content-available\":1,\"sound\":\"s\"}," IDS },
+		{ APNS_ALERT, "{\"aps\":{\"alert\":\"text\"}}",
+		    "{\"aps\":{\"alert\":\"text\"}," IDS },
 		{ APNS_BACKGROUND, "{" OWN ",\"x\":1}",
 		    "{\"aps\":{\"content-available\":1},\"x\":1," IDS },
 		{ APNS_BACKGROUND, "", "{\"aps\":{\"content-available\":1}," IDS },
-		{ APNS_VOIP, "", "{" IDS },
-		{ APNS_VOIP, "{\"x\":1}", "{\"x\":1," IDS },
+		{ APNS_VOIP, "", "{\"aps\":{}," IDS },
+		{ APNS_VOIP, "{\"x\":1}", "{\"aps\":{},\"x\":1," IDS },
 		{ APNS_VOIP, "{" OWN "}", "{" OWN "," IDS },
 	};
 
@@ -78,7 +83,8 @@ Test(push_apns_payload, what_the_homeserver_encrypted_is_passed_on) /* ML-123618
 	struct str got = make(APNS_VOIP, &push);
 
 	cr_assert(
-	    str_eq(got, STR("{\"ephemeral\":\"eph\",\"ciphertext\":\"cip+/\",\"mac\":\"mac\"}")),
+	    str_eq(got,
+		STR("{\"aps\":{},\"ephemeral\":\"eph\",\"ciphertext\":\"cip+/\",\"mac\":\"mac\"}")),
 	    STR_FMT, STR_ARG(got));
 }
 
