@@ -7,10 +7,16 @@
  * All requests of a courier have the same trust anchors, client certificate and way out, so
  * connections are never shared across those: one courier for each set of credentials.
  *
- * Names are resolved by our resolver (an answer counts for COURIER_NAMES_MS) and connections go
+ * Names are resolved by our resolver (an answer counts for COURIER_NAMES_MS, and longer while the
+ * name servers fail) and connections go
  * only to those addresses, unless allowed only to public ones, whatever name or redirect leads
  * there; redirects are not followed.  TLS 1.2 or later, the host verified in the certificate.  With
  * an HTTP proxy see fetch.h: the same holds here.
+ *
+ * A kept connection may end just when a request is sent.  libcurl sends it again on another one if
+ * the server said that it did not look at it, or if nothing at all was answered (so a server may
+ * get it twice); otherwise the caller is told.  After an HTTP/2 request that timed out, and after
+ * COURIER_IDLE_MS or COURIER_LIFETIME_MS (courier_int.h), others get a new connection.
  *
  * One thread, the loop's.
  */
@@ -53,7 +59,7 @@ struct courier_request {           /* copied */
 struct courier_answer {
 	enum err err; /* OK: an HTTP answer is here, whatever its status; else as struct
 		       * fetch_result's */
-	int status;
+	int status;   /* with ERR_TOO_LARGE too; else 0 */
 	bool http2;
 	struct str body;
 	const char *retry_after; /* "" if absent */

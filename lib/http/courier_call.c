@@ -264,18 +264,19 @@ judge(struct courier_call *x)
 {
 	struct courier_host *h = x->host;
 	long status = 0, version = 0;
+	enum err err = curlopt_err(x->code, x->too_large, x->refused_address);
 
-	if (x->code != CURLE_OK && h->courier->proxy.host != NULL && curlopt_proxy_refused(x->easy))
+	if (err != OK && h->courier->proxy.host != NULL && curlopt_proxy_refused(x->easy))
 		return ERR_CONNECT;
-	if (x->code != CURLE_OK)
-		return curlopt_err(x->code, x->too_large, x->refused_address);
+	if (err != OK && err != ERR_TOO_LARGE)
+		return err;
 	curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(x->easy, CURLINFO_HTTP_VERSION, &version);
 	x->status = (int)status;
 	x->http2 = version == CURL_HTTP_VERSION_2_0;
 	h->h1 = !x->http2;
 	h->proving = false;
-	return OK;
+	return err;
 }
 
 static void

@@ -383,6 +383,7 @@ Test(courier, ends_an_answer_that_is_too_large)
 
 	server.body = str_of(memset(large, 'x', sizeof(large)), sizeof(large));
 	cr_assert_eq(run(url)->err, ERR_TOO_LARGE);
+	cr_assert_eq(got[0].status, 200);
 	server.body = STR("hello");
 	cr_assert_eq(run(url)->err, OK);
 	cr_assert_eq(connections(), 1);
