@@ -258,6 +258,7 @@ tests_unit_pushgw_SOURCES += tests/unit/test_push_redis_acl.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_redis_faults.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_redis_shared.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_seen.c
+tests_unit_pushgw_SOURCES += tests/unit/test_push_vapid.c
 
 # So has the intake of notifications, in which queue and providers are faked.
 if HAVE_CRITERION
