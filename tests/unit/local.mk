@@ -260,6 +260,9 @@ tests_unit_pushgw_SOURCES += tests/unit/test_push_redis_faults.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_redis_shared.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_seen.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_vapid.c
+tests_unit_pushgw_SOURCES += tests/unit/test_push_webpost.c
+tests_unit_pushgw_SOURCES += tests/unit/webd.c
+tests_unit_pushgw_SOURCES += tests/unit/webd.h
 
 # So has the intake of notifications, in which queue and providers are faked.
 if HAVE_CRITERION
@@ -294,5 +297,6 @@ tests_unit_vendors_SOURCES += tests/unit/pki.h
 tests_unit_vendors_SOURCES += tests/unit/test_push_apns.c
 tests_unit_vendors_SOURCES += tests/unit/test_push_fcm.c
 tests_unit_vendors_SOURCES += tests/unit/test_push_unifiedpush.c
+tests_unit_vendors_SOURCES += tests/unit/test_push_webpush.c
 tests_unit_vendors_SOURCES += tests/unit/wallclock.c
 tests_unit_vendors_SOURCES += tests/unit/wallclock.h
