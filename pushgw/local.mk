@@ -19,6 +19,8 @@ libpushgw_a_SOURCES += pushgw/config_check.c
 libpushgw_a_SOURCES += pushgw/config_check.h
 libpushgw_a_SOURCES += pushgw/config_rows.c
 libpushgw_a_SOURCES += pushgw/config_rows_apps.c
+libpushgw_a_SOURCES += pushgw/gateway.c
+libpushgw_a_SOURCES += pushgw/gateway.h
 libpushgw_a_SOURCES += pushgw/push.h
 libpushgw_a_SOURCES += pushgw/series.c
 libpushgw_a_SOURCES += pushgw/series.h
@@ -107,3 +109,7 @@ libpushgw_a_SOURCES += pushgw/queue/delayq_redis_scripts.c
 libpushgw_a_SOURCES += pushgw/queue/delayq_redis_serve.c
 libpushgw_a_SOURCES += pushgw/queue/delayq_redis_settle.c
 libpushgw_a_SOURCES += pushgw/queue/delayq_redis_take.c
+
+sbin_PROGRAMS += schleuse-pushgw
+schleuse_pushgw_SOURCES = pushgw/main.c
+schleuse_pushgw_LDADD = libpushgw.a libschleuse.a $(DEPS_LIBS)
