@@ -41,7 +41,7 @@ SECRETS = {
 }
 TWEAKS = {"sound": "klingelton", "highlight": True}
 WORDS = [b"absenderin", b"Absenderin", b"Befund", b"befunde", b"m.room.geheim", b"beigetreten", b"geheimtext",
-         b"47118150", b"81504711", b"user_is_target", b"klingelton", b"highlight", b"tweaks", b"counts", b"content\"",
+         b"47118150", b"81504711", b"user_is_target", b"klingelton", b"highlight", b"tweaks", b"counts", b'"content"',
          b"sender", b"room_name", b"room_alias", b"membership", b"unread_count", b"missed_calls"]
 
 
