@@ -6,6 +6,7 @@ from harness import PKI, until
 from sim.push import fcm
 from sim.push.jose import parse
 from sim.push.program import private
+from sim.push.server import Reply
 
 
 def test_apns_provider_token(push):
@@ -68,13 +69,29 @@ def test_fcm_access_token_is_asked_for_once(push):
     assert len(server.token_requests) - before == 1
 
 
-def test_fcm_token_endpoint_away(push):
-    server = push.providers.fcm
-    server.expire_bearers()
-    phone = push.phone("fcm")
-    server.token_script += [fcm.Reply(503, b"{}"), fcm.Reply(500, b"")]
-    phone.wait(push.tell(phone))
-    assert server.token_script == []
+def test_fcm_token_endpoint_away(make_push):
+    w = make_push(which=["fcm"])
+    soon = [("retry-after", "1")]
+    w.providers.fcm.token_script += [Reply(503, b"{}", soon), Reply(500, b"", soon)]
+    w.start()
+    phone = w.phone("fcm")
+    phone.wait(w.tell(phone))
+    assert w.providers.fcm.token_script == []
+    assert w.attempts("fcm", "fault") == 0
+
+
+def test_fcm_access_token_is_refused(make_push):
+    """Taken back before its time: the push is not lost, nobody is rejected."""
+    w = make_push(which=["fcm"])
+    w.start()
+    phone = w.phone("fcm")
+    phone.wait(w.tell(phone))
+    w.providers.fcm.rule = lambda r: fcm.UNAUTHENTICATED
+    event = w.tell(phone)
+    until("the refusal", lambda: w.attempts("fcm", "fault") > 0)
+    assert w.rejected(w.phone("fcm")) == []
+    w.providers.fcm.rule = None
+    phone.wait(event)
 
 
 def test_fcm_new_service_account(make_push):

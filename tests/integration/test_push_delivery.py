@@ -2,6 +2,7 @@
 """From a notification to the phone: nothing but the two IDs, in order, once."""
 from __future__ import annotations
 
+import copy
 import json
 import re
 
@@ -9,7 +10,8 @@ import pytest
 
 from harness import until
 from pushworld import APPS, HOST, NOTIFY, ROOM, SECRETS, TWEAKS, WORDS, event_id, notification
-from sim.push.apns import PAYLOAD_MAX
+from sim.push import apns, fcm
+from sim.push.server import Reply
 
 PROVIDERS = list(APPS)
 IDS = {"event_id", "room_id"}
@@ -64,7 +66,7 @@ def test_apns_request(push):
     assert (r.get("apns-push-type"), r.get("apns-priority"), r.get("apns-topic")) == ("alert", "10", "org.example.app")
     assert r.get("apns-id") and int(r.get("apns-expiration")) > r.wall
     assert r.json()["aps"] == {"mutable-content": 1, "alert": {"loc-key": "SINGLE_UNREAD"}}
-    assert len(r.body) <= PAYLOAD_MAX
+    assert len(r.body) <= apns.PAYLOAD_MAX
     low = push.phone("apns")
     low.wait(push.tell(low, prio="low"))
     assert low.requests()[0].get("apns-priority") == "5"
@@ -118,17 +120,18 @@ def test_order_of_one_pushkey(push, provider):
     """What was said first arrives first, whatever fails in between."""
     phone = push.phone(provider)
     seen: list[int] = []
-    phone.server.rule = lambda r: seen.append(1) or (phone_fails(provider) if len(seen) % 3 == 2 else None)
+    phone.server.rule = lambda r: seen.append(1) or (failure(provider) if len(seen) % 5 == 2 else None)
     with push.connect() as link:
         events = [push.tell(phone, link=link) for _ in range(12)]
     phone.wait(*events)
     assert phone.events() == events
 
 
-def phone_fails(provider):
-    from sim.push.server import Reply
-
-    return Reply(503, {"reason": "ServiceUnavailable"} if provider == "apns" else b"")
+def failure(provider: str) -> Reply:
+    """A passing one."""
+    if provider == "apns":
+        return apns.answer("ServiceUnavailable")
+    return fcm.fcm_error("UNAVAILABLE", 1) if provider == "fcm" else Reply(503)
 
 
 def test_a_repeated_notification_is_delivered_once(push):
@@ -193,8 +196,8 @@ def test_unknown_app_is_rejected(push):
 def test_globs(make_push):
     """Exact before glob; two globs that match are refused, as Sygnal does."""
     w = make_push(which=["fcm"])
-    entry = w.app("fcm")
-    w.config["apps"] += [{**entry, "id": "org.example.beta.*"}, {**entry, "id": "*.beta.twice"}]
+    for name in ("org.example.beta.*", "*.beta.twice"):
+        w.config["apps"].append({**copy.deepcopy(w.app("fcm")), "id": name})
     w.start()
     phone = w.phone("fcm")
     event = w.tell(phone.device(app_id="org.example.beta.one"))

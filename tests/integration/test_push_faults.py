@@ -24,7 +24,7 @@ PUSHES = int(os.environ.get("SCHLEUSE_PUSHES", "100000"))
 PUSHKEYS = 2000
 DEVICES = 20  # of one notification
 HOMESERVERS = 4
-PAUSE = 0.3  # seconds between a gateway that is ready and its end, at most twice that
+PAUSE = 0.6  # seconds between a gateway that is ready and its end, at most twice that
 
 
 class Homeserver(threading.Thread):
@@ -207,7 +207,8 @@ def shared(make_push, redis: Redis, count: int = 1) -> tuple[list[PushWorld], Ar
     made: list[PushWorld] = []
     arrivals = None
     for _ in range(count):
-        w, a = gateway(make_push, visibility="2s")
+        w, a = gateway(make_push, visibility="3s")
+        w.config["delivery"].update(connect_timeout="500ms", request_timeout="2s")
         w.config["redis"] = {"address": f"redis://{redis.address}", "timeout": "2s"}
         arrivals = arrivals or a
         if made:

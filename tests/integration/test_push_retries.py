@@ -21,11 +21,11 @@ TROUBLES = [
     ("apns", Reset()),
     ("apns", Reset(2)),
     ("apns", Close()),
-    ("fcm", fcm.fcm_error("UNAVAILABLE", 0)),
-    ("fcm", fcm.fcm_error("INTERNAL", 0)),
+    ("fcm", fcm.fcm_error("UNAVAILABLE", 1)),
+    ("fcm", fcm.fcm_error("INTERNAL", 1)),
     ("fcm", fcm.fcm_error("QUOTA_EXCEEDED", 1)),
     ("fcm", fcm.UNAUTHENTICATED),
-    ("fcm", Reply(502, b"<html>")),
+    ("fcm", Reply(502, b"<html>", [("retry-after", "1")])),
     ("fcm", Close()),
     ("fcm", GoAway()),
     ("webpush", Reply(503)),
@@ -99,7 +99,7 @@ def test_connections_break(push):
 
 def test_slow_answers_run_into_the_time_out(make_push):
     w = make_push(which=["webpush"])
-    w.config["delivery"]["request_timeout"] = "300ms"
+    w.config["delivery"].update(connect_timeout="200ms", request_timeout="300ms")
     w.start()
     phone = w.phone("webpush")
     w.providers.webpush.script.append(Hang())
@@ -118,7 +118,7 @@ def test_provider_away_for_a_while(push, provider):
         events = [push.tell(phone) for phone in phones]
         until("attempts", lambda: push.attempts(provider, "failed") > 0)
         other.wait(push.tell(other))
-        assert push.queued() == len(phones)
+        until("that only those wait", lambda: push.queued() == len(phones))
     finally:
         server.up()
     for phone, event in zip(phones, events):
