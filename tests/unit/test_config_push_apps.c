@@ -84,8 +84,8 @@ static const struct {
 	{ "provider: apns, apns: { certificate: push.pem, certificate_key: other.key }",
 	    "11:78: certificate_key: " },
 	{ "provider: apns, apns: { certificate: p256.key }", "11:51: certificate: " },
-	{ "provider: apns, apns: { certificate: push.pem, key_id: ABCDE12345 }",
-	    "11:69: key_id and team_id are only used" },
+	{ "provider: apns, apns: { certificate: push.pem, topic: a, key_id: ABCDE12345 }",
+	    "11:79: key_id and team_id are only used" },
 	/* FCM */
 	{ FCM(""), NULL },
 	{ FCM("url: \"https://127.0.0.1:1\", token_url: \"https://127.0.0.1:1/token\""), NULL },
