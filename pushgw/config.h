@@ -12,6 +12,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include "lib/daemon/guard.h"
 #include "lib/daemon/lookup_section.h"
 #include "lib/daemon/redis_section.h"
 #include "lib/daemon/service_section.h"
@@ -141,6 +142,7 @@ struct app_conf {
 struct pushgw_conf {
 	struct service_conf service; /* first: its snapshot is ours */
 	struct clients_conf clients;
+	struct guard_conf guard; /* without delays */
 	struct notify_conf notify;
 	struct redis_conf redis;
 	struct queue_conf queue;

@@ -62,6 +62,12 @@ static const struct conf_option clients_rows[] = {
 	CONF_END
 };
 
+static const struct conf_option guard_rows[] = {
+	GUARD_ROWS,
+	GUARD_PLACES_ROW("addresses"),
+	CONF_END
+};
+
 static const struct conf_option notify_rows[] = {
 	{ "devices_max", CONF_COUNT, NOTIFY(devices_max), "64", 1, 10000, CONF_RELOAD,
 	  "devices of one notification" },
@@ -128,6 +134,8 @@ const struct conf_option pushgw_conf_rows[] = {
 	{ "timeouts", CONF_SECTION, { 0, 0 }, NULL, 0, 0, CONF_RELOAD, "limits in time", .rows = timeout_rows },
 	{ "clients", CONF_SECTION, PUSHGW(clients), NULL, 0, 0, CONF_RELOAD,
 	  "who may notify; nothing set: everybody", .rows = clients_rows },
+	{ "guard", CONF_SECTION, PUSHGW(guard), NULL, 0, 0, CONF_RELOAD, "what slows down who guesses passwords",
+	  .rows = guard_rows },
 	{ "notify", CONF_SECTION, PUSHGW(notify), NULL, 0, 0, CONF_RELOAD, "limits of one notification",
 	  .rows = notify_rows },
 	{ "redis", CONF_SECTION, PUSHGW(redis), NULL, 0, 0, CONF_RELOAD, "what several instances have in common",

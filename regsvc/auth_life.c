@@ -5,6 +5,9 @@
 #include "regsvc/auth_int.h"
 #include "regsvc/series.h"
 
+static const struct guard_series guard_series = { .failed = S_AUTH_FAILED,
+	.slowed = S_AUTH_SLOWED };
+
 /* An issuer that is not configured is the service's own address. */
 static void
 set_rules(struct auth *a, const struct regsvc_conf *c)
@@ -53,7 +56,7 @@ auth_new(
 	l->clients = clients_new(loop, store, c->clients.max);
 	l->password = password_new(loop, &c->clients);
 	l->proven = proven_new(c->clients.proven_max);
-	l->guard = guard_new(&c->guard);
+	l->guard = guard_new(&c->guard, &guard_series);
 	a->keys = tokenkeys_new(loop, store, &c->token);
 	if (l->clients == NULL || l->password == NULL || l->proven == NULL || l->guard == NULL ||
 	    a->keys == NULL) {

@@ -11,6 +11,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/conf/load.h"
+#include "lib/daemon/guard.h"
 
 #define TOKEN_KEYS_MAX 8
 
@@ -30,13 +31,6 @@ struct token_conf {
 	clock_ms lifetime;
 	/* made while loading */
 	EVP_PKEY *pkeys[TOKEN_KEYS_MAX];
-};
-
-struct guard_conf {
-	uint64_t failures; /* at once; beyond, one in `forget` */
-	clock_ms forget;   /* after which one failure counts no more */
-	clock_ms delay, delay_max;
-	uint64_t places;
 };
 
 struct access_log_conf {

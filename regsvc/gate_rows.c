@@ -53,15 +53,11 @@ const struct conf_option token_rows[] = {
 };
 
 const struct conf_option guard_rows[] = {
-	{ "failures", CONF_COUNT, GUARD(failures), "10", 1, 1000, CONF_RELOAD,
-	  "failed attempts of an address (IPv6: one /64) before it has to wait" },
-	{ "forget", CONF_DURATION, GUARD(forget), "1m", 1 * SECOND, 1 * DAY, CONF_RELOAD,
-	  "after which one failed attempt counts no more" },
+	GUARD_ROWS,
 	{ "delay", CONF_DURATION, GUARD(delay), "100ms", 0, 10 * SECOND, CONF_RELOAD,
 	  "how much later each further failure for one client is answered" },
 	{ "delay_max", CONF_DURATION, GUARD(delay_max), "3s", 0, 30 * SECOND, CONF_RELOAD, "the longest of these delays" },
-	{ "places", CONF_COUNT, GUARD(places), "65536", 64, 16777216, CONF_RESTART,
-	  "addresses and clients whose failures are counted" },
+	GUARD_PLACES_ROW("addresses and clients"),
 	CONF_END
 };
 

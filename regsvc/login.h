@@ -10,8 +10,8 @@
 #ifndef SCHLEUSE_REGSVC_LOGIN_H
 #define SCHLEUSE_REGSVC_LOGIN_H
 
+#include "lib/daemon/guard.h"
 #include "regsvc/clients.h"
-#include "regsvc/guard.h"
 #include "regsvc/password.h"
 #include "regsvc/proven.h"
 

@@ -12,7 +12,7 @@
 
 #include "lib/http/caller.h"
 #include "lib/matrix/reply.h"
-#include "pushgw/notify/clients.h"
+#include "pushgw/notify/attempts.h"
 #include "pushgw/notify/intake.h"
 
 #define PATH "/_matrix/push/v1/notify"
@@ -25,6 +25,7 @@
 struct api {
 	struct loop *loop;
 	struct delayq *queue;
+	struct attempts *attempts;
 	struct pushgw_conf *conf; /* one reference */
 };
 
@@ -49,7 +50,11 @@ api_new(struct loop *loop, struct delayq *queue, struct pushgw_conf *conf)
 	a->loop = loop;
 	a->queue = queue;
 	a->conf = snapshot_hold(&conf->service.snap);
-	return a;
+	a->attempts = attempts_new(&conf->guard);
+	if (a->attempts != NULL)
+		return a;
+	api_free(a);
+	return NULL;
 }
 
 void
@@ -57,6 +62,7 @@ api_free(struct api *a)
 {
 	if (a == NULL)
 		return;
+	attempts_free(a->attempts);
 	snapshot_drop(&a->conf->service.snap);
 	free(a);
 }
@@ -66,6 +72,7 @@ api_adopt(struct api *a, struct pushgw_conf *conf)
 {
 	snapshot_drop(&a->conf->service.snap);
 	a->conf = snapshot_hold(&conf->service.snap);
+	attempts_adopt(a->attempts, &conf->guard);
 }
 
 /* --- answers --- */
@@ -275,7 +282,8 @@ static void
 notify(struct api *a, struct exchange *ex)
 {
 	struct str fields;
-	enum err err = clients_check(&a->conf->clients, ex, &fields);
+	enum err err =
+	    attempts_check(a->attempts, &a->conf->clients, ex, loop_now(a->loop), &fields);
 	struct call *c = err == OK ? arena_alloc(&ex->arena, sizeof(*c)) : NULL;
 
 	if (c == NULL) {

@@ -71,6 +71,7 @@ tests_unit_unit_SOURCES += tests/unit/test_h1_proxy.c
 tests_unit_unit_SOURCES += tests/unit/test_h1conn.c
 tests_unit_unit_SOURCES += tests/unit/test_h2_head.c
 tests_unit_unit_SOURCES += tests/unit/test_h2conn.c
+tests_unit_unit_SOURCES += tests/unit/test_guard.c
 tests_unit_unit_SOURCES += tests/unit/test_hash.c
 tests_unit_unit_SOURCES += tests/unit/test_heartbeat.c
 tests_unit_unit_SOURCES += tests/unit/test_invites.c
@@ -205,7 +206,6 @@ tests_unit_regsvc_SOURCES += tests/unit/test_vzd_read.c
 tests_unit_regsvc_SOURCES += tests/unit/test_regsvc_accesstoken.c
 tests_unit_regsvc_SOURCES += tests/unit/test_regsvc_auth.c
 tests_unit_regsvc_SOURCES += tests/unit/test_regsvc_credentials.c
-tests_unit_regsvc_SOURCES += tests/unit/test_regsvc_guard.c
 
 # The push gateway has names in common with both.
 if HAVE_CRITERION
@@ -237,6 +237,7 @@ tests_unit_pushgw_SOURCES += tests/unit/pushlab.c
 tests_unit_pushgw_SOURCES += tests/unit/pushlab.h
 tests_unit_pushgw_SOURCES += tests/unit/redisd.c
 tests_unit_pushgw_SOURCES += tests/unit/redisd.h
+tests_unit_pushgw_SOURCES += tests/unit/test_push_attempts.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_breaker.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_apns_answer.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_apns_payload.c

@@ -3,17 +3,18 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
-#include "regsvc/guard.h"
+#include "lib/daemon/guard.h"
 
 static const struct guard_conf conf = {
 	.failures = 3, .forget = 1000, .delay = 100, .delay_max = 250, .places = 64
 };
+static const struct guard_series series;
 static struct guard *g;
 
 static void
 setup(void)
 {
-	g = guard_new(&conf);
+	g = guard_new(&conf, &series);
 	cr_assert_not_null(g);
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "regsvc/guard.h"
+#include "lib/daemon/guard.h"
 
 #include <stdlib.h>
 
 #include "lib/base/hash.h"
 #include "lib/base/log.h"
 #include "lib/net/address.h"
-#include "regsvc/series.h"
+#include "lib/ops/metrics.h"
 
 #define WAYS 8
 #define COUNT_MAX 1000000
@@ -22,12 +22,13 @@ struct place {
 
 struct guard {
 	struct guard_conf conf;
+	const struct guard_series *series;
 	size_t n; /* sets, a power of two */
 	struct place places[];
 };
 
 struct guard *
-guard_new(const struct guard_conf *conf)
+guard_new(const struct guard_conf *conf, const struct guard_series *series)
 {
 	size_t n = 1;
 	struct guard *g;
@@ -38,6 +39,7 @@ guard_new(const struct guard_conf *conf)
 	if (g == NULL)
 		return NULL;
 	g->conf = *conf;
+	g->series = series;
 	g->n = n;
 	return g;
 }
@@ -142,7 +144,7 @@ guard_enter(struct guard *g, const char *peer, clock_ms now)
 	if (wait == 0)
 		p->open++;
 	else
-		metrics_inc(S_AUTH_SLOWED);
+		metrics_inc(g->series->slowed);
 	return wait;
 }
 
@@ -171,7 +173,7 @@ guard_failed(struct guard *g, const char *peer, struct str id, clock_ms now)
 
 	guard_leave(g, peer);
 	of_peer = count(g, name_of_peer(peer), now);
-	metrics_inc(S_AUTH_FAILED);
+	metrics_inc(g->series->failed);
 	if (of_peer == g->conf.failures)
 		log_warn("auth: an address has failed %llu times and has to wait now",
 		    (unsigned long long)of_peer);

@@ -13,16 +13,43 @@
  * Names are keyed hashes in a table of fixed size, where what has failed least gives way.  Runs on
  * the service's loop.
  */
-#ifndef SCHLEUSE_REGSVC_GUARD_H
-#define SCHLEUSE_REGSVC_GUARD_H
+#ifndef SCHLEUSE_DAEMON_GUARD_H
+#define SCHLEUSE_DAEMON_GUARD_H
 
+#include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/base/str.h"
-#include "regsvc/gate_conf.h"
+#include "lib/conf/option.h"
+
+struct guard_conf {
+	uint64_t failures; /* at once; beyond, one in `forget` */
+	clock_ms forget;   /* after which one failure counts no more */
+	clock_ms delay, delay_max;
+	uint64_t places;
+};
+
+/* The settings that each daemon with a guard has; delays need an answer that can wait. */
+/* clang-format off */
+#define GUARD_ROWS \
+	{ "failures", CONF_COUNT, CONF_FIELD(struct guard_conf, failures), "10", 1, 1000, CONF_RELOAD, \
+	  "failed attempts of an address (IPv6: one /64) before it has to wait" }, \
+	{ "forget", CONF_DURATION, CONF_FIELD(struct guard_conf, forget), "1m", 1000, 24 * 3600 * 1000, CONF_RELOAD, \
+	  "after which one failed attempt counts no more" }
+#define GUARD_PLACES_ROW(counted) \
+	{ "places", CONF_COUNT, CONF_FIELD(struct guard_conf, places), "65536", 64, 16777216, CONF_RESTART, \
+	  counted " whose failures are counted" }
+/* clang-format on */
+
+/* Its metrics; each the number of a row (lib/ops/metrics). */
+struct guard_series {
+	unsigned failed, slowed;
+};
 
 struct guard;
 
-struct guard *guard_new(const struct guard_conf *conf) MUST_CHECK;
+/* `series` outlives the guard. */
+struct guard *guard_new(
+    const struct guard_conf *conf, const struct guard_series *series) MUST_CHECK;
 void guard_adopt(struct guard *g, const struct guard_conf *conf);
 void guard_free(struct guard *g); /* NULL is allowed */
 
