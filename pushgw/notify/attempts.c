@@ -77,21 +77,22 @@ attempts_check(struct attempts *a, const struct clients_conf *conf, struct excha
 {
 	uint64_t name = conf->n_basic > 0 ? name_of(ex) : 0;
 	uint64_t *right = &a->right[name >> 1 & (RIGHT_MAX - 1)];
-	clock_ms wait;
+	bool known = *right == name;
+	clock_ms wait = name == 0 || known ? 0 : guard_enter(a->guard, ex->peer, now);
 	enum err err;
 
-	if (name == 0 || *right == name)
-		return clients_check(conf, ex, fields);
-	wait = guard_enter(a->guard, ex->peer, now);
 	if (wait > 0)
 		return slow_down(a, wait, fields);
 	err = clients_check(conf, ex, fields);
-	if (err == ERR_AUTH_REFUSED) {
-		(void)guard_failed(a->guard, ex->peer, STR_NONE, now);
+	if (name == 0)
 		return err;
-	}
-	guard_leave(a->guard, ex->peer);
+	if (err == ERR_AUTH_REFUSED)
+		(void)guard_failed(a->guard, ex->peer, STR_NONE, now);
+	else if (!known)
+		guard_leave(a->guard, ex->peer);
 	if (err == OK)
 		*right = name;
+	else if (known)
+		*right = 0; /* the password was changed */
 	return err;
 }

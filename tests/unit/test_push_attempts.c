@@ -88,7 +88,9 @@ Test(push_attempts, what_was_right_is_still_judged)
 {
 	cr_assert_eq(ask("192.0.2.1", RIGHT, 1000), OK);
 	homeservers[0].password = STR("changed");
+	fail_often("192.0.2.1");
 	cr_assert_eq(ask("192.0.2.1", RIGHT, 1000), ERR_AUTH_REFUSED);
+	cr_assert_eq(ask("192.0.2.1", RIGHT, 1000), ERR_AUTH_SLOWED, "now it is a failure too");
 	homeservers[0].password = STR("secret");
 }
 
