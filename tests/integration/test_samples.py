@@ -87,7 +87,7 @@ def test_dashboard_shows_metrics_that_exist():
     assert all(metrics_of(v["query"]) <= known for v in board["templating"]["list"])
 
 
-@pytest.mark.parametrize("name", ["proxy", "regsvc"])
+@pytest.mark.parametrize("name", ["proxy", "regsvc", "pushgw"])
 def test_units_fit_the_samples(name):
     """CP-3-1: each daemon has a user and a state directory of its own, the same in unit and sample."""
     unit = (SOURCE / f"contrib/systemd/schleuse-{name}.service.in").read_text()
