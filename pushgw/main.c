@@ -6,6 +6,7 @@
 
 #include "lib/daemon/program.h"
 #include "pushgw/gateway.h"
+#include "pushgw/import.h"
 #include "pushgw/series.h"
 
 static struct snapshot *
@@ -44,6 +45,7 @@ main(int argc, char **argv)
 		.load = load,
 		.print = print,
 		.run = run,
+		.more = import_options,
 	};
 
 	return program_main(&p, argc, argv);

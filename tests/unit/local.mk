@@ -251,6 +251,7 @@ tests_unit_pushgw_SOURCES += tests/unit/test_push_fcm_answer.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_fcm_message.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_payload.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_delivery.c
+tests_unit_pushgw_SOURCES += tests/unit/test_push_import.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_lane.c
 tests_unit_pushgw_SOURCES += tests/unit/queuelab.c
 tests_unit_pushgw_SOURCES += tests/unit/queuelab.h

@@ -225,6 +225,17 @@ pushconf_good(const char *lines)
 	return c;
 }
 
+struct pushgw_conf *
+pushconf_load_file(void)
+{
+	struct pushgw_conf *c;
+
+	buf_fini(&errors);
+	c = pushgw_conf_load(pushconf_path("p.yaml"), &errors);
+	cr_assert(c != NULL, STR_FMT, STR_ARG(buf_str(&errors)));
+	return c;
+}
+
 void
 pushconf_refuses(const char *lines, const char *fault)
 {

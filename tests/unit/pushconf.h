@@ -27,6 +27,7 @@ void pushconf_write_named(const char *file, const char *user_id);
  * section in `lines` stands for the one of the same name in them. */
 struct pushgw_conf *pushconf_load(const char *lines);
 struct pushgw_conf *pushconf_good(const char *lines);
+struct pushgw_conf *pushconf_load_file(void); /* p.yaml of the folder; it must be good */
 /* Exactly one fault, "line:column: ..." that begins so. */
 void pushconf_refuses(const char *lines, const char *fault);
 /* What the last load found. */
