@@ -64,6 +64,7 @@ EXTRA_DIST += \
 	tests/integration/test_privacy.py \
 	tests/integration/test_proxyproto.py \
 	tests/integration/test_push_clients.py \
+	tests/integration/test_push_notify.py \
 	tests/integration/test_rates.py \
 	tests/integration/test_regsvc.py \
 	tests/integration/test_regsvc_api.py \
