@@ -96,6 +96,8 @@ def requirements():
     ids += [f"FDS-2.6.4.2-{n}" for n in ("1", "2", "3", "4", "4a", "5", "6", "7")]
     ids += [f"FDS-2.6.5.1-{n}" for n in (5, 6, 8, 9, 10)] + [f"FDS-2.6.5.2-{n}" for n in range(1, 7)]
     ids += ["A_25632", "A_25635", *(f"A_27783-{n}" for n in range(1, 4))]
+    ids += ["FD-5.2.3-1", "FD-5.2.3-2", *(f"ML-123618-{n}" for n in (1, 2, 6, 7, 8))]
+    ids += ["A_26182-01", "A_26183-01", "A_26184-02", "O-18"]
     return ids + [f"O-{n}" for n in range(3, 14)] + [f"T-{n}" for n in (2, 4, 5, 10, 12, 13)]
 
 
