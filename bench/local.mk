@@ -2,7 +2,7 @@
 # `make bench` measures beside nginx and HAProxy; `make check` only builds its programs and tests that
 # they count rightly.
 BENCH_TARGETS = bench/backend bench/clients/fedlist bench/clients/handshakes bench/clients/idle \
-	bench/clients/outbound bench/clients/transfers bench/clients/tunnels bench/clients/verify
+	bench/clients/outbound bench/clients/pushqueue bench/clients/transfers bench/clients/tunnels bench/clients/verify
 check_PROGRAMS += $(BENCH_TARGETS)
 BENCH_CLIENT = bench/clients/client.c bench/clients/client.h
 
@@ -15,6 +15,8 @@ bench_clients_idle_SOURCES = bench/clients/idle.c $(BENCH_CLIENT)
 bench_clients_idle_LDADD = $(DEPS_LIBS)
 bench_clients_outbound_SOURCES = bench/clients/outbound.c $(BENCH_CLIENT)
 bench_clients_outbound_LDADD = $(DEPS_LIBS)
+bench_clients_pushqueue_SOURCES = bench/clients/pushqueue.c
+bench_clients_pushqueue_LDADD = libpushgw.a libschleuse.a $(DEPS_LIBS)
 bench_clients_transfers_SOURCES = bench/clients/transfers.c $(BENCH_CLIENT)
 bench_clients_transfers_LDADD = $(DEPS_LIBS)
 bench_clients_tunnels_SOURCES = bench/clients/tunnels.c $(BENCH_CLIENT)

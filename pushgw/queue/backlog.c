@@ -13,7 +13,7 @@
 
 #define ATTEMPTS_MAX 255
 /* Of memory for each push beside its own: of the heap, the tables and malloc. */
-#define OVERHEAD 80
+#define OVERHEAD 60
 
 /* --- pushes --- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * seen - open addressing, linear probing, at most four fifths full; a free slot is all zeros.
+ * seen - open addressing, linear probing, at most four fifths full and seldom much less; a free
+ * slot is all zeros.
  */
 #include "pushgw/queue/seen.h"
 
@@ -17,7 +18,20 @@ is_free(const struct mark *m)
 static size_t
 home_of(const struct seen_table *t, struct mark m)
 {
-	return (size_t)m.v[0] & (t->size - 1);
+	return (size_t)((unsigned __int128)m.v[0] * t->size >> 64);
+}
+
+static size_t
+after(const struct seen_table *t, size_t at)
+{
+	return at + 1 < t->size ? at + 1 : 0;
+}
+
+/* From one slot forward to the other. */
+static size_t
+distance(const struct seen_table *t, size_t from, size_t to)
+{
+	return to >= from ? to - from : to + t->size - from;
 }
 
 /* Where the mark is, or the free slot where it would be. */
@@ -27,16 +41,17 @@ find(const struct seen_table *t, struct mark m)
 	size_t at = home_of(t, m);
 
 	while (!is_free(&t->slots[at]) && !mark_eq(t->slots[at], m))
-		at = (at + 1) & (t->size - 1);
+		at = after(t, at);
 	return &t->slots[at];
 }
 
 static bool
 grow(struct seen_table *t)
 {
-	struct seen_table larger = { .size = t->size > 0 ? 2 * t->size : SIZE_MIN,
-		.count = t->count };
+	struct seen_table larger = { .size = t->size + t->size / 4, .count = t->count };
 
+	if (larger.size < SIZE_MIN)
+		larger.size = SIZE_MIN;
 	larger.slots = calloc(larger.size, sizeof(*larger.slots));
 	if (larger.slots == NULL)
 		return false;
@@ -52,17 +67,13 @@ grow(struct seen_table *t)
 static void
 take_out(struct seen_table *t, struct mark *slot)
 {
-	size_t mask = t->size - 1, hole = (size_t)(slot - t->slots), at = hole;
+	size_t hole = (size_t)(slot - t->slots), at = after(t, hole);
 
-	for (;;) {
-		at = (at + 1) & mask;
-		if (is_free(&t->slots[at]))
-			break;
-		if (((at - home_of(t, t->slots[at])) & mask) >= ((at - hole) & mask)) {
+	for (; !is_free(&t->slots[at]); at = after(t, at))
+		if (distance(t, home_of(t, t->slots[at]), at) >= distance(t, hole, at)) {
 			t->slots[hole] = t->slots[at];
 			hole = at;
 		}
-	}
 	t->slots[hole] = (struct mark){ { 0, 0 } };
 	t->count--;
 }

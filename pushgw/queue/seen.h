@@ -17,7 +17,7 @@
 
 struct seen_table {
 	struct mark *slots;
-	size_t size, count; /* size: a power of two, or 0 */
+	size_t size, count;
 };
 
 struct seen {
