@@ -112,7 +112,7 @@ on_say(void *arg, const struct place *place, struct journal_push *out)
 }
 
 static size_t
-on_repeat(void *arg, uint32_t segment)
+on_rejected(void *arg, uint32_t segment, bool again)
 {
 	struct delayq_file *q = arg;
 	size_t n = 0;
@@ -123,7 +123,8 @@ on_repeat(void *arg, uint32_t segment)
 
 		if (k->segment != segment)
 			continue;
-		k->segment = journal_reject(q->journal, k->mark, k->since);
+		if (again)
+			k->segment = journal_reject(q->journal, k->mark, k->since);
 		n++;
 	}
 	return n;
@@ -160,7 +161,7 @@ file_recover(struct delayq_file *q, const char *folder)
 		.waits = on_waits,
 		.written = file_on_written,
 		.say = on_say,
-		.repeat_rejected = on_repeat,
+		.rejected = on_rejected,
 		.state = on_state };
 
 	q->recovery = &r;

@@ -49,8 +49,8 @@ struct journal_owner {
 	/* Everything up to and with this batch was written, or this batch was not. */
 	void (*written)(void *arg, uint64_t batch, enum err err);
 	void (*say)(void *arg, const struct place *place, struct journal_push *out);
-	/* journal_reject() again what this segment holds; returns how many. */
-	size_t (*repeat_rejected)(void *arg, uint32_t segment);
+	/* How many rejected pushkeys the segment holds; again: journal_reject()s them once more. */
+	size_t (*rejected)(void *arg, uint32_t segment, bool again);
 	void (*state)(void *arg, enum err err);
 };
 

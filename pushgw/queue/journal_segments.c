@@ -208,7 +208,9 @@ may_go(struct journal *j, const struct journal_segment *s)
 static bool
 is_repeated(struct journal *j, struct journal_segment *s)
 {
-	if (s->repeated == 0 && j->owner.repeat_rejected(j->owner.arg, s->number) > 0)
+	if (s == j->current)
+		return j->owner.rejected(j->owner.arg, s->number, false) == 0;
+	if (s->repeated == 0 && j->owner.rejected(j->owner.arg, s->number, true) > 0)
 		s->repeated = journal_join(j);
 	return s->repeated <= j->written;
 }

@@ -256,6 +256,7 @@ tests_unit_pushgw_SOURCES += tests/unit/test_push_lane.c
 tests_unit_pushgw_SOURCES += tests/unit/queuelab.c
 tests_unit_pushgw_SOURCES += tests/unit/queuelab.h
 tests_unit_pushgw_SOURCES += tests/unit/test_push_delayq_file.c
+tests_unit_pushgw_SOURCES += tests/unit/test_push_journal.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_record.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_redis.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_redis_acl.c
