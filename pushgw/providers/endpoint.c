@@ -15,14 +15,22 @@ is_alnum(char c)
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-/* Letters, digits and "-" in labels; an IPv4 address is that too. */
+/* Letters, digits and "-" in labels; what ends in a number is an IPv4 address as everybody writes
+ * it, not "0x7f.1". */
 static bool
 is_name(const char *host)
 {
-	for (const char *p = host; *p != '\0'; p++)
+	const char *last = host;
+	struct address literal;
+
+	for (const char *p = host; *p != '\0'; p++) {
 		if (*p == '.' ? p == host || p[-1] == '.' : *p != '-' && !is_alnum(*p))
 			return false;
-	return host[0] != '\0' && host[strlen(host) - 1] != '.';
+		if (*p == '.')
+			last = p + 1;
+	}
+	return *last != '\0' &&
+	       (*last < '0' || *last > '9' || address_parse(str_z(host), 0, &literal));
 }
 
 /* The characters of RFC 3986, without a fragment. */

@@ -119,3 +119,7 @@ FUZZ_TARGETS += tests/fuzz/fuzz_notify
 tests_fuzz_fuzz_notify_SOURCES = tests/fuzz/fuzz_notify.c tests/fuzz/jansson_view.c tests/fuzz/jansson_view.h \
 	tests/fuzz/notify_view.c tests/fuzz/notify_view.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_notify_LDADD = libpushgw.a $(FUZZ_LIBS)
+FUZZ_TARGETS += tests/fuzz/fuzz_endpoint
+tests_fuzz_fuzz_endpoint_SOURCES = tests/fuzz/fuzz_endpoint.c tests/fuzz/jansson_view.c tests/fuzz/jansson_view.h \
+	$(FUZZ_MAIN)
+tests_fuzz_fuzz_endpoint_LDADD = libpushgw.a $(FUZZ_LIBS)

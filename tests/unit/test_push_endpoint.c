@@ -35,6 +35,7 @@ static const char *const bad[] = { "", "https://", "https:///", "https:push.exam
 	"https://push.example/ x", " https://push.example/", "https://push.example/\n",
 	"https://push.example/#f", "https://push.example/\"", "https://push.example/{}",
 	"https://t\xc3\xa4st/", "https://push.example/\xc3\xa4", "https://a%2eb/", "https://a_b/",
+	"https://0x7f.1/", "https://2130706433/", "https://127.1/", "https://a.0x7f/",
 	"https://.a/", "https://a./", "https://a..b/", "https://[::1/", "https://::1/",
 	"https://[a]/", "https://[::1]x/", "https://x[::1]/", "https://[fe80::1%25eth0]/",
 	"https://]/", "https://a,b/" };
@@ -50,7 +51,7 @@ Test(push_endpoint, takes_no_other_urls)
 	memcpy(url, "https://a/", 10);
 	cr_assert(endpoint_read(&e, str_of(url, ENDPOINT_MAX)));
 	cr_assert(!endpoint_read(&e, str_of(url, ENDPOINT_MAX + 1)));
-	url[9] = 'a';
+	url[9] = 'a'; /* a host that is too long */
 	cr_assert(!endpoint_read(&e, str_of(url, 8 + ENDPOINT_HOST_MAX + 1)));
 	cr_assert(endpoint_read(&e, str_of(url, 8 + ENDPOINT_HOST_MAX)));
 }
