@@ -19,34 +19,51 @@ put_member(struct buf *out, struct str key, struct str value)
 	       buf_put(out, STR(":")) && buf_put(out, value);
 }
 
+/* One pusher with nonsense in its `aps` must not get an answer that looks as if our settings were
+ * wrong: see InvalidPushType in apns_answer. */
 static bool
-put_members(struct buf *out, struct str from, struct str but)
+is_sound(struct str key, struct str value)
 {
-	struct json_iter it;
-	struct str key, value;
-	bool good = true;
-
-	json_begin(&it, from);
-	while (good && json_next(&it, &key, &value))
-		good = json_is(key, but) || put_member(out, key, value);
-	return good;
+	if (json_is(key, STR("alert")))
+		return json_type(value) == JSON_OBJECT || json_type(value) == JSON_STRING;
+	if (json_is(key, STR("content-available")) || json_is(key, STR("mutable-content")))
+		return str_eq(value, STR("1"));
+	return true;
 }
 
 /* An alert always has one, a background push never. */
 static bool
 put_aps(struct buf *out, enum apns_push_type type, struct str given)
 {
-	if (!buf_put(out, STR("\"aps\":{")))
-		return false;
+	bool own = type != APNS_BACKGROUND,
+	     alert = own && is_sound(STR("\"alert\""), json_get(given, STR("alert")));
+	struct json_iter it;
+	struct str key, value;
+	bool good = buf_put(out, STR("\"aps\":{"));
+
+	if (type == APNS_ALERT && !alert)
+		good = good && put_member(out, STR("\"alert\""), ALERT);
+	if (type == APNS_ALERT && given.n == 0)
+		good = good && put_member(out, STR("\"mutable-content\""), STR("1"));
 	if (type == APNS_BACKGROUND)
-		return buf_put(out, STR("\"content-available\":1}"));
-	if (type == APNS_ALERT && json_get(given, STR("alert")).n == 0 &&
-	    !put_member(out, STR("\"alert\""), ALERT))
-		return false;
-	if (type == APNS_ALERT && given.n == 0 &&
-	    !put_member(out, STR("\"mutable-content\""), STR("1")))
-		return false;
-	return put_members(out, given, STR_NONE) && buf_put(out, STR("}"));
+		good = good && put_member(out, STR("\"content-available\""), STR("1"));
+	json_begin(&it, own ? given : STR_NONE);
+	while (good && json_next(&it, &key, &value))
+		good = !is_sound(key, value) || put_member(out, key, value);
+	return good && buf_put(out, STR("}"));
+}
+
+static bool
+put_others(struct buf *out, struct str kept)
+{
+	struct json_iter it;
+	struct str key, value;
+	bool good = true;
+
+	json_begin(&it, kept);
+	while (good && json_next(&it, &key, &value))
+		good = json_is(key, STR("aps")) || put_member(out, key, value);
+	return good;
 }
 
 /* What precedes the IDs, as an object. */
@@ -57,8 +74,7 @@ put_kept(struct buf *out, enum apns_push_type type, struct str kept, enum cut cu
 
 	return buf_put(out, STR("{")) &&
 	       put_aps(out, type, json_type(aps) == JSON_OBJECT ? aps : STR_NONE) &&
-	       put_members(out, cut == WHOLE ? kept : STR_NONE, STR("aps")) &&
-	       buf_put(out, STR("}"));
+	       put_others(out, cut == WHOLE ? kept : STR_NONE) && buf_put(out, STR("}"));
 }
 
 static bool

@@ -56,6 +56,11 @@ Test(push_apns_payload, of_each_type)
 		{ APNS_ALERT, "{\"aps\":{\"content-available\":1,\"sound\":\"s\"}}",
 		    "{\"aps\":{\"alert\":{\"loc-args\":[],\"loc-key\":\"SINGLE_UNREAD\"},"
 		    "\"content-available\":1,\"sound\":\"s\"}," IDS },
+		{ APNS_ALERT,
+		    "{\"aps\":{\"alert\":5,\"content-available\":true,\"mutable-content\":2}}",
+		    "{\"aps\":{\"alert\":{\"loc-args\":[],\"loc-key\":\"SINGLE_UNREAD\"}}," IDS },
+		{ APNS_VOIP, "{\"aps\":{\"alert\":false,\"content-available\":\"1\"}}",
+		    "{\"aps\":{}," IDS },
 		{ APNS_ALERT, "{\"aps\":{\"alert\":\"text\"}}",
 		    "{\"aps\":{\"alert\":\"text\"}," IDS },
 		{ APNS_BACKGROUND, "{" OWN ",\"x\":1}",
