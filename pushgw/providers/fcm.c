@@ -116,6 +116,8 @@ on_answer(void *arg, const struct courier_answer *answer)
 		new_token = fcm_judge(answer->body, &r);
 		wait = retry_after_read(answer->retry_after, clock_wall_s());
 		r.retry_after = wait > 0 ? wait : r.retry_after;
+		if (r.verdict == VERDICT_DELIVERED)
+			fcm_access_taken(p->access, a->generation);
 	}
 	if (new_token && !a->again && fcm_access_refused(p->access, a->generation)) {
 		a->again = true;

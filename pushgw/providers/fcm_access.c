@@ -16,7 +16,7 @@
 #define GRANT "urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer"
 #define ASSERTION_S 3600   /* Google allows no longer life */
 #define LIFETIME_MS 600000 /* where the answer does not say */
-#define NEW_MS 60000       /* a token of that age that is not taken is no accident */
+#define NEW_MS 60000       /* that long a token may be refused without ever having been taken */
 #define ANSWER_MAX 32768
 #define JSON_MAX 8192
 #define FORM_MAX 32768
@@ -29,6 +29,7 @@ struct fcm_access {
 	struct bearer token;
 	clock_ms got, end; /* of the token */
 	unsigned generation;
+	bool proven;               /* FCM has taken it */
 	struct courier_call *call; /* the exchange under way */
 	struct list waiting;
 	struct task task;
@@ -148,6 +149,7 @@ adopt(struct fcm_access *x)
 	x->got = loop_now(x->loop);
 	x->end = x->token.until + (left < FCM_ACCESS_MARGIN_MS ? left : FCM_ACCESS_MARGIN_MS);
 	x->generation++;
+	x->proven = false;
 	if (x->pause > 0)
 		log_info("apps: %s: access tokens are given again", x->app->id);
 	x->pause = x->not_before = 0;
@@ -293,12 +295,19 @@ fcm_access_cancel(struct fcm_wait *w)
 		list_remove(&w->node);
 }
 
+void
+fcm_access_taken(struct fcm_access *x, unsigned generation)
+{
+	if (generation == x->generation)
+		x->proven = true;
+}
+
 bool
 fcm_access_refused(struct fcm_access *x, unsigned generation)
 {
 	if (generation != x->generation)
 		return true;
-	if (loop_now(x->loop) - x->got < NEW_MS)
+	if (!x->proven && loop_now(x->loop) - x->got < NEW_MS)
 		return false;
 	bearer_drop(&x->token);
 	return true;

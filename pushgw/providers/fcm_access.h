@@ -38,8 +38,10 @@ void fcm_access_wait(struct fcm_access *x, struct fcm_wait *w,
     void (*fn)(void *arg, const struct attempt_result *why), void *arg);
 void fcm_access_cancel(struct fcm_wait *w); /* also one that is over or was zeroed */
 
-/* FCM does not take the token of that generation.  true: another one is at hand or will be; false:
- * it was a new one, so there is no use in another. */
+/* FCM took the token of that generation. */
+void fcm_access_taken(struct fcm_access *x, unsigned generation);
+/* Or did not.  true: another one is at hand or will be; false: it is a new one that was never
+ * taken, so there is no use in another. */
 bool fcm_access_refused(struct fcm_access *x, unsigned generation) MUST_CHECK;
 
 #endif

@@ -393,7 +393,6 @@ Test(push_fcm, waited_for_too_long)
 Test(push_fcm, a_token_that_is_not_taken_is_renewed_once)
 {
 	have_token();
-	fake.now += 2 * MINUTE;
 	start(1);
 	start(2);
 	start(3);
@@ -416,12 +415,29 @@ Test(push_fcm, a_token_that_is_not_taken_is_renewed_once)
 	cr_assert_eq(told[1].r.verdict, VERDICT_DELIVERED);
 	cr_assert_eq(told[2].r.verdict, VERDICT_FAULT);
 	cr_assert_str_eq(told[2].r.reason, "UNAUTHENTICATED");
-	/* a new one that is not taken does not bring another one */
-	start(4);
-	fake_answer(9, 401, UNAUTHENTICATED);
+}
+
+Test(push_fcm, a_token_that_was_never_taken_brings_another_one_after_a_minute)
+{
+	start(0);
 	fake_tasks();
-	cr_assert_eq(told[4].r.verdict, VERDICT_FAULT);
-	cr_assert_eq(fake.n_posts, 10);
+	fake_answer(0, 200, GRANTED("one"));
+	fake_answer(1, 401, UNAUTHENTICATED);
+	fake_tasks();
+	cr_assert_eq(told[0].r.verdict, VERDICT_FAULT);
+	cr_assert_eq(fake.n_posts, 2);
+	fake.now += MINUTE - 1;
+	start(1);
+	fake_answer(2, 401, UNAUTHENTICATED);
+	cr_assert_eq(told[1].r.verdict, VERDICT_FAULT);
+	fake.now += 1;
+	start(2);
+	fake_answer(3, 401, UNAUTHENTICATED);
+	fake_tasks();
+	cr_assert(is_exchange(4));
+	fake_answer(4, 200, GRANTED("two"));
+	cr_assert(is_send(5, "two"));
+	fake_answer(5, 200, "");
 }
 
 /* --- the message and its answer --- */
