@@ -12,6 +12,8 @@ EXTRA_DIST += \
 	tests/integration/outworld.py \
 	tests/integration/load.py \
 	tests/integration/openapi.py \
+	tests/integration/pushworld.py \
+	tests/integration/clockjump.c \
 	tests/integration/regsvcworld.py \
 	tests/integration/vzdclient.py \
 	tests/integration/test_bench.py \
@@ -65,6 +67,13 @@ EXTRA_DIST += \
 	tests/integration/test_proxyproto.py \
 	tests/integration/test_push_clients.py \
 	tests/integration/test_push_notify.py \
+	tests/integration/test_push_clock.py \
+	tests/integration/test_push_credentials.py \
+	tests/integration/test_push_delivery.py \
+	tests/integration/test_push_faults.py \
+	tests/integration/test_push_network.py \
+	tests/integration/test_push_rejected.py \
+	tests/integration/test_push_retries.py \
 	tests/integration/test_rates.py \
 	tests/integration/test_regsvc.py \
 	tests/integration/test_regsvc_api.py \
@@ -108,6 +117,7 @@ EXTRA_DIST += \
 	tests/sim/fedlist.py \
 	tests/sim/h2wire.py \
 	tests/sim/homeserver.py \
+	tests/sim/httpproxy.py \
 	tests/sim/keyserver.py \
 	tests/sim/ocsp.py \
 	tests/sim/passport.py \

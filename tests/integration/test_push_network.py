@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness import PKI, until
-from pushworld import APPS, PushWorld
+from pushworld import APPS, PushWorld, notification
 from sim.httpproxy import HttpProxy
 from sim.pki import self_signed
 from sim.push.program import private
@@ -117,7 +117,7 @@ def test_private_addresses(make_push, name):
 
 
 MALFORMED = ["http://localhost:{}/up", "https://user:pw@localhost:{}/up", "https://localhost:{}/up#x", "//localhost",
-             "ftp://localhost:{}/up", "https://", "https://localhost:99999/up", "https://localhost:{}/\r\nX: y",
+             "ftp://localhost:{}/up", "https://", "https://localhost:99999/up",
              "https://local host:{}/up", "javascript:alert(1)", "KEY1"]
 
 
@@ -130,6 +130,19 @@ def test_what_is_no_endpoint(push, url):
     assert push.rejected(device) == [device["pushkey"]]
     phone = push.phone("webpush")
     phone.data["endpoint"] = url.format(server.port)
+    assert push.rejected(phone) == [phone.pushkey]
+    push.drained()
+    assert server.connections == before
+
+
+def test_control_characters(push):
+    """In a pushkey they make the notification malformed, in an endpoint the pusher useless."""
+    server = push.providers.unifiedpush
+    before = server.connections
+    url = f"https://localhost:{server.port}/\r\nX: y"
+    assert push.notify(notification({"app_id": APPS["unifiedpush"], "pushkey": url})).status == 400
+    phone = push.phone("webpush")
+    phone.data["endpoint"] = url
     assert push.rejected(phone) == [phone.pushkey]
     push.drained()
     assert server.connections == before
