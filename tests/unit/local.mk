@@ -128,6 +128,7 @@ tests_unit_unit_SOURCES += tests/unit/test_rule_token.c
 tests_unit_unit_SOURCES += tests/unit/test_rule_transaction.c
 tests_unit_unit_SOURCES += tests/unit/test_rule_unknown.c
 tests_unit_unit_SOURCES += tests/unit/test_serverkeys.c
+tests_unit_unit_SOURCES += tests/unit/test_service_section.c
 tests_unit_unit_SOURCES += tests/unit/test_snapshot.c
 tests_unit_unit_SOURCES += tests/unit/test_splice.c
 tests_unit_unit_SOURCES += tests/unit/test_store_file.c
