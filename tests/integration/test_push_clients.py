@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from harness import PKI
 from pushworld import HOST, NOTIFY, PushWorld, notification
 from sim import wire
+from sim.h2wire import H2
 from sim.pki import new_key
 from sim.push.program import private
 from test_regsvc_auth import Service
@@ -172,6 +174,27 @@ def test_certificate(w):
     w.reload()
     w.tls.load_cert_chain(*map(str, wrong))
     delivered(w)
+
+
+def test_http2(w):
+    """Password and certificate count for each stream of a connection."""
+    private(w.folder / "hs.password", b"secret")
+    (w.folder / "clients-ca.pem").write_bytes(PKI.list_root.pem)
+    w.config["tls"]["client_ca"] = [str(w.folder / "clients-ca.pem")]
+    w.config["clients"] = {"basic": [{"name": "hs", "password_file": str(w.folder / "hs.password")}],
+                           "certificates": ["hs.test"]}
+    w.start()
+    files = PKI.list_root.issue("x", dns=["hs.test"]).write(w.folder / "hs")
+    body = json.dumps(notification(w.phone("unifiedpush"))).encode()
+    with w.connect_h2() as c:
+        shown = [basic("hs", "secret"), basic("hs", "wrong"), "", basic("hs", "secret")]
+        fields = [[("authorization", text)] if text else [] for text in shown]
+        got = [c.ask("POST", NOTIFY, *f, body=body, authority=HOST).status for f in fields]
+        assert got == [200, 401, 401, 200]
+    tls = wire.tls_context(PKI.web_root.pem)
+    tls.load_cert_chain(*map(str, files))
+    with H2(w.daemon.address(), tls, HOST) as c:
+        assert [c.ask("POST", NOTIFY, body=body, authority=HOST).status for _ in range(2)] == [200, 200]
 
 
 def test_networks_and_a_password(w):
