@@ -96,8 +96,8 @@ def requirements():
     ids += [f"FDS-2.6.4.2-{n}" for n in ("1", "2", "3", "4", "4a", "5", "6", "7")]
     ids += [f"FDS-2.6.5.1-{n}" for n in (5, 6, 8, 9, 10)] + [f"FDS-2.6.5.2-{n}" for n in range(1, 7)]
     ids += ["A_25632", "A_25635", *(f"A_27783-{n}" for n in range(1, 4))]
-    ids += ["FD-5.2.3-1", "FD-5.2.3-2", *(f"ML-123618-{n}" for n in (1, 2, 6, 7, 8))]
-    ids += ["A_26182-01", "A_26183-01", "A_26184-02", "O-18"]
+    ids += ["FD-5.2.3-1", "FD-5.2.3-2", *(f"ML-123618-{n}" for n in range(9))]
+    ids += ["A_26182-01", "A_26183-01", "A_26184-02", "O-16", "O-18", "T-9"]
     return ids + [f"O-{n}" for n in range(3, 14)] + [f"T-{n}" for n in (2, 4, 5, 10, 12, 13)]
 
 
@@ -152,7 +152,7 @@ def test_the_sample_homeserver_keeps_to_its_side():
         assert listener["bind_addresses"] == ["127.0.0.1"]  # T-11
     assert sample["enable_registration"] is False and sample["allow_guest_access"] is False
     assert "de.gematik.ti-messenger.passport" in sample["room_prejoin_state"]["additional_event_types"]
-    assert sample["push"]["include_content"] is False  # ML-123618-6
+    assert sample["push"] == {"include_content": False}  # ML-123618-6, and no delay of its own: T-9
     assert sample["trusted_key_servers"] == []
     kept = [sample["retention"]["default_policy"]["max_lifetime"], *sample["media_retention"].values()]
     assert all(int(k.removesuffix("d")) <= 181 for k in kept)  # ML-123617
