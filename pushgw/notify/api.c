@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/base/log.h"
 #include "lib/http/caller.h"
 #include "lib/matrix/reply.h"
 #include "pushgw/notify/attempts.h"
@@ -92,6 +93,8 @@ refuse(struct exchange *ex, enum err why, struct str fields)
 	int status = err_rows[why].status != 0 ? err_rows[why].status : 500;
 	struct buf lines, body;
 
+	log_info("%016llx notify status=%d reason=%s in=%llu", (unsigned long long)ex->id, status,
+	    err_name(why), (unsigned long long)ex->bytes_in);
 	buf_init(&lines, FIELDS_MAX);
 	buf_init(&body, ERROR_MAX);
 	if (buf_put(&lines, fields) &&
@@ -173,6 +176,8 @@ finish(struct call *c, const enum delayq_outcome *of)
 	}
 	buf_fini(&c->body);
 	series_response(200);
+	log_debug("%016llx notify status=200 devices=%zu pushes=%zu", (unsigned long long)ex->id,
+	    c->intake.n, c->intake.n_pushes);
 	if (exchange_answer_head(ex, 200, "application/json", STR_NONE, buf_len(&c->out))) {
 		send_answer(c);
 	} else {

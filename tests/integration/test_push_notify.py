@@ -206,6 +206,16 @@ def test_no_product_is_refused_for_its_name(make_push):
     assert not [a for a in sum(AGENTS.values(), []) if a in log]
 
 
+def test_an_operator_reads_why_something_was_refused(make_push):
+    """The reason by its name, as in doc/operations.md, and nothing of the request."""
+    w = make_push(which=["fcm"])
+    w.start()
+    w.notify(b'{"notification":{"devices":[],"event_id":["$geheim"]}}')
+    w.notify(b"{}", Authorization="geheim")
+    until("both lines", lambda: w.daemon.log_text().count("notify status=400 reason=notify_shape in=") == 2)
+    assert "geheim" not in w.daemon.log_text()
+
+
 # Limits and reloads
 
 
