@@ -113,12 +113,13 @@ settle(struct transit *t, const struct attempt_result *r)
 		(void)delayq_finish(d->queue, t->job, false);
 		break;
 	case VERDICT_SUSPECT:
-		if (!breaker_believes(&t->lane->breaker)) {
-			metrics_inc(S_SUSPECT_HELD);
-			put_off(t, wait, S_LOST_REFUSED);
+		if (breaker_believes(&t->lane->breaker)) {
+			reject(d, t->job);
 			break;
 		}
-		/* fall through */
+		metrics_inc(S_SUSPECT_HELD);
+		put_off(t, wait, S_LOST_REFUSED);
+		break;
 	case VERDICT_DEAD:
 		reject(d, t->job);
 		break;
