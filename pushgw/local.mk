@@ -87,6 +87,7 @@ libpushgw_a_SOURCES += pushgw/queue/delayq_file_open.c
 libpushgw_a_SOURCES += pushgw/queue/delayq_int.h
 libpushgw_a_SOURCES += pushgw/queue/journal.c
 libpushgw_a_SOURCES += pushgw/queue/journal.h
+libpushgw_a_SOURCES += pushgw/queue/journal_batch.c
 libpushgw_a_SOURCES += pushgw/queue/journal_disk.c
 libpushgw_a_SOURCES += pushgw/queue/journal_disk.h
 libpushgw_a_SOURCES += pushgw/queue/journal_int.h

@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * journal - batches: one is collected while the other is written.
+ * journal - what is put into a batch; opening and closing.
  *
  * What is done with is noted in `dones` and goes into whatever batch is given to the writer next;
  * it leaves `dones` when it was written.
  */
 #include "pushgw/queue/journal.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 
-#include "lib/base/log.h"
 #include "pushgw/queue/journal_int.h"
 
-#define BATCH_MAX ((size_t)1 << 40) /* bytes: the owner bounds what it puts */
-#define RETRY_MS 1000
-#define TEND_MS 10000
 #define AGE_MIN 60000 /* ms for which a segment is written to, unless it is full before */
 
 /* --- what is being collected --- */
@@ -37,8 +32,8 @@ is_full(const struct journal *j, const struct journal_segment *s)
 	       (s->size > 0 && clock_wall_ms() - s->begun > (int64_t)age);
 }
 
-static struct journal_segment *
-segment(struct journal *j)
+struct journal_segment *
+journal_batch_segment(struct journal *j)
 {
 	struct journal_batch *b = j->collecting;
 
@@ -57,7 +52,7 @@ segment(struct journal *j)
 bool
 journal_next_place(struct journal *j, struct place *at)
 {
-	struct journal_segment *s = segment(j);
+	struct journal_segment *s = journal_batch_segment(j);
 
 	if (s == NULL || !journal_segment_reserve(s, s->next))
 		return false;
@@ -107,268 +102,12 @@ journal_done(struct journal *j, struct place *place)
 uint32_t
 journal_reject(struct journal *j, struct mark mark, int64_t since)
 {
-	struct journal_segment *s = segment(j);
+	struct journal_segment *s = journal_batch_segment(j);
 
 	if (s == NULL || !journal_put_rejected(&j->collecting->work.bytes, s->number, mark, since))
 		return 0;
 	task_defer(j->loop, &j->hand);
 	return s->number;
-}
-
-/* --- giving it to the writer --- */
-
-static enum journal_sync
-sync_of(const struct journal *j, const struct journal_batch *b)
-{
-	if (j->set.fsync == FSYNC_NEVER)
-		return JOURNAL_UNSYNCED;
-	if (b->n_moves > 0) /* the place where they were may be removed next */
-		return JOURNAL_SYNCED;
-	return j->set.fsync == FSYNC_ALWAYS && b->n_adds > 0 ? JOURNAL_SYNCED : JOURNAL_LATER;
-}
-
-/* Those of segments that are no more need not be noted. */
-static void
-forget_dones(struct journal *j)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < j->n_dones; i++)
-		if (journal_segment_find(j, j->dones[i].segment) != NULL)
-			j->dones[n++] = j->dones[i];
-	j->n_dones = n;
-}
-
-/* What belongs to the batch beside what was put into it.  false: out of memory. */
-static bool
-complete(struct journal *j, struct journal_batch *b)
-{
-	forget_dones(j);
-	if (j->err == OK)
-		journal_carry(j);
-	if (j->n_dones == 0 && buf_len(&b->work.bytes) == 0 && j->err == OK)
-		return true;
-	if (segment(j) == NULL)
-		return false;
-	b->n_dones = j->n_dones;
-	if (!journal_put_done(&b->work.bytes, b->segment->number, j->dones, b->n_dones))
-		return false;
-	return b->segment->size > 0 || journal_put_head(&b->work.head, b->segment->number, j->key);
-}
-
-static void
-reset(struct journal_batch *b)
-{
-	b->work.bytes.off = b->work.bytes.end = 0;
-	if (b->work.bytes.cap > JOURNAL_SEGMENT / 4)
-		buf_release(&b->work.bytes);
-	b->work.head.off = b->work.head.end = 0;
-	b->n_adds = b->n_moves = b->n_dones = 0;
-	b->segment = NULL;
-	b->joined = false;
-}
-
-static struct journal_batch *
-other(struct journal *j, const struct journal_batch *b)
-{
-	return b == &j->batches[0] ? &j->batches[1] : &j->batches[0];
-}
-
-/* The batch that was collected becomes the one that is written. */
-static struct journal_batch *
-turn(struct journal *j)
-{
-	struct journal_batch *b = j->collecting;
-
-	j->collecting = other(j, b);
-	j->collecting->number = b->number + 1;
-	j->writing = b;
-	return b;
-}
-
-static void on_written(void *arg, struct journal_work *work);
-
-static void
-hand(struct journal *j)
-{
-	struct journal_batch *b = j->collecting;
-	bool joined = b->joined;
-
-	if (j->writing != NULL)
-		return;
-	if (!complete(j, b)) {
-		journal_failed(j, ERR_MEMORY);
-		return;
-	}
-	if (b->segment == NULL) { /* nothing to write, but perhaps somebody to tell */
-		if (!joined)
-			return;
-		turn(j);
-		b->work.err = OK;
-		on_written(j, &b->work);
-		return;
-	}
-	turn(j);
-	b->work.segment = b->segment->number;
-	b->work.sync = sync_of(j, b);
-	journal_writer_give(j->writer, &b->work);
-}
-
-static void
-on_hand(void *arg)
-{
-	struct journal *j = arg;
-
-	if (j->err == OK) /* else the timer tries */
-		hand(j);
-}
-
-/* --- it was written --- */
-
-/* The first n are on record. */
-static void
-drop_dones(struct journal *j, size_t n)
-{
-	if (n > 0 && n < j->n_dones)
-		memmove(j->dones, j->dones + n, (j->n_dones - n) * sizeof(*j->dones));
-	j->n_dones -= n;
-}
-
-static void
-settle(struct journal *j, const struct journal_batch *b)
-{
-	for (size_t i = 0; i < b->n_adds; i++)
-		journal_segment_set(b->segment, b->adds[i].at.index, b->adds[i].place);
-	for (size_t i = 0; i < b->n_moves; i++) {
-		const struct journal_move *m = &b->moves[i];
-		struct place *place = journal_segment_get(j, m->from);
-
-		if (place == NULL) { /* finished meanwhile */
-			journal_mark_done(j, m->to);
-			continue;
-		}
-		journal_segment_clear(j, m->from);
-		journal_segment_set(b->segment, m->to.index, place);
-	}
-	if (b->n_moves > 0)
-		b->segment->newest = clock_wall_ms();
-	drop_dones(j, b->n_dones);
-}
-
-static void
-set_state(struct journal *j, enum err err)
-{
-	if (j->err == err)
-		return;
-	if (err == OK)
-		log_info("queue: %s can be written to again", journal_disk_path(j->disk));
-	j->err = err;
-	j->owner.state(j->owner.arg, err);
-}
-
-static void
-count_bytes(struct journal *j, const struct journal_batch *b)
-{
-	uint64_t n = buf_len(&b->work.bytes);
-
-	if (b->segment->size == 0)
-		n += buf_len(&b->work.head);
-	b->segment->size += n;
-	j->bytes += n;
-	j->unsynced = j->unsynced || (b->work.sync == JOURNAL_LATER && n > 0);
-}
-
-static void
-succeeded(struct journal *j, struct journal_batch *b)
-{
-	uint64_t number = b->number;
-	bool carrying = b->n_moves > 0;
-
-	if (b->segment != NULL) {
-		count_bytes(j, b);
-		settle(j, b);
-	}
-	reset(b);
-	j->written = number;
-	j->writing = NULL;
-	set_state(j, OK);
-	j->owner.written(j->owner.arg, number, OK);
-	journal_drop(j);
-	journal_sync_wrote(j);
-	if (carrying || j->n_dones > 0 || j->collecting->joined ||
-	    buf_len(&j->collecting->work.bytes) > 0)
-		task_defer(j->loop, &j->hand);
-}
-
-/* A batch that is not written. */
-static void
-give_up(struct journal *j, struct journal_batch *b, enum err err)
-{
-	uint64_t number = b->number;
-
-	if (b == j->collecting)
-		b->number++;
-	else
-		j->writing = NULL;
-	reset(b);
-	j->owner.written(j->owner.arg, number, err);
-}
-
-/* The next batch begins a segment; those of which nothing is on the disk are none. */
-static void
-drop_empty(struct journal *j)
-{
-	j->current = NULL;
-	while (!list_empty(&j->segments)) {
-		struct journal_segment *s =
-		    LIST_ENTRY(j->segments.prev, struct journal_segment, node);
-
-		if (s->size > 0)
-			return;
-		journal_segment_free(j, s);
-	}
-}
-
-void
-journal_failed(struct journal *j, enum err err)
-{
-	if (err == ERR_FILE && j->writing != NULL && j->writing->segment != NULL)
-		j->writing->segment->suspect = true;
-	set_state(j, err);
-	if (j->writing != NULL)
-		give_up(j, j->writing, err);
-	give_up(j, j->collecting, err);
-	drop_empty(j);
-	journal_drop(j);
-	timer_set(j->loop, &j->again, RETRY_MS);
-}
-
-static void
-on_written(void *arg, struct journal_work *work)
-{
-	struct journal *j = arg;
-
-	if (work->err == OK)
-		succeeded(j, j->writing);
-	else
-		journal_failed(j, work->err);
-}
-
-/* A new segment, with what is done with: if it can be written, so can pushes. */
-static void
-on_again(void *arg)
-{
-	hand(arg);
-}
-
-static void
-on_tend(void *arg)
-{
-	struct journal *j = arg;
-
-	journal_drop(j);
-	task_defer(j->loop, &j->hand); /* there may be something to write again */
-	timer_set(j->loop, &j->tend, TEND_MS);
 }
 
 /* --- public --- */
@@ -420,15 +159,7 @@ journal_new(
 	j->set = *set;
 	j->owner = *owner;
 	list_init(&j->segments);
-	for (size_t i = 0; i < 2; i++) {
-		buf_init(&j->batches[i].work.bytes, BATCH_MAX);
-		buf_init(&j->batches[i].work.head, BUF_PIECE);
-	}
-	j->collecting = &j->batches[0];
-	j->collecting->number = 1;
-	task_init(&j->hand, on_hand, j);
-	timer_init(&j->again, on_again, j);
-	timer_init(&j->tend, on_tend, j);
+	journal_batch_init(j);
 	journal_sync_init(j);
 	return j;
 }
@@ -446,44 +177,14 @@ journal_open(struct loop *loop, const char *folder, const struct journal_setting
 		journal_close(j);
 		return NULL;
 	}
-	j->writer = journal_writer_new(loop, j->disk, on_written, j);
+	j->writer = journal_writer_new(loop, j->disk, journal_batch_written, j);
 	if (j->writer == NULL) {
 		journal_forget_all(j);
 		journal_close(j);
 		return NULL;
 	}
-	timer_set(loop, &j->tend, TEND_MS);
+	journal_batch_start(j);
 	return j;
-}
-
-/* What is left, on this thread. */
-static void
-write_rest(struct journal *j)
-{
-	struct journal_batch *b = j->collecting;
-
-	if (j->writing != NULL) {
-		if (j->writing->work.err != OK)
-			return;
-		if (j->writing->segment != NULL)
-			count_bytes(j, j->writing);
-		drop_dones(j, j->writing->n_dones);
-	}
-	j->set.keep = UINT32_MAX; /* nothing is written again now */
-	if (complete(j, b) && b->segment != NULL &&
-	    journal_disk_write(j->disk, b->segment->number, buf_str(&b->work.head),
-		buf_str(&b->work.bytes),
-		j->set.fsync == FSYNC_NEVER ? JOURNAL_UNSYNCED : JOURNAL_SYNCED) != OK)
-		log_warn("queue: some pushes will be delivered a second time");
-}
-
-static void
-batch_fini(struct journal_batch *b)
-{
-	buf_fini(&b->work.bytes);
-	buf_fini(&b->work.head);
-	free(b->adds);
-	free(b->moves);
 }
 
 void
@@ -495,16 +196,11 @@ journal_close(struct journal *j)
 	if (j->writer != NULL) {
 		journal_writer_free(j->writer);
 		if (j->err == OK)
-			write_rest(j);
+			journal_batch_rest(j);
 	}
-	task_cancel(&j->hand);
-	timer_clear(&j->again);
-	timer_clear(&j->tend);
+	journal_batch_fini(j);
 	journal_disk_close(j->disk);
 	while (!list_empty(&j->segments))
 		journal_segment_free(j, LIST_ENTRY(j->segments.next, struct journal_segment, node));
-	batch_fini(&j->batches[0]);
-	batch_fini(&j->batches[1]);
-	free(j->dones);
 	free(j);
 }

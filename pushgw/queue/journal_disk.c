@@ -269,6 +269,21 @@ journal_disk_cut(struct journal_disk *d, uint32_t segment, uint64_t size)
 }
 
 enum err
+journal_disk_sync(struct journal_disk *d, uint32_t segment)
+{
+	char name[JOURNAL_NAME_MAX];
+	int fd;
+	enum err err = OK;
+
+	journal_disk_name(segment, name);
+	fd = openat(d->folder, name, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || fdatasync(fd) != 0)
+		err = failed(d, "a segment cannot be synced");
+	close_fd(&fd);
+	return err;
+}
+
+enum err
 journal_disk_remove(struct journal_disk *d, uint32_t segment)
 {
 	char name[JOURNAL_NAME_MAX];
@@ -314,9 +329,13 @@ begin_segment(struct journal_disk *d, uint32_t segment, enum journal_sync sync)
 {
 	char name[JOURNAL_NAME_MAX];
 
+	enum err err = OK;
+
 	if (d->fd >= 0 && sync != JOURNAL_UNSYNCED && fdatasync(d->fd) != 0)
-		return failed_writing(d, "a segment cannot be synced");
+		err = failed_writing(d, "a segment cannot be synced");
 	end_segment(d);
+	if (err != OK)
+		return err;
 	journal_disk_name(segment, name);
 	d->segment = segment;
 	d->size = 0;

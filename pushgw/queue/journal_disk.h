@@ -32,6 +32,7 @@ enum err journal_disk_list(struct journal_disk *d, uint32_t **out, size_t *n) MU
 /* At most out->max bytes of it.  What the disk does not give is zeros, logged with its place. */
 enum err journal_disk_read(struct journal_disk *d, uint32_t segment, struct buf *out) MUST_CHECK;
 enum err journal_disk_cut(struct journal_disk *d, uint32_t segment, uint64_t size);
+enum err journal_disk_sync(struct journal_disk *d, uint32_t segment);
 enum err journal_disk_remove(struct journal_disk *d, uint32_t segment);
 
 enum journal_sync {

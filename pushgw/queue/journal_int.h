@@ -103,9 +103,18 @@ void journal_sync_wrote(struct journal *j); /* the writer is idle */
 
 /* --- journal --- */
 
-/* The place of the next push of the batch that is being collected.  false: out of memory. */
+/* The segment of the batch that is being collected, and the place of its next push there; NULL and
+ * false: out of memory. */
+struct journal_segment *journal_batch_segment(struct journal *j);
 bool journal_next_place(struct journal *j, struct place *at) MUST_CHECK;
 void journal_mark_done(struct journal *j, struct place at); /* to be written */
-void journal_failed(struct journal *j, enum err err);
+
+/* --- journal_batch --- */
+
+void journal_batch_init(struct journal *j);
+void journal_batch_start(struct journal *j);
+void journal_batch_written(void *arg, struct journal_work *work); /* what the writer tells */
+void journal_batch_rest(struct journal *j); /* writes what is left, on this thread */
+void journal_batch_fini(struct journal *j);
 
 #endif

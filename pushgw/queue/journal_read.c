@@ -208,6 +208,14 @@ journal_forget_all(struct journal *j)
 	}
 }
 
+/* An earlier process has answered for what is in it, and had perhaps no time to sync it. */
+static void
+sync_last(struct journal *j)
+{
+	if (j->set.fsync != FSYNC_NEVER && journal_disk_sync(j->disk, j->last_number) != OK)
+		LIST_ENTRY(j->segments.prev, struct journal_segment, node)->suspect = true;
+}
+
 bool
 journal_read_all(struct journal *j)
 {
@@ -223,6 +231,8 @@ journal_read_all(struct journal *j)
 		ok = read_segment(&r, numbers[i]);
 		j->last_number = numbers[i];
 	}
+	if (ok && n > 0)
+		sync_last(j);
 	ok = ok && tell_waiting(j);
 	if (!ok) {
 		log_error("queue: %s cannot be read, or there is not enough memory for it",

@@ -2,13 +2,27 @@
 #include "tests/unit/queuelab.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 struct queuelab qlab;
 
 static const char *const lanes[QUEUELAB_LANES] = { "a", "b", "c" };
+
+_Atomic bool queuelab_sync_fails;
+
+/* Takes the place of the C library's. */
+int
+fdatasync(int fd)
+{
+	if (!queuelab_sync_fails)
+		return (int)syscall(SYS_fdatasync, fd);
+	errno = EIO;
+	return -1;
+}
 
 /* --- what the queue calls --- */
 

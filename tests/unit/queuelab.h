@@ -32,6 +32,7 @@ struct queuelab {
 };
 
 extern struct queuelab qlab;
+extern _Atomic bool queuelab_sync_fails; /* fdatasync() of whatever file, in the whole program */
 
 void queuelab_setup(void); /* a new folder, and the queue opened; no delay */
 void queuelab_teardown(void);

@@ -318,3 +318,47 @@ Test(push_journal, forgets_rejected_pushkeys_with_its_files)
 	cr_assert_eq(queuelab_put("a", "dead", "$2"), OK);
 	cr_assert_eq(qlab.of[0], DELAYQ_QUEUED);
 }
+
+/* --- a disk that does not keep what it took --- */
+
+static void
+set_sync(enum fsync_policy policy)
+{
+	qlab.conf.fsync = policy;
+	qlab.conf.fsync_interval = 1;
+	delayq_file_set_sync(qlab.q, &qlab.conf);
+}
+
+Test(push_journal, answers_nothing_that_could_not_be_synced)
+{
+	set_sync(FSYNC_ALWAYS);
+	cr_assert_eq(queuelab_put("a", "$0", "$0"), OK);
+	queuelab_sync_fails = true;
+	cr_assert_eq(queuelab_put("a", "$1", "$1"), ERR_FILE);
+	cr_assert_eq(queuelab_put("a", "$2", "$2"), ERR_FILE);
+	queuelab_sync_fails = false;
+	UNTIL(qlab.loop, qlab.state == OK);
+	cr_assert_eq(queuelab_put("a", "$3", "$3"), OK);
+	queuelab_reopen();
+	expect(9);
+}
+
+Test(push_journal, writes_again_what_the_disk_may_have_lost)
+{
+	char first[64];
+
+	set_sync(FSYNC_INTERVAL);
+	put_some();
+	snprintf(first, sizeof(first), "%s", queuelab_segment(0));
+	queuelab_sync_fails = true;
+	cr_assert_eq(queuelab_put("b", "4", "$4"), OK);
+	lab_pass(qlab.loop, 4 * LOOP_TICK_MS); /* it is synced meanwhile, in vain */
+	queuelab_sync_fails = false;
+	cr_assert_eq(queuelab_put("b", "5", "$5"), OK);
+	UNTIL(qlab.loop, queuelab_gauges().in_hand == 6);
+	lab_pass(qlab.loop, 4 * LOOP_TICK_MS);
+	queuelab_close();
+	cr_assert_eq(truncate(queuelab_path(first), 0), 0); /* as it might be after a power cut */
+	queuelab_open();
+	cr_assert_eq(queuelab_gauges().count, 6);
+}
