@@ -123,3 +123,7 @@ FUZZ_TARGETS += tests/fuzz/fuzz_endpoint
 tests_fuzz_fuzz_endpoint_SOURCES = tests/fuzz/fuzz_endpoint.c tests/fuzz/jansson_view.c tests/fuzz/jansson_view.h \
 	$(FUZZ_MAIN)
 tests_fuzz_fuzz_endpoint_LDADD = libpushgw.a $(FUZZ_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_push_journal
+tests_fuzz_fuzz_push_journal_SOURCES = tests/fuzz/fuzz_push_journal.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_push_journal_LDADD = libpushgw.a $(FUZZ_LIBS)

@@ -268,6 +268,8 @@ tests_unit_pushgw_SOURCES += tests/unit/test_push_redis_shared.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_seen.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_vapid.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_webpost.c
+tests_unit_pushgw_SOURCES += tests/unit/wallclock.c
+tests_unit_pushgw_SOURCES += tests/unit/wallclock.h
 tests_unit_pushgw_SOURCES += tests/unit/webd.c
 tests_unit_pushgw_SOURCES += tests/unit/webd.h
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tests/unit/queuelab.h"
+#include "tests/unit/wallclock.h"
 
 TestSuite(push_delayq_file, .init = queuelab_setup, .fini = queuelab_teardown);
 
@@ -319,6 +320,26 @@ Test(push_delayq_file, waits_no_longer_than_the_maximum_after_a_restart)
 	queuelab_reopen();
 	for (int i = 0; i < 20; i++)
 		queuelab_deliver("");
+}
+
+Test(push_delayq_file, is_neither_lost_nor_held_when_the_clock_is_set)
+{
+	const int64_t year = 365 * 86400;
+	const int64_t shifts[] = { -year, year };
+
+	qlab.cfg.limits.delay_max = 500;
+	cr_assert(delayq_adopt(qlab.q, &qlab.cfg));
+	for (int i = 0; i < 2; i++) {
+		for (int k = 0; k < 4; k++)
+			cr_assert_eq(queuelab_put("a", "key", ""), OK);
+		wallclock_shift_s = shifts[i]; /* while it runs, and before it begins anew */
+		queuelab_deliver("");
+		queuelab_deliver("");
+		queuelab_reopen();
+		queuelab_deliver("");
+		queuelab_deliver("");
+		cr_assert_eq(queuelab_gauges().count, 0);
+	}
 }
 
 Test(push_delayq_file, belongs_to_one_process)
