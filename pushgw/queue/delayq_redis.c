@@ -114,8 +114,8 @@ on_again(void *arg)
 {
 	struct delayq_redis *q = arg;
 
+	delayq_redis_settle_again(q); /* first, or it would be taken once more */
 	delayq_redis_poll(q);
-	delayq_redis_settle_again(q);
 }
 
 static void

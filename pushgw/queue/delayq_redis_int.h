@@ -102,7 +102,7 @@ struct delayq_redis {
 	size_t n_in_hand;
 	struct task settle_now;
 	struct timer renew;
-	struct redis_script_call *settle, *renewing;
+	struct redis_script_call *settle;
 
 	/* delayq_redis_serve.c */
 	struct timer serve;
@@ -151,6 +151,7 @@ void delayq_redis_settle_init(struct delayq_redis *q);
 void delayq_redis_settle_stop(struct delayq_redis *q);
 void delayq_redis_settle_fini(struct delayq_redis *q);  /* gives back what is in hand */
 void delayq_redis_settle_again(struct delayq_redis *q); /* there is a connection */
+void delayq_redis_renew(void *of_q);                    /* what is in hand and is due for it */
 void delayq_redis_hold(struct delayq_redis *q, struct delayq_taken *t);
 void delayq_redis_end(struct delayq_redis *q, struct delayq_taken *t, enum delayq_end how);
 size_t delayq_redis_finish(struct delayq *q, struct delayq_job *job, bool rejected);

@@ -39,7 +39,10 @@
 		"call('HSET',CLAIMS,chain,token..' '..int(tries)..' '..lane) " \
 	"end "
 
-/* count_max, bytes_max, per_pushkey_max, duplicates, rejected, cost of a push, then for each push:
+/* Where a command is refused in the middle (only an ACL can do that), what was done stays: what is
+ * waiting is found before it is there, and seen after it is.
+ *
+ * count_max, bytes_max, per_pushkey_max, duplicates, rejected, cost of a push, then for each push:
  * chain, what tells a repeated one (or ''), pushkey_ts, delay, lane, record.  Answers the outcomes,
  * or 0: full. */
 #define PUT CLOCK \
@@ -73,12 +76,12 @@
 		"if of[(i-1)/6]==0 then " \
 			"local chain,id,lane=ARGV[i],ARGV[i+1],ARGV[i+4] " \
 			"local due=int(now+tonumber(ARGV[i+3])) " \
-			"if id~='' then call('SET',P..'seen:'..id,1,'PX',duplicates) end " \
-			"call('ZREM',DEAD,chain) " \
+			"local list=P..'chain:'..chain " \
 			"call('ZADD',LANES,'NX',int(now),lane) " \
-			"if call('RPUSH',P..'chain:'..chain,due..' '..ARGV[i+5])==1 then " \
-				"call('ZADD',P..'due:'..lane,due,chain) " \
-			"end " \
+			"if call('EXISTS',list)==0 then call('ZADD',P..'due:'..lane,due,chain) end " \
+			"call('RPUSH',list,due..' '..ARGV[i+5]) " \
+			"call('ZREM',DEAD,chain) " \
+			"if id~='' then call('SET',P..'seen:'..id,1,'PX',duplicates) end " \
 		"end " \
 	"end " \
 	"return of"
@@ -191,12 +194,13 @@
 	"end " \
 	"return 1"
 
-/* rejected, for how long a lane nobody serves is known, then the lanes served here.  Answers count,
+/* rejected, for how long a lane nobody serves is known, then the lanes served here.  Sums that have
+ * nothing left to count are put right.  Answers count,
  * bytes, rejected, for how long the longest due push has waited, and of each lane that is not
  * served here and not empty: name, when it was last served. */
 #define SERVE CLOCK \
 	"local lifetime,forget=tonumber(ARGV[1]),tonumber(ARGV[2]) " \
-	"local mine,others,oldest={},{},0 " \
+	"local mine,others,oldest,empty={},{},0,true " \
 	"call('ZADD',LANES,int(now),'') " \
 	"tick() " \
 	"for i=3,#ARGV do mine[ARGV[i]]=true call('ZADD',LANES,int(now),ARGV[i]) end " \
@@ -204,7 +208,7 @@
 	"for i=1,#lanes,2 do " \
 		"local lane,served=lanes[i],lanes[i+1] " \
 		"local first=call('ZRANGE',P..'due:'..lane,0,0,'WITHSCORES') " \
-		"if first[2] then oldest=math.max(oldest,now-first[2]) end " \
+		"if first[2] then empty=false oldest=math.max(oldest,now-first[2]) end " \
 		"if not mine[lane] and first[2] then " \
 			"others[#others+1]=lane others[#others+1]=served " \
 		"elseif not mine[lane] and now-served>forget then " \
@@ -212,6 +216,9 @@
 		"end " \
 	"end " \
 	"call('ZREMRANGEBYSCORE',DEAD,'-inf',int(wall-lifetime)) " \
+	"if empty and (count~=0 or bytes~=0) then " \
+		"call('HSET',TOTAL,'count',0,'bytes',0) count,bytes=0,0 " \
+	"end " \
 	"return {count,bytes,call('ZCARD',DEAD),oldest,others}"
 
 /* clang-format on */

@@ -9,8 +9,9 @@
 
 #include "pushgw/queue/delayq_redis_int.h"
 
-#define TOGETHER_MAX 500 /* in one script */
-#define RENEWALS 4       /* within the visibility */
+#define TOGETHER_MAX 10000 /* in one script: more are hardly ever in hand */
+#define RENEW_MAX 500
+#define RENEWALS 4 /* within the visibility */
 
 static const char *const verbs[] = { [DELAYQ_FINISH] = "finish",
 	[DELAYQ_REJECT] = "reject",
@@ -156,44 +157,41 @@ renew_every(const struct delayq_redis *q)
 	return every > LOOP_TICK_MS ? every : LOOP_TICK_MS;
 }
 
-static void
-on_renewed(void *arg, enum err err, const redisReply *reply)
+/* What was not renewed after that; those for longest are first.  If it is refused or lost, the next
+ * time will do. */
+static bool
+renew_some(struct delayq_redis *q, clock_ms before)
 {
-	struct delayq_redis *q = arg;
-
-	q->renewing = NULL;
-	/* The next time will do. */
-	if (delayq_redis_judge(q, err, reply) == OK)
-		timer_set(q->q.loop, &q->renew, 0);
-}
-
-/* Those not renewed for longest are first. */
-static void
-renew(void *arg)
-{
-	struct delayq_redis *q = arg;
-	clock_ms now = clock_now(), every = renew_every(q);
 	struct delayq_taken *t;
 	struct redis_words w;
 	size_t n = 0;
 
-	timer_set(q->q.loop, &q->renew, every / 2);
-	if (q->renewing != NULL || q->connected != OK)
-		return;
 	say_head(q, &w);
-	while (
-	    n < TOGETHER_MAX && (t = first_of(&q->in_hand)) != NULL && t->renewed + every <= now) {
+	while (n < RENEW_MAX && (t = first_of(&q->in_hand)) != NULL && t->renewed < before) {
 		list_remove(&t->node);
 		list_append(&q->in_hand, &t->node);
-		t->renewed = now;
+		t->renewed = clock_now();
 		say_claim(&w, STR("renew"), t);
 		redis_words_put(&w, STR_NONE);
 		n++;
 	}
-	if (n == 0)
-		redis_words_fini(&w);
-	else
-		q->renewing = delayq_redis_run(q, DELAYQ_SETTLE, &w, on_renewed);
+	if (n > 0)
+		redis_script_tell(q->conn->redis, &q->scripts[DELAYQ_SETTLE], &w);
+	redis_words_fini(&w);
+	return n == RENEW_MAX;
+}
+
+void
+delayq_redis_renew(void *of_q)
+{
+	struct delayq_redis *q = of_q;
+	clock_ms now = clock_now(), every = renew_every(q);
+
+	timer_set(q->q.loop, &q->renew, every / 2);
+	if (q->connected != OK)
+		return;
+	while (renew_some(q, now > every ? now - every : 0))
+		continue;
 }
 
 void
@@ -209,9 +207,10 @@ delayq_redis_hold(struct delayq_redis *q, struct delayq_taken *t)
 void
 delayq_redis_settle_again(struct delayq_redis *q)
 {
-	LIST_FOR(node, &q->in_hand)
-		LIST_ENTRY(node, struct delayq_taken, node)->renewed = 0;
-	timer_set(q->q.loop, &q->renew, 0);
+	clock_ms now = clock_now();
+
+	while (renew_some(q, now))
+		continue;
 	settle(q);
 }
 
@@ -243,15 +242,14 @@ delayq_redis_settle_init(struct delayq_redis *q)
 	list_init(&q->ended);
 	list_init(&q->settling);
 	task_init(&q->settle_now, settle, q);
-	timer_init(&q->renew, renew, q);
+	timer_init(&q->renew, delayq_redis_renew, q);
 }
 
 void
 delayq_redis_settle_stop(struct delayq_redis *q)
 {
 	redis_script_cancel(q->settle);
-	redis_script_cancel(q->renewing);
-	q->settle = q->renewing = NULL;
+	q->settle = NULL;
 	unsettle(q);
 }
 

@@ -333,6 +333,7 @@ delayq_redis_poll(struct delayq_redis *q)
 {
 	if (q->connected != OK || q->taking != NULL || q->releasing != NULL)
 		return;
+	delayq_redis_renew(q); /* or, after a pause, we would take what we have */
 	if (q->lost)
 		release(q);
 	else

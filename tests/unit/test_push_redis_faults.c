@@ -191,6 +191,11 @@ Test(push_redis_faults, a_refused_command_is_a_state)
 	UNTIL(lab.loop, one.state == ERR_REDIS_ANSWER);
 	pushlab_ask(&lab, "ACL SETUSER default +rpush");
 	UNTIL(lab.loop, one.state == OK);
+	cr_assert_eq(gateway_put(&lab, &one, "k", "$1"), OK);
+	cr_assert_str_eq(one.of, "Q", "it was not marked as seen");
+	UNTIL(lab.loop, one.n_jobs == 1);
+	gateway_finish(&one, 0, false);
+	UNTIL(lab.loop, is_empty()); /* though it was counted twice */
 }
 
 Test(push_redis_faults, a_wrong_password_is_a_state)

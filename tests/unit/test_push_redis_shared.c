@@ -48,6 +48,15 @@ score(void)
 	return end != NULL ? atoll(end) : 0;
 }
 
+/* Redis has answered to what was finished and put off. */
+static bool
+is_told(struct gateway *g)
+{
+	const struct delayq_redis *q = delayq_redis_of(g->q);
+
+	return list_empty(&q->ended) && list_empty(&q->settling);
+}
+
 /* Opens one on the loop of its own and has it take the only push there is. */
 static void
 take_apart(void)
@@ -101,7 +110,7 @@ Test(push_redis_shared, another_delivers_what_a_dead_one_had)
 	cr_assert_str_eq(two.order, "$1 ");
 	/* It comes back, and says that it is finished: the other one has it by now. */
 	gateway_finish(&one, 0, true);
-	lab_pass(apart, 300);
+	UNTIL(apart, is_told(&one));
 	cr_assert_not(is_empty());
 	cr_assert_eq(pushlab_number(&lab, "ZCARD @rejected"), 0);
 	gateway_later(&two, 0, 0);
@@ -127,6 +136,19 @@ Test(push_redis_shared, what_is_in_hand_stays_there)
 	cr_assert_eq(one.n_jobs, 1);
 	gateway_finish(&one, 0, false);
 	UNTIL(lab.loop, is_empty());
+}
+
+/* A gateway that stood still for longer than that does not take what it has. */
+Test(push_redis_shared, what_is_in_hand_is_not_taken_once_more)
+{
+	lab.queue.visibility = 200;
+	take_apart();
+	lab_pass(lab.loop, 600);
+	gateway_ask(&one, (const struct push[]){ pushlab_push("app", "l", "$2") }, 1);
+	UNTIL(apart, one.n_jobs == 2);
+	gateway_finish_all(&one);
+	UNTIL(apart, is_empty());
+	cr_assert_str_eq(one.order, "$1 $2 ");
 }
 
 Test(push_redis_shared, who_ends_gives_back_what_was_in_hand)
