@@ -286,7 +286,8 @@ Test(courier, tells_of_calls_whose_connection_is_lost)
 	webd_cut(&server);
 	for (size_t i = 1; i < 6; i++) {
 		UNTIL(loop, got[i].calls == 1);
-		cr_assert_eq(got[i].err, ERR_TRUNCATED, "%s", err_rows[got[i].err].name);
+		cr_assert(got[i].err == ERR_TRUNCATED || got[i].err == ERR_CONNECT, "%s",
+		    err_rows[got[i].err].name); /* libcurl's versions differ */
 	}
 	server.hold = false;
 	cr_assert_eq(run(url)->err, OK);
