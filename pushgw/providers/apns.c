@@ -188,13 +188,13 @@ on_answer(void *arg, const struct courier_answer *answer)
 	struct attempt *a = arg;
 	struct attempt_result r = { .verdict = VERDICT_FAILED,
 		.status = answer->status,
-		.err = answer->err,
+		.err = answer->status != 0 ? OK : answer->err,
 		.reason = "" };
 	enum apns_care care = APNS_NOTHING;
 	clock_ms wait;
 
 	a->call = NULL;
-	if (answer->err == OK) {
+	if (answer->status != 0) { /* and be it too long */
 		care = apns_judge(answer->body, a->pushkey_ts, &r);
 		wait = retry_after_read(answer->retry_after, clock_wall_s());
 		r.retry_after = wait > r.retry_after ? wait : r.retry_after;

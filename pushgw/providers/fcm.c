@@ -106,13 +106,13 @@ on_answer(void *arg, const struct courier_answer *answer)
 	struct provider *p = a->provider;
 	struct attempt_result r = { .verdict = VERDICT_FAILED,
 		.status = answer->status,
-		.err = answer->err,
+		.err = answer->status != 0 ? OK : answer->err,
 		.reason = "" };
 	bool new_token = false;
 	clock_ms wait;
 
 	a->call = NULL;
-	if (answer->err == OK) {
+	if (answer->status != 0) { /* and be it too long */
 		new_token = fcm_judge(answer->body, &r);
 		wait = retry_after_read(answer->retry_after, clock_wall_s());
 		r.retry_after = wait > 0 ? wait : r.retry_after;

@@ -120,6 +120,16 @@ fake_answer(size_t i, int status, const char *body)
 }
 
 void
+fake_answer_too_long(size_t i, int status)
+{
+	const struct courier_answer a = {
+		.err = ERR_TOO_LARGE, .status = status, .retry_after = ""
+	};
+
+	play(i, &a);
+}
+
+void
 fake_fail(size_t i, enum err err)
 {
 	const struct courier_answer a = { .err = err, .retry_after = "" };

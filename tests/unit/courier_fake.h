@@ -44,6 +44,7 @@ void fake_tasks(void); /* the end of a turn */
 
 void fake_answer(size_t i, int status, const char *body);
 void fake_answer_after(size_t i, int status, const char *body, const char *retry_after);
+void fake_answer_too_long(size_t i, int status);
 void fake_fail(size_t i, enum err err);
 bool fake_has(size_t i, const char *field); /* the whole line */
 /* The value of the field that begins so; ended by its line feed. */

@@ -277,6 +277,18 @@ Test(push_apns, what_is_said_about_waiting)
 	cr_assert(told[1].r.whole_app);
 }
 
+Test(push_apns, an_answer_that_is_too_long)
+{
+	start(1);
+	fake_answer_too_long(0, 200);
+	cr_assert_eq(told[1].r.verdict, VERDICT_DELIVERED);
+	cr_assert_eq(told[1].r.err, OK);
+	start(2);
+	fake_answer_too_long(1, 502);
+	cr_assert_eq(told[2].r.verdict, VERDICT_FAILED);
+	cr_assert_eq(told[2].r.status, 502);
+}
+
 Test(push_apns, no_answer)
 {
 	start(0);

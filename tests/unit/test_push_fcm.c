@@ -476,6 +476,19 @@ Test(push_fcm, is_kept_no_longer_than_it_is_wanted)
 	fake_answer(3, 200, "");
 }
 
+Test(push_fcm, an_answer_that_is_too_long)
+{
+	have_token();
+	start(1);
+	fake_answer_too_long(2, 200);
+	cr_assert_eq(told[1].r.verdict, VERDICT_DELIVERED);
+	cr_assert_eq(told[1].r.err, OK);
+	start(2);
+	fake_answer_too_long(3, 502);
+	cr_assert_eq(told[2].r.verdict, VERDICT_FAILED);
+	cr_assert_eq(told[2].r.status, 502);
+}
+
 Test(push_fcm, what_cannot_be_sent_is_said_later)
 {
 	static char large[8192];
