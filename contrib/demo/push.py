@@ -107,7 +107,8 @@ class Push:
         web, since = self.about["webpush"], int(time.time()) - 3600
         aps = {"mutable-content": 1, "alert": {"loc-key": "SINGLE_UNREAD"}}
         return [
-            {"app_id": "demo.ios", "pushkey": "a1" * 32, "pushkey_ts": since, "data": {"default_payload": {"aps": aps}}},
+            {"app_id": "demo.ios", "pushkey": "a1" * 32, "pushkey_ts": since,
+             "data": {"default_payload": {"aps": aps}}},
             {"app_id": "demo.android", "pushkey": "fcm-token-of-anna", "pushkey_ts": since, "data": {}},
             {"app_id": "demo.web", "pushkey": web["p256dh"], "pushkey_ts": since,
              "data": {"endpoint": web["endpoint"], "auth": web["auth"]}},
@@ -160,23 +161,26 @@ class Push:
         screen.line("praxis", f"for an app that nobody configured: {a.body.decode()}", a, 200)
         count = len(self.arrivals())
         complete = len(shown) == len(PHONES) and count == len(PHONES)
-        screen.fact("phones", f"{count} pushes arrived, each once", complete, "", True)
+        print(f"  phones  {count} pushes arrived, none twice")
+        if not complete:
+            screen.surprise(f"{len(PHONES)}, one for each device")
 
     @staticmethod
     def _show(screen: Screen, arrival: dict[str, Any], began: float) -> None:
         after, name = arrival["at"] - began, arrival["provider"]
-        print(f"  after {after:4.1f} s at {PHONES[name]}, by {name}, {arrival['bytes']} bytes:")
-        text = arrival.get("text")
-        print("    " + (arrival["body"] if text is None else f"ciphertext; the browser reads {text}"), flush=True)
+        body, text = arrival["body"].rstrip(" "), arrival.get("text")
+        size = f"{arrival['bytes']} bytes" + (", filled up with blanks" if body != arrival["body"] else "")
+        print(f"  after {after:4.1f} s at {PHONES[name]}, by {name}, {size}:")
+        print("    " + (body if text is None else f"ciphertext; the browser reads {text}"), flush=True)
 
     def shell(self) -> str:
         """The notification as a command."""
-        body = {"notification": {"event_id": "$another", "room_id": "!ward:praxis.test", "devices": self.devices()[1:2]}}
+        about = {"event_id": "$EVENT", "room_id": "!ward:praxis.test", "devices": self.devices()[1:2]}
         path = self.world.state / "notification.json"
-        path.write_text(json.dumps(body))
-        return (f"curl --cacert {shlex.quote(str(self.world.ca))} --resolve {HOST}:{self.port}:{ADDRESS} "
-                f"-d @{shlex.quote(str(path))} https://{HOST}:{self.port}{NOTIFY}; "
-                f"tail -f -n 1 {shlex.quote(str(self.log))}")
+        path.write_text(json.dumps({"notification": about}))
+        url = f"https://{HOST}:{self.port}{NOTIFY}"
+        return (f"sed s/EVENT/$(date +%s)/ {shlex.quote(str(path))} | curl --cacert {shlex.quote(str(self.world.ca))} "
+                f"--resolve {HOST}:{self.port}:{ADDRESS} -d @- {url}; tail -f -n 1 {shlex.quote(str(self.log))}")
 
 
 def _short(body: dict[str, Any]) -> str:

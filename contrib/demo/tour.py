@@ -33,20 +33,21 @@ class Screen:
         through = a.status < 300
         self._row(who, what, through, str(a.status), "" if through else _reason(a))
         if a.status != expected:
-            self._unexpected(str(expected))
+            self.surprise(str(expected))
 
     def fact(self, who: str, what: str, happened: bool, text: str, expected: bool = False) -> None:
         """Something that was tried beside the requests."""
         self._row(who, what, happened, "", text)
         if happened != expected:
-            self._unexpected("possible" if expected else "impossible")
+            self.surprise("possible" if expected else "impossible")
 
     def _row(self, who: str, what: str, good: bool, status: str, text: str) -> None:
         said = ("let through" if good else "refused") if status else ("possible" if good else "impossible")
         verdict = self.paint(f"{said:<11} {status:<3}", 32 if good else 31)
         print(f"  {who:<7} {what:<62} {verdict} {text}".rstrip(), flush=True)
 
-    def _unexpected(self, wanted: str) -> None:
+    def surprise(self, wanted: str) -> None:
+        """Marks and counts what should have been otherwise."""
         self.unexpected += 1
         print(self.paint(f"          UNEXPECTED: should have been {wanted}", 35), flush=True)
 

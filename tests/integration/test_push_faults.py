@@ -24,7 +24,8 @@ PUSHES = int(os.environ.get("SCHLEUSE_PUSHES", "100000"))
 PUSHKEYS = 2000
 DEVICES = 20  # of one notification
 HOMESERVERS = 4
-PAUSE = 0.6  # seconds between a gateway that is ready and its end, at most twice that
+PAUSE = 2.0  # seconds between a gateway that is ready and its end, at most
+KILLING = 120  # seconds in which it is killed again and again
 
 
 class Homeserver(threading.Thread):
@@ -124,14 +125,14 @@ def test_killed_at_random_moments(make_push):
     w.start()
     servers = load(w, PUSHES)
     kills = 0
-    end = time.monotonic() + 200
+    end = time.monotonic() + KILLING
     while any(h.is_alive() for h in servers) and time.monotonic() < end:
-        time.sleep(random.uniform(0, 2 * PAUSE))
+        time.sleep(random.uniform(0, PAUSE))
         w.kill()
         kills += 1
         w.start()
-    while len(arrivals.seen) < PUSHES and kills < 1000 and w.queued() > 0:  # and while the rest is sent
-        time.sleep(random.uniform(0, 2 * PAUSE))
+    while w.queued() > 0 and time.monotonic() < end:  # and while the rest is sent
+        time.sleep(random.uniform(0, PAUSE))
         w.kill()
         kills += 1
         w.start()
