@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Notifications as Synapse sends them (event_id_only), each of an event of its own, to FCM pushkeys.
--- BENCH_KEYS: how many pushkeys there are.
+-- BENCH_KEYS: how many pushkeys there are.  BENCH_RUN: the gateway may remember the events of another.
 
 local keys = tonumber(os.getenv("BENCH_KEYS") or "10000")
 local threads, sent = 0, 0
+local run = os.getenv("BENCH_RUN") or "0" -- the events of each are others
 local fixed = string.rep("A", 12) .. ":APA91b" .. string.rep("x", 134)
 
 function setup(thread)
@@ -21,7 +22,7 @@ end
 function request()
    sent = sent + 1
    local key = string.format("%010d", (sent * 7919 + number) % keys)
-   local event = string.format("$%02d_%040d", number, sent)
+   local event = string.format("$%s_%02d_%030d", run, number, sent)
    return wrk.format("POST", path, fields, head .. key .. '","pushkey_ts":1795302244}],"event_id":"' .. event
       .. '","prio":"high","room_id":"!OGEhHVWSdvArJzumhm:praxis.example"}}')
 end

@@ -205,6 +205,8 @@ on_result(void *arg, const struct attempt_result *r)
 	enum breaker_event event = lane_note(l, r, &t->lanes->conf->delivery, now);
 
 	t->attempt = NULL;
+	log_debug("apps: '%s': attempt: verdict=%s status=%d reason=%s", l->app->id,
+	    verdict_names[r->verdict], r->status, why(r));
 	series_attempt(l->app->provider, r->verdict, (int64_t)(now - t->began));
 	tell(l, r, event);
 	if (r->verdict == VERDICT_DROP)

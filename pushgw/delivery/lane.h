@@ -39,6 +39,8 @@ enum breaker_event lane_note(
     struct lane *l, const struct attempt_result *r, const struct delivery_conf *conf, clock_ms now);
 bool lane_away(const struct lane *l);
 
+extern const char *const verdict_names[VERDICTS]; /* in metrics and log */
+
 /* Appends the metrics of n lanes, their labels being entries of the configuration. */
 bool lane_print(const struct lane *lanes, size_t n, struct buf *out) MUST_CHECK;
 

@@ -4,7 +4,7 @@
  */
 #include "pushgw/delivery/lane.h"
 
-static const char *const verdict_names[VERDICTS] = { "delivered", "dead", "suspect", "drop", "busy",
+const char *const verdict_names[VERDICTS] = { "delivered", "dead", "suspect", "drop", "busy",
 	"failed", "fault" };
 
 /* A label value: what the text format escapes is escaped. */
