@@ -272,7 +272,7 @@ fcm_access_token(struct fcm_access *x, unsigned *generation)
 		return x->token.text;
 	if (x->token.text == NULL || now >= x->end)
 		return NULL;
-	if (x->call == NULL && now >= x->not_before)
+	if (now >= x->not_before)
 		task_defer(x->loop, &x->task); /* nobody has to wait for it yet */
 	return x->token.text;
 }

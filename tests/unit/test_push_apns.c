@@ -211,6 +211,18 @@ Test(push_apns, an_expired_token_is_renewed_and_tried_once_more)
 	cr_assert_eq(told[0].r.retry_after, 20 * MINUTE);
 }
 
+Test(push_apns, it_is_tried_once_more_and_not_again)
+{
+	start(0);
+	fake.now += 20 * MINUTE;
+	fake_answer(0, 403, EXPIRED);
+	fake.now += 20 * MINUTE;
+	fake_answer(1, 403, EXPIRED);
+	cr_assert_eq(fake.n_posts, 2);
+	cr_assert_eq(told[0].r.verdict, VERDICT_FAILED);
+	cr_assert_eq(told[0].r.retry_after, 0);
+}
+
 Test(push_apns, a_young_token_is_kept)
 {
 	char a[1024], b[1024];

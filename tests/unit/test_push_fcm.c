@@ -310,6 +310,11 @@ Test(push_fcm, the_token_endpoint_is_left_alone_for_longer_each_time)
 	fake_answer(5, 200, GRANTED("one"));
 	cr_assert(is_send(6, "one"));
 	fake_answer(6, 200, "");
+	fake.now += 60 * MINUTE; /* and from the beginning the next time */
+	start(11);
+	fake_tasks();
+	fake_answer(7, 503, "");
+	cr_assert_eq(told[11].r.retry_after, 1000);
 }
 
 Test(push_fcm, what_the_token_endpoint_says)
