@@ -5,6 +5,7 @@
 #include "pushgw/import.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 
 #include "lib/base/fsutil.h"
@@ -290,6 +291,8 @@ import(const struct program_call *call)
 	fprintf(stderr, STR_FMT, STR_ARG(buf_str(&notes)));
 	if (fflush(stdout) != 0)
 		good = false;
+	if (text.mem != NULL) /* a proxy's password may be in it */
+		OPENSSL_cleanse(text.mem, text.cap);
 	buf_fini(&text);
 	buf_fini(&out);
 	buf_fini(&notes);
