@@ -369,18 +369,9 @@ limit_files(rlim_t max)
 
 Test(push_delayq_file, tells_that_nothing_can_be_put_and_recovers)
 {
-	const struct push p = queuelab_push("a", "2", "$2");
-	unsigned before;
-
 	cr_assert_eq(queuelab_put("a", "1", "$1"), OK);
 	limit_files(0);
-	before = qlab.told;
-	queuelab_begin(&p, 1);
-	loop_turn(qlab.loop);
-	queuelab_begin(&p, 1); /* the same once more, while the first is being written */
-	UNTIL(qlab.loop, qlab.told == before + 2);
-	cr_assert_eq(qlab.failed, 2, "neither was put");
-	cr_assert_eq(qlab.err, ERR_STORE_FULL);
+	cr_assert_eq(queuelab_put("a", "2", "$2"), ERR_STORE_FULL);
 	UNTIL(qlab.loop, qlab.state == ERR_STORE_FULL);
 	cr_assert_eq(delayq_state(qlab.q), ERR_STORE_FULL);
 	cr_assert_eq(queuelab_put("a", "2", "$2"), ERR_STORE_FULL);
@@ -392,6 +383,23 @@ Test(push_delayq_file, tells_that_nothing_can_be_put_and_recovers)
 	queuelab_reopen();
 	queuelab_deliver("$2");
 	queuelab_nothing(); /* that $1 was delivered has been noted after all */
+}
+
+Test(push_delayq_file, a_repeated_one_fails_with_the_first)
+{
+	const struct push p = queuelab_push("a", "key", "$1");
+
+	limit_files(0);
+	queuelab_begin(&p, 1);
+	loop_turn(qlab.loop);
+	queuelab_begin(&p, 1); /* while the first is being written */
+	UNTIL(qlab.loop, qlab.told > 0);
+	limit_files(RLIM_INFINITY);
+	UNTIL(qlab.loop, qlab.told == 2);
+	cr_assert_eq(qlab.failed, 2, "what it repeats was not put");
+	UNTIL(qlab.loop, delayq_state(qlab.q) == OK);
+	cr_assert_eq(queuelab_put("a", "key", "$1"), OK);
+	cr_assert_eq(qlab.of[0], DELAYQ_QUEUED);
 }
 
 /* --- policies --- */
