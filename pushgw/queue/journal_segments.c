@@ -8,6 +8,7 @@
 
 #define SEGMENT_OF(member_node) LIST_ENTRY(member_node, struct journal_segment, node)
 #define CARRY_MAX 1024        /* pushes written again in one batch */
+#define DROP_MAX 4            /* files removed at a time: the loop waits for each */
 #define CARRY_LOOK (1U << 16) /* slots looked at for them */
 
 /* Room for n things of that size; false: out of memory. */
@@ -220,7 +221,7 @@ journal_drop(struct journal *j)
 {
 	struct list *node;
 
-	while ((node = list_first(&j->segments)) != NULL) {
+	for (int i = 0; i < DROP_MAX && (node = list_first(&j->segments)) != NULL; i++) {
 		struct journal_segment *s = SEGMENT_OF(node);
 
 		if (!may_go(j, s) || !is_repeated(j, s) ||
