@@ -145,12 +145,16 @@ Test(push_redis, one_of_a_pushkey_is_in_hand_at_a_time)
 	open_both();
 	cr_assert_eq(gateway_put(&lab, &one, "k", "$1 $2"), OK);
 	UNTIL(lab.loop, one.n_jobs + two.n_jobs == 1);
+	cr_assert_eq(gateway_put(&lab, &two, "k", "$3"), OK);
 	cr_assert_eq(gateway_put(&lab, &one, "other", "$x"), OK);
-	UNTIL(lab.loop, one.n_jobs + two.n_jobs == 2); /* so they have asked again */
-	cr_assert(strstr(one.order, "$2") == NULL && strstr(two.order, "$2") == NULL);
-	gateway_finish_all(&one);
-	gateway_finish_all(&two);
-	UNTIL(lab.loop, one.n_jobs + two.n_jobs == 3);
+	UNTIL(lab.loop, strstr(one.order, "$x") != NULL || strstr(two.order, "$x") != NULL);
+	lab_pass(lab.loop, 1200); /* both have asked again */
+	cr_assert_eq(one.n_jobs + two.n_jobs, 2, "'%s' and '%s'", one.order, two.order);
+	for (size_t n = 3; n <= 4; n++) {
+		gateway_finish_all(&one);
+		gateway_finish_all(&two);
+		UNTIL(lab.loop, one.n_jobs + two.n_jobs == n);
+	}
 	gateway_finish_all(&one);
 	gateway_finish_all(&two);
 	until_empty();

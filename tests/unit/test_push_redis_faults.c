@@ -64,6 +64,21 @@ Test(push_redis_faults, a_killed_redis_loses_nothing)
 	cr_assert_eq(one.n_jobs, 100, "%zu", one.n_jobs);
 }
 
+Test(push_redis_faults, what_was_finished_without_an_answer_is_told_again)
+{
+	gateway_open(&lab, &one);
+	cr_assert_eq(gateway_put(&lab, &one, "k", "$1 $2"), OK);
+	UNTIL(lab.loop, one.n_jobs == 1);
+	kill(lab.server.pid, SIGSTOP);
+	gateway_finish(&one, 0, false);
+	lab_pass(lab.loop, 2 * LOOP_TICK_MS); /* it is sent */
+	restart();
+	UNTIL(lab.loop, one.n_jobs == 2);
+	cr_assert_str_eq(one.order, "$1 $2 ");
+	gateway_finish(&one, 1, false);
+	UNTIL(lab.loop, is_empty());
+}
+
 Test(push_redis_faults, seen_and_rejected_outlive_redis)
 {
 	gateway_open(&lab, &one);
