@@ -53,6 +53,7 @@ judge(struct sorter *s, const struct device *d, size_t *lane)
 {
 	enum series outcome = find_app(s, d, lane);
 	const struct app_conf *app;
+	struct device asked = *d;
 
 	if (outcome != S_DEVICE_QUEUED)
 		return outcome;
@@ -61,10 +62,11 @@ judge(struct sorter *s, const struct device *d, size_t *lane)
 	app = &s->conf->apps[*lane];
 	if (!has_consent(app, d))
 		return S_DEVICE_OPTED_OUT;
-	if (s->n->event_id.n == 0 && !is_encrypted(s->n, d) && app->counts_only == COUNTS_DROP)
+	asked.counts_only = s->n->event_id.n == 0 && !is_encrypted(s->n, d);
+	if (asked.counts_only && app->counts_only == COUNTS_DROP)
 		return S_DEVICE_COUNTS;
 	buf_consume(&s->kept, buf_len(&s->kept));
-	switch (provider_of(app->provider)->admit(app, d, &s->kept)) {
+	switch (provider_of(app->provider)->admit(app, &asked, &s->kept)) {
 	case ADMIT_OK:
 		return S_DEVICE_QUEUED;
 	case ADMIT_DROP:

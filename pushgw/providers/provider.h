@@ -21,6 +21,7 @@ struct device {
 	struct str app_id, pushkey;
 	int64_t pushkey_ts; /* seconds; 0: not given */
 	struct str data;    /* canonical JSON of the object `data`; n == 0: none */
+	bool counts_only;   /* it is told nothing of an event; set before admit() */
 };
 
 enum admission {

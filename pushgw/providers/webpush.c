@@ -31,9 +31,12 @@ is_true(struct str data, struct str name)
 }
 
 static bool
-is_false(struct str data, struct str name)
+wants_events_only(const struct app_conf *app, struct str data)
 {
-	return json_type(json_get(data, name)) == JSON_FALSE;
+	struct str word = json_get(data, STR("events_only"));
+
+	return json_type(word) == JSON_TRUE ||
+	       (app->webpush.events_only && json_type(word) != JSON_FALSE);
 }
 
 static enum admission
@@ -41,8 +44,6 @@ admit(const struct app_conf *app, const struct device *d, struct buf *kept)
 {
 	struct str url = webpost_member(d->data, STR("endpoint"));
 	struct str auth = webpost_member(d->data, STR("auth"));
-	bool events_only = is_true(d->data, STR("events_only")) ||
-			   (app->webpush.events_only && !is_false(d->data, STR("events_only")));
 	struct endpoint e;
 	struct ece_keys keys;
 	bool good = endpoint_read(&e, url) && endpoint_allowed(&e, &app->webpush.endpoints) &&
@@ -51,8 +52,10 @@ admit(const struct app_conf *app, const struct device *d, struct buf *kept)
 	sodium_memzero(&keys, sizeof(keys));
 	if (!good)
 		return ADMIT_REJECT;
-	if (!buf_printf(kept, "{\"auth\":\"" STR_FMT "\",\"endpoint\":\"" STR_FMT "\"%s%s}",
-		STR_ARG(auth), STR_ARG(url), events_only ? ",\"events_only\":true" : "",
+	if (d->counts_only && wants_events_only(app, d->data))
+		return ADMIT_DROP;
+	if (!buf_printf(kept, "{\"auth\":\"" STR_FMT "\",\"endpoint\":\"" STR_FMT "\"%s}",
+		STR_ARG(auth), STR_ARG(url),
 		is_true(d->data, STR("only_last_per_room")) ? ",\"only_last_per_room\":true" : ""))
 		return ADMIT_DROP; /* out of memory */
 	return ADMIT_OK;
@@ -120,9 +123,6 @@ send_push(struct provider *p, const struct push *push, int64_t expires,
 	struct buf body;
 	enum err err;
 
-	if (push->event_id.n == 0 && push->ciphertext.n == 0 &&
-	    is_true(push->data, STR("events_only")))
-		return webpost_drop(p, "events_only", fn, arg);
 	if (!endpoint_read(&e, webpost_member(push->data, STR("endpoint"))) ||
 	    !endpoint_allowed(&e, &p->app->webpush.endpoints) ||
 	    !ece_keys_read(&keys, push->pushkey, webpost_member(push->data, STR("auth"))))

@@ -50,6 +50,8 @@ admit(const struct app_conf *app, const struct device *d, struct buf *kept)
 	cr_assert_eq(buf_len(kept), 0);
 	if (seen.kept != NULL)
 		cr_assert(buf_put(kept, str_z(seen.kept)));
+	if (d->pushkey.p[0] == 'C')
+		return d->counts_only ? ADMIT_DROP : ADMIT_OK;
 	return d->pushkey.p[0] == 'R'   ? ADMIT_REJECT
 	       : d->pushkey.p[0] == 'D' ? ADMIT_DROP
 					: ADMIT_OK;

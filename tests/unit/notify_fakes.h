@@ -36,7 +36,8 @@ struct seen {
 	void *put_arg;
 	bool put_fails;
 	unsigned puts;
-	/* providers: what admit() says by the first letter of the pushkey (R, D); what it keeps */
+	/* providers: what admit() says by the first letter of the pushkey (R, D, C: nothing for
+	 * counts alone); what it keeps */
 	const char *kept;
 };
 

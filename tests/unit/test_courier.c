@@ -309,6 +309,28 @@ Test(courier, renewed_leaves_the_old_connection_to_what_is_under_way)
 	UNTIL(loop, server.server.n_conns == 1); /* the old one is closed with it */
 }
 
+Test(courier, renewed_hands_over_what_waits)
+{
+	char other[64];
+
+	snprintf(other, sizeof(other), "https://other:%u/", server.port);
+	server.hold = true;
+	post(0, url, LAB_PATIENCE_MS);
+	post(1, url, LAB_PATIENCE_MS); /* waits until the first has its answer */
+	post(2, other, LAB_PATIENCE_MS);
+	post(3, other, LAB_PATIENCE_MS);
+	UNTIL(loop, server.n == 1);
+	courier_renew(courier);
+	UNTIL(loop, server.n == 2);
+	server.hold = false;
+	webd_answer(&server.requests[0]);
+	webd_answer(&server.requests[1]);
+	UNTIL(loop, answered(2) == 2);
+	UNTIL(loop, got[2].calls == 1 && got[3].calls == 1);
+	cr_assert_eq(got[2].err, ERR_TLS);
+	cr_assert_eq(got[3].err, ERR_TLS);
+}
+
 Test(courier, does_not_trust_a_connection_on_which_no_answer_came)
 {
 	run(url);

@@ -149,6 +149,16 @@ Test(push_intake, counts_alone_are_dropped_or_wake_the_device)
 	cr_assert_eq(metrics_sum(S_DEVICE_COUNTS), 1);
 }
 
+Test(push_intake, a_provider_hears_whether_it_is_counts_alone)
+{
+	take("\"counts\":{\"unread\":1},\"devices\":[{\"app_id\":\"wake\",\"pushkey\":\"C1\"}]");
+	cr_assert_eq(in.n_pushes, 0);
+	answer_is(NULL, "");
+	cr_assert_eq(metrics_sum(S_DEVICE_UNWANTED), 1);
+	take(EVENT ",\"devices\":[{\"app_id\":\"wake\",\"pushkey\":\"C1\"}]");
+	cr_assert_eq(in.n_pushes, 1);
+}
+
 #define ENCRYPTED "\"ephemeral\":\"AAAA\",\"ciphertext\":\"Q0lQSEVS\",\"mac\":\"TUFD\""
 #define ALGORITHM "\"data\":{\"algorithm\":\"com.famedly.curve25519-aes-sha2\"}"
 
