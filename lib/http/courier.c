@@ -74,12 +74,6 @@ courier_renew(struct courier *c)
 		courier_host_retire(LIST_ENTRY(node, struct courier_host, node));
 }
 
-void
-courier_measure(const struct courier *c, struct courier_gauges *out)
-{
-	*out = c->gauges;
-}
-
 /* --- calls --- */
 
 struct courier_call *
@@ -105,7 +99,6 @@ courier_send(struct courier *c, const struct courier_request *req,
 		courier_call_free(x);
 		return NULL;
 	}
-	c->gauges.calls++;
 	x->host->n_calls++;
 	list_append(&x->host->waiting, &x->node);
 	timer_set(c->loop, &x->deadline, req->timeout_ms);

@@ -71,10 +71,4 @@ struct courier_call *courier_send(struct courier *c, const struct courier_reques
     void (*fn)(void *arg, const struct courier_answer *a), void *arg) MUST_CHECK;
 void courier_cancel(struct courier_call *x); /* NULL is allowed */
 
-struct courier_gauges {
-	uint64_t calls;       /* under way */
-	uint64_t connections; /* opened since it was made */
-};
-void courier_measure(const struct courier *c, struct courier_gauges *out);
-
 #endif

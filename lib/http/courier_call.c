@@ -137,9 +137,8 @@ static CURLcode
 on_ssl_ctx(CURL *easy, void *ctx, void *arg)
 {
 	struct courier_call *x = arg;
-	struct courier *c = x->host->courier;
+	const struct courier *c = x->host->courier;
 
-	c->gauges.connections++;
 	x->host->proving = !x->host->h1;
 	return curlopt_ssl_ctx(ctx, c->anchors, &c->identity);
 }

@@ -112,7 +112,6 @@ void
 courier_host_left(struct courier_host *h)
 {
 	h->n_calls--;
-	h->courier->gauges.calls--;
 	/* Not at once: this may be the host whose calls somebody goes through. */
 	task_defer(h->courier->loop, &h->tidy);
 }

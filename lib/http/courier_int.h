@@ -30,7 +30,6 @@ struct courier {
 	struct fetch_identity identity;
 	size_t connections_max, streams_max;
 	clock_ms connect_timeout;
-	struct courier_gauges gauges;
 	struct hash table; /* of hosts that are not retired */
 	struct list hosts; /* of all of them */
 	struct list done;  /* calls that are to be told */
