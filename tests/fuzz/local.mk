@@ -127,3 +127,7 @@ tests_fuzz_fuzz_endpoint_LDADD = libpushgw.a $(FUZZ_LIBS)
 FUZZ_TARGETS += tests/fuzz/fuzz_push_journal
 tests_fuzz_fuzz_push_journal_SOURCES = tests/fuzz/fuzz_push_journal.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_push_journal_LDADD = libpushgw.a $(FUZZ_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_push_answer
+tests_fuzz_fuzz_push_answer_SOURCES = tests/fuzz/fuzz_push_answer.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_push_answer_LDADD = libpushgw.a $(FUZZ_LIBS)
