@@ -22,8 +22,8 @@ from sim.redisd import Redis, free_port
 
 PUSHES = int(os.environ.get("SCHLEUSE_PUSHES", "100000"))
 PUSHKEYS = 2000
-DEVICES = 20  # of one notification
-HOMESERVERS = 4
+DEVICES = 25  # of one notification
+HOMESERVERS = 16  # enough to share what waits for the disk
 PAUSE = 2.0  # seconds between a gateway that is ready and its end, at most
 KILLING = 120  # seconds in which it is killed again and again
 
