@@ -67,10 +67,18 @@ room(void *arg, unsigned lane)
 
 /* --- what becomes of a push --- */
 
-static int64_t
-expiry(const struct lanes *s, const struct push *p)
+static bool
+is_too_old(const struct lanes *s, const struct push *p)
 {
-	return p->accepted + (int64_t)s->conf->queue.age_max;
+	return clock_wall_ms() - p->accepted >= (int64_t)s->conf->queue.age_max;
+}
+
+/* Counted from now on: counted from its acceptance, the provider could subtract and would know the
+ * random delay (ML-123618-3). */
+static int64_t
+expiry(const struct lanes *s)
+{
+	return clock_wall_ms() + (int64_t)s->conf->queue.age_max;
 }
 
 static void
@@ -93,7 +101,7 @@ put_off(struct transit *t, clock_ms after, enum series cause)
 {
 	struct delivery *d = t->delivery;
 
-	if (clock_wall_ms() >= expiry(t->lanes, &t->job->push)) {
+	if (is_too_old(t->lanes, &t->job->push)) {
 		lose(d, t->job, cause);
 		return;
 	}
@@ -235,7 +243,7 @@ take(struct delivery *d, struct lane *l, struct delayq_job *job)
 	d->in_hand++;
 	if (job->attempts == 0)
 		series_delay(clock_wall_ms() - job->push.accepted);
-	t->attempt = l->type->send(l->provider, &job->push, expiry(s, &job->push), on_result, t);
+	t->attempt = l->type->send(l->provider, &job->push, expiry(s), on_result, t);
 	if (t->attempt != NULL)
 		return;
 	breaker_forget(&l->breaker);

@@ -78,7 +78,8 @@ struct provider_type {
 	void (*close)(struct provider *p);
 	/* One attempt.  fn is called later exactly once unless cancelled; the result is valid
 	 * during the call.  `push` is only looked at before send() returns.  expires: wall-clock
-	 * millisecond after which it need not be delivered any more.  NULL: out of memory. */
+	 * millisecond after which it need not be delivered any more, always as far from now, so it
+	 * may be told.  Nothing that is sent may depend on push->accepted.  NULL: out of memory. */
 	struct attempt *(*send)(struct provider *p, const struct push *push, int64_t expires,
 	    void (*fn)(void *arg, const struct attempt_result *r), void *arg);
 	void (*cancel)(struct attempt *a);

@@ -218,11 +218,20 @@ Test(push_delivery, finishes_what_was_delivered)
 	cr_assert_eq(metrics_sum(S_VERDICTS + VERDICT_DELIVERED), 1);
 }
 
-Test(push_delivery, tells_the_provider_until_when_it_counts)
+/* ML-123618-3: from a lifetime counted from its acceptance the provider would know the delay. */
+Test(push_delivery, tells_the_provider_a_lifetime_that_does_not_tell_when_it_was_accepted)
 {
-	hand_out();
-	cr_assert_eq(provider.expires, job.push.accepted + 3600000);
-	answer((struct attempt_result){ .verdict = VERDICT_DELIVERED });
+	static const int64_t ages[] = { 0, 1, 9999, 3599999, 7200000, -5000 };
+
+	for (size_t i = 0; i < sizeof(ages) / sizeof(*ages); i++) {
+		int64_t before = clock_wall_ms();
+
+		job.push.accepted = before - ages[i];
+		hand_out();
+		cr_assert(provider.expires >= before + 3600000 &&
+			  provider.expires <= clock_wall_ms() + 3600000);
+		answer((struct attempt_result){ .verdict = VERDICT_DELIVERED });
+	}
 }
 
 Test(push_delivery, rejects_a_dead_pushkey_and_counts_what_waited_for_it)
