@@ -2,6 +2,7 @@
 /*
  * delayq_file_open - what the journal asks and tells, above all when it is read.
  */
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "lib/base/log.h"
@@ -178,5 +179,8 @@ file_recover(struct delayq_file *q, const char *folder)
 	if (r.n > 0)
 		log_info("queue: %s: %zu pushes wait since before the start", folder, r.n);
 	free(r.waiting);
+#ifdef __GLIBC__
+	malloc_trim(0); /* reading has left holes, which a large queue would keep for long */
+#endif
 	return q->journal != NULL;
 }
