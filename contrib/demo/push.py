@@ -138,6 +138,15 @@ class Push:
         told = [json.loads(line) for line in lines if line.startswith("{")]
         return [t for t in told if t["status"] in (200, 201)]
 
+    def complaints(self) -> list[str]:
+        """Breaches of their protocols that the providers have seen."""
+        found: list[str] = []
+        for name in PHONES:
+            port = int(self.about[name]["url"].rpartition(":")[2])
+            with wire.Connection((ADDRESS, port), wire.tls_context(self.folder / "ca.pem"), "localhost") as c:
+                found += c.ask("GET", "/_sim/status", {"Host": "localhost"}).json()["faults"]
+        return found
+
     # The chapter
 
     def chapter(self, screen: Screen) -> None:
@@ -164,6 +173,8 @@ class Push:
         print(f"  phones  {count} pushes arrived, none twice")
         if not complete:
             screen.surprise(f"{len(PHONES)}, one for each device")
+        for complaint in self.complaints():
+            screen.surprise(f"a sound request; a push provider says {complaint}")
 
     @staticmethod
     def _show(screen: Screen, arrival: dict[str, Any], began: float) -> None:
