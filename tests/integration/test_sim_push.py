@@ -422,8 +422,10 @@ def test_program(tmp_path):
         with wire.Connection(("127.0.0.1", port), tls, "localhost") as c:
             assert c.ask("POST", path, {"Host": "localhost"}, b'{"notification":{}}').status == 201
             status = c.ask("GET", "/_sim/status", {"Host": "localhost"}).json()
+            assert c.ask("POST", path, {"Host": "localhost"}, b"{}").status == 400
         assert status == {"requests": 1, "accepted": 1, "connections": 1, "faults": []}
         assert json.loads(done.stdout.readline())["body"] == '{"notification":{}}'
+        assert json.loads(done.stdout.readline()) == {"fault": "UnifiedPush: not a notification"}
     finally:
         done.terminate()
         done.communicate(timeout=20)

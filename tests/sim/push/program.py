@@ -26,7 +26,7 @@ until SIGTERM its folder has
   ca.pem                 whom to trust for their TLS certificates
   apns.p8                the key of APNs (key ID, team and topic: push.json)
   service-account.json   of FCM
-GET /_sim/status at each of them counts requests and names breaches of protocol.
+GET /_sim/status at each of them (APNs: by HTTP/2) counts requests and names breaches of protocol.
 """
 
 
@@ -110,7 +110,7 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python3 -m sim.push", description=DESCRIPTION, epilog=FILES,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="where its files are")
-    parser.add_argument("--verbose", action="store_true", help="tell of each request")
+    parser.add_argument("--verbose", action="store_true", help="tell of each request and each breach of protocol")
     parser.add_argument("provider", nargs="*", metavar="provider",
                         help=f"{', '.join(PROVIDERS)} (default: all of them)")
     args = parser.parse_args(words)
@@ -126,7 +126,9 @@ def main(words: list[str]) -> int:
         print(f"sim.push: {e}", file=sys.stderr)
         return 1
     for s in providers.all:
-        s.on_request = _printer(s) if args.verbose else None
+        if args.verbose:
+            s.on_request = _printer(s)
+            s.on_fault = lambda text: print(json.dumps({"fault": text}), flush=True)
     (args.folder / "push.json").write_text(json.dumps(providers.described(), indent=2) + "\n")
     print(f"push providers ready, files in {args.folder}", flush=True)
     stop.wait()

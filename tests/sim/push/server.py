@@ -186,6 +186,7 @@ class Server:
         self.rule: Callable[[Request], Action | None] | None = None
         self.pause = 0.0  # seconds before every answer
         self.on_request: Callable[[Request], None] | None = None
+        self.on_fault: Callable[[str], None] | None = None
         self._changed = threading.Condition()
         self._tls = self._context(files, client_ca)
         self._thread = LoopThread()
@@ -265,6 +266,8 @@ class Server:
         with self._changed:
             self.faults.append(text)
             self._changed.notify_all()
+        if self.on_fault is not None:
+            self.on_fault(text)
 
     def forget(self) -> None:
         with self._changed:
