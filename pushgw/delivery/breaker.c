@@ -46,18 +46,20 @@ too_many(const struct breaker *b)
 }
 
 static void
-stop(struct breaker *b, clock_ms now)
+stop(struct breaker *b, enum verdict v, clock_ms now)
 {
 	b->open = true;
 	b->probing = false;
-	b->probe_at = now + b->pause;
+	if (v == VERDICT_FAULT || v == VERDICT_SUSPECT)
+		b->refused = v == VERDICT_FAULT;
+	b->probe_at = b->refused ? now + b->pause : now;
 }
 
 /* It works: what was before says nothing about the settings that are right now. */
 static void
 go_on(struct breaker *b)
 {
-	b->open = b->probing = false;
+	b->open = b->probing = b->refused = false;
 	b->n = b->at = b->n_suspects = 0;
 }
 
@@ -65,7 +67,7 @@ static enum breaker_event
 note_open(struct breaker *b, enum verdict v, clock_ms now)
 {
 	if (v != VERDICT_DELIVERED && v != VERDICT_DEAD) {
-		stop(b, now);
+		stop(b, v, now);
 		return BREAKER_SAME;
 	}
 	go_on(b);
@@ -82,7 +84,7 @@ breaker_note(struct breaker *b, enum verdict v, clock_ms now)
 		remember(b, v == VERDICT_SUSPECT);
 	if (v == VERDICT_FAULT ||
 	    (v == VERDICT_SUSPECT && b->n >= BREAKER_EVIDENCE && too_many(b))) {
-		stop(b, now);
+		stop(b, v, now);
 		return BREAKER_OPENED;
 	}
 	return BREAKER_SAME;

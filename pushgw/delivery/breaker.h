@@ -7,7 +7,9 @@
  * it would wipe the pushers of all users.  So such an answer (VERDICT_SUSPECT) is believed only
  * while most others are deliveries; when too many of the last ones are suspects, or the provider
  * refuses our credentials (VERDICT_FAULT), the app is stopped: one push after the other is tried
- * until one tells that things are right again.
+ * until one tells that things are right again.  Between these is a pause after VERDICT_FAULT alone:
+ * pushkeys that are wrong can be made up by whoever may notify, and must not keep those of others
+ * waiting.
  *
  * Pure; time is passed in.
  */
@@ -23,6 +25,7 @@ struct breaker {
 	uint64_t window, share; /* settings: answers looked at, per cent of suspects */
 	clock_ms pause;
 	bool open, probing; /* stopped; one push is being tried */
+	bool refused;       /* open: the credentials were */
 	clock_ms probe_at;  /* open: when the next may be tried */
 	uint8_t
 	    suspects[BREAKER_WINDOW_MAX / 8]; /* a bit for each of the last answers, in a ring */

@@ -126,7 +126,7 @@ settle(struct transit *t, const struct attempt_result *r)
 			break;
 		}
 		metrics_inc(S_SUSPECT_HELD);
-		put_off(t, wait, S_LOST_REFUSED);
+		put_off(t, retry_wait(c, t->job->attempts, c->breaker_pause), S_LOST_REFUSED);
 		break;
 	case VERDICT_DEAD:
 		reject(d, t->job);
@@ -161,12 +161,11 @@ tell_dropped(struct lane *l, const struct attempt_result *r, clock_ms now)
 }
 
 static void
-tell(struct lane *l, const struct attempt_result *r, enum breaker_event event)
+tell_opened(const struct lane *l, const struct attempt_result *r)
 {
 	const char *id = l->app->id, *name = l->type->name;
 
-	if (event == BREAKER_OPENED) {
-		metrics_inc(S_BREAKER_OPENED);
+	if (l->type->one_server)
 		log_error(
 		    "apps: '%s': stopped: %s answers %d (%s) %s; its pushes wait and one after "
 		    "the other is tried. Look at the app's settings (key, topic, environment, "
@@ -174,6 +173,21 @@ tell(struct lane *l, const struct attempt_result *r, enum breaker_event event)
 		    id, name, r->status, why(r),
 		    r->verdict == VERDICT_FAULT ? "to all of it"
 						: "to too many; no pushkey is rejected for it");
+	else
+		log_error("apps: '%s': %s: servers answer %d (%s) to too many; no pushkey is "
+			  "rejected for it, its pushes are tried again. Look at the app's settings "
+			  "(key, contact) and the clock, then reload",
+		    id, name, r->status, why(r));
+}
+
+static void
+tell(struct lane *l, const struct attempt_result *r, enum breaker_event event)
+{
+	const char *id = l->app->id, *name = l->type->name;
+
+	if (event == BREAKER_OPENED) {
+		metrics_inc(S_BREAKER_OPENED);
+		tell_opened(l, r);
 		l->trouble = true;
 	} else if (lane_away(l) && !l->trouble) {
 		log_warn("apps: '%s': %s is away (status %d, %s); its pushes wait until it is back",

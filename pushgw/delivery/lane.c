@@ -35,6 +35,14 @@ rate_room(struct lane *l, clock_ms now, clock_ms *again)
 	return left;
 }
 
+/* Answers of many servers, which devices name, stop nothing: none of them speaks for the others,
+ * and one that is slow would be the only one tried. */
+static bool
+is_stopped(const struct lane *l)
+{
+	return l->breaker.open && l->type->one_server;
+}
+
 size_t
 lane_room(struct lane *l, clock_ms now, clock_ms *again)
 {
@@ -47,11 +55,11 @@ lane_room(struct lane *l, clock_ms now, clock_ms *again)
 		*again = l->paused_until;
 		return 0;
 	}
-	if (!breaker_allows(&l->breaker, now)) {
+	if (is_stopped(l) && !breaker_allows(&l->breaker, now)) {
 		*again = l->breaker.probing ? 0 : l->breaker.probe_at;
 		return 0;
 	}
-	room = l->breaker.open || lane_away(l) ? l->in_hand == 0 : l->app->concurrency - l->in_hand;
+	room = is_stopped(l) || lane_away(l) ? l->in_hand == 0 : l->app->concurrency - l->in_hand;
 	tokens = rate_room(l, now, again);
 	return tokens < room ? tokens : room;
 }

@@ -276,6 +276,7 @@ Test(push_delivery, does_not_believe_a_bad_pushkey_before_anything_was_delivered
 {
 	try_once(VERDICT_SUSPECT);
 	cr_assert_eq(queue.told, LATER);
+	cr_assert_geq(queue.after, 30000, "others come first");
 	cr_assert_eq(metrics_sum(S_SUSPECT_HELD), 1);
 	cr_assert_eq(metrics_sum(S_PUSHKEYS_DEAD), 0);
 	try_once(VERDICT_DELIVERED);
@@ -296,7 +297,11 @@ Test(push_delivery, wipes_no_pushers_when_every_pushkey_is_called_wrong)
 		try_once(VERDICT_SUSPECT);
 	cr_assert_leq(metrics_sum(S_PUSHKEYS_DEAD), 10);
 	cr_assert_eq(metrics_sum(S_BREAKER_OPENED), 1);
+	cr_assert_eq(cfg.room(cfg.arg, 0), 1, "one after the other");
+	hand_out();
 	cr_assert_eq(cfg.room(cfg.arg, 0), 0);
+	answer((struct attempt_result){ .verdict = VERDICT_DELIVERED });
+	cr_assert_eq(cfg.room(cfg.arg, 0), 2);
 }
 
 Test(push_delivery, tries_a_push_whatever_its_age_but_only_once_when_it_is_too_old)

@@ -141,6 +141,18 @@ Test(push_lane, tries_one_push_while_its_settings_are_wrong)
 	cr_assert_eq(lane_room(&lane, 31000, &again), 0);
 }
 
+/* A homeserver's own endpoints must not stop an app for others. */
+Test(push_lane, is_not_stopped_by_what_some_of_many_servers_answer)
+{
+	lane.type = &many;
+	for (int i = 0; i < 50; i++)
+		come(VERDICT_SUSPECT, 1000);
+	cr_assert(!breaker_believes(&lane.breaker), "but none is believed");
+	cr_assert_eq(lane_room(&lane, 1000, &again), 3);
+	lane_take(&lane, 1000);
+	cr_assert_eq(lane_room(&lane, 1000, &again), 2);
+}
+
 Test(push_lane, names_its_metrics_by_the_configuration)
 {
 	struct buf out;
