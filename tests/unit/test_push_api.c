@@ -113,7 +113,7 @@ Test(push_api, other_paths_are_unknown)
 {
 	static const char *const paths[] = { "/", "*", PATH "/", PATH "x",
 		"/_matrix/push/v1/Notify", "/_matrix/push/v1/notif%79", "/_matrix/push/r0/notify",
-		"//_matrix/push/v1/notify", "/x?" PATH };
+		"//_matrix/push/v1/notify", "/x?/_matrix/push/v1/notify" };
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
 		fakes_reset();
