@@ -57,7 +57,7 @@ judge(struct sorter *s, const struct device *d, size_t *lane)
 
 	if (outcome != S_DEVICE_QUEUED)
 		return outcome;
-	if (d->pushkey.n == 0)
+	if (d->unusable || d->pushkey.n == 0)
 		return S_DEVICE_UNUSABLE;
 	app = &s->conf->apps[*lane];
 	if (!has_consent(app, d))

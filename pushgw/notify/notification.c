@@ -79,28 +79,42 @@ read_pushkey_ts(struct str v, int64_t *out)
 	return OK;
 }
 
+/* What a user's client made of its pusher is not the homeserver's fault, which could only repeat
+ * it: that device is refused and not the notification. */
 static enum err
-read_data(const struct reader *r, struct str v, struct str *out)
+read_name(struct arena *a, struct str v, size_t max, struct device *d, struct str *out)
+{
+	enum err err = read_text(a, v, max, out);
+
+	if (json_type(v) != JSON_STRING || err == ERR_MEMORY)
+		return err;
+	d->unusable = d->unusable || err != OK;
+	return OK;
+}
+
+static enum err
+read_data(const struct reader *r, struct str v, struct device *d)
 {
 	if (json_type(v) == JSON_NULL)
 		return OK;
 	if (json_type(v) != JSON_OBJECT)
 		return ERR_NOTIFY_SHAPE;
-	*out = v;
-	return v.n > r->limits->data_max ? ERR_NOTIFY_SIZE : OK;
+	d->data = v;
+	d->unusable = d->unusable || v.n > r->limits->data_max;
+	return OK;
 }
 
 static enum err
 read_device_member(const struct reader *r, struct str name, struct str v, struct device *d)
 {
 	if (str_eq(name, NAME("app_id")))
-		return read_text(r->arena, v, PUSH_APP_ID_MAX, &d->app_id);
+		return read_name(r->arena, v, PUSH_APP_ID_MAX, d, &d->app_id);
 	if (str_eq(name, NAME("pushkey")))
-		return read_text(r->arena, v, PUSH_PUSHKEY_MAX, &d->pushkey);
+		return read_name(r->arena, v, PUSH_PUSHKEY_MAX, d, &d->pushkey);
 	if (str_eq(name, NAME("pushkey_ts")))
 		return read_pushkey_ts(v, &d->pushkey_ts);
 	if (str_eq(name, NAME("data")))
-		return read_data(r, v, &d->data);
+		return read_data(r, v, d);
 	return OK;
 }
 

@@ -26,7 +26,8 @@ struct notification {                 /* slices of the body or of the arena */
 };
 
 /* OK, ERR_MEMORY, ERR_JSON_SYNTAX, ERR_JSON_DUPLICATE, ERR_JSON_DEPTH; ERR_NOTIFY_SHAPE: not a
- * notification; ERR_NOTIFY_SIZE: more devices or longer fields than allowed. */
+ * notification; ERR_NOTIFY_SIZE: more devices or longer fields than allowed.  A device whose
+ * own fields are too long, or have control characters, is marked unusable instead. */
 enum err notification_read(struct arena *a, const struct notify_conf *limits, struct str body,
     struct notification *out) MUST_CHECK;
 

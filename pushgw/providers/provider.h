@@ -22,6 +22,8 @@ struct device {
 	int64_t pushkey_ts; /* seconds; 0: not given */
 	struct str data;    /* canonical JSON of the object `data`; n == 0: none */
 	bool counts_only;   /* it is told nothing of an event; set before admit() */
+	bool unusable;      /* pushkey, app_id or data are not what can be: it is rejected, and kept
+			     * only to be named */
 };
 
 enum admission {

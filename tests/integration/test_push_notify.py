@@ -227,23 +227,26 @@ def test_limits(make_push):
     w.start()
     long = {
         "devices": notification(*map(unknown, "ABC")),
-        "data": notification(unknown(data={"x": "y" * 256})),
         "ciphertext": notification(unknown(), ciphertext="A" * 257),
         "event_id": notification(unknown(), event="$" + "e" * 255),
-        "pushkey": notification(unknown("k" * 2049)),
-        "app_id": notification(unknown() | {"app_id": "a" * 256}),
     }
     for what, body in long.items():
         answer = w.notify(body)
         assert (answer.status, answer.errcode) == (400, "M_TOO_LARGE"), what
+    phone = w.phone("fcm").device()
+    too_much = phone | {"data": {"x": "y" * 256}}
+    assert w.rejected(phone) == []
+    for device in (too_much, phone | {"pushkey": "k" * 2049}, phone | {"app_id": "a" * 256}):
+        assert w.rejected(device) == [device["pushkey"]], "a pusher's fault is not the homeserver's"
     filled = json.dumps(notification(unknown())).encode()
     assert w.notify(filled.ljust(4096)).status == 200
     answer = w.notify(filled.ljust(4097))
     assert (answer.status, answer.errcode) == (413, "M_TOO_LARGE")
     w.config["notify"] = {"devices_max": 3, "data_max": 1024, "ciphertext_max": 512}
     w.reload()
-    for what in ("devices", "data", "ciphertext"):
+    for what in ("devices", "ciphertext"):
         assert w.notify(long[what]).status == 200, what
+    assert w.rejected(too_much) == []
 
 
 def test_apps_change_while_a_connection_is_open(make_push):

@@ -97,13 +97,14 @@ Test(push_intake, what_can_never_work_is_rejected)
 		   "{\"app_id\":\"app.x\",\"pushkey\":\"K0\"},"
 		   "{\"app_id\":\"app.x\",\"pushkey\":\"\"},"
 		   "{\"app_id\":\"\",\"pushkey\":\"K6\"},"
-		   "{\"app_id\":\"app.x\",\"pushkey\":\"D7\"}]");
+		   "{\"app_id\":\"app.x\",\"pushkey\":\"D7\"},"
+		   "{\"app_id\":\"app.x\",\"pushkey\":\"K\\n8\"}]");
 	cr_assert_eq(in.n_pushes, 2);
 	cr_assert(is(in.pushes[0].pushkey, "K2") && is(in.pushes[1].pushkey, "K0"));
-	answer_is(of, "\"K1\",\"K3\",\"R4\",\"K0\",\"\",\"K6\"");
+	answer_is(of, "\"K1\",\"K3\",\"R4\",\"K0\",\"\",\"K6\",\"K\\n8\"");
 	cr_assert_eq(metrics_sum(S_DEVICE_UNKNOWN), 2);
 	cr_assert_eq(metrics_sum(S_DEVICE_AMBIGUOUS), 1);
-	cr_assert_eq(metrics_sum(S_DEVICE_UNUSABLE), 2);
+	cr_assert_eq(metrics_sum(S_DEVICE_UNUSABLE), 3);
 	cr_assert_eq(metrics_sum(S_DEVICE_UNWANTED), 1);
 	cr_assert_eq(metrics_sum(S_DEVICE_REJECTED), 1);
 	cr_assert_eq(metrics_sum(S_DEVICE_QUEUED), 1);

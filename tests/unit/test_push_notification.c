@@ -197,7 +197,6 @@ static const struct {
 	{ "{\"app_id\":null,\"pushkey\":\"k\"}", ERR_NOTIFY_SHAPE },
 	{ "{\"app_id\":\"a\",\"pushkey\":null}", ERR_NOTIFY_SHAPE },
 	{ "{\"app_id\":\"a\",\"pushkey\":7}", ERR_NOTIFY_SHAPE },
-	{ "{\"app_id\":\"a\",\"pushkey\":\"k\\r\\nX: y\"}", ERR_NOTIFY_SHAPE },
 	{ "{\"app_id\":\"a\",\"pushkey\":\"k\",\"pushkey_ts\":null}", OK },
 	{ "{\"app_id\":\"a\",\"pushkey\":\"k\",\"pushkey_ts\":\"1\"}", ERR_NOTIFY_SHAPE },
 	{ "{\"app_id\":\"a\",\"pushkey\":\"k\",\"pushkey_ts\":1.5}", ERR_NOTIFY_SHAPE },
@@ -256,17 +255,32 @@ fill(char *at, size_t len)
 	at[len] = '\0';
 }
 
+static enum err
+read_filled(const char *before, const char *behind, size_t len)
+{
+	static char value[4096], inner[8192];
+
+	fill(value, len);
+	snprintf(inner, sizeof(inner), "%s%s%s", before, value, behind);
+	return inner_read(inner);
+}
+
 /* The text between them is as long as allowed, and one byte longer. */
 static void
 length_is(const char *before, const char *behind, size_t max)
 {
-	static char value[4096], inner[8192];
+	cr_assert_eq(read_filled(before, behind, max), OK, "%s", before);
+	cr_assert_eq(read_filled(before, behind, max + 1), ERR_NOTIFY_SIZE, "%s", before);
+}
 
-	for (size_t more = 0; more < 2; more++) {
-		fill(value, max + more);
-		snprintf(inner, sizeof(inner), "%s%s%s", before, value, behind);
-		cr_assert_eq(inner_read(inner), more == 0 ? OK : ERR_NOTIFY_SIZE, "%s", before);
-	}
+/* The same in a device, which alone is refused. */
+static void
+device_length_is(const char *before, const char *behind, size_t max)
+{
+	cr_assert_eq(read_filled(before, behind, max), OK, "%s", before);
+	cr_assert(!n.devices[0].unusable, "%s", before);
+	cr_assert_eq(read_filled(before, behind, max + 1), OK, "%s", before);
+	cr_assert(n.devices[0].unusable, "%s", before);
 }
 
 Test(push_notification, lengths_are_bounded)
@@ -276,10 +290,26 @@ Test(push_notification, lengths_are_bounded)
 	length_is("\"devices\":[],\"ephemeral\":\"", "\"", NOTIFICATION_KEY_MAX);
 	length_is("\"devices\":[],\"mac\":\"", "\"", NOTIFICATION_KEY_MAX);
 	length_is("\"devices\":[],\"ciphertext\":\"", "\"", limits.ciphertext_max);
-	length_is("\"devices\":[{\"app_id\":\"", "\",\"pushkey\":\"k\"}]", PUSH_APP_ID_MAX);
-	length_is("\"devices\":[{\"app_id\":\"a\",\"pushkey\":\"", "\"}]", PUSH_PUSHKEY_MAX);
-	length_is("\"devices\":[{\"app_id\":\"a\",\"pushkey\":\"k\",\"data\":{\"x\":\"", "\"}}]",
-	    limits.data_max - strlen("{\"x\":\"\"}"));
+	device_length_is("\"devices\":[{\"app_id\":\"", "\",\"pushkey\":\"k\"}]", PUSH_APP_ID_MAX);
+	device_length_is("\"devices\":[{\"app_id\":\"a\",\"pushkey\":\"", "\"}]", PUSH_PUSHKEY_MAX);
+	device_length_is("\"devices\":[{\"app_id\":\"a\",\"pushkey\":\"k\",\"data\":{\"x\":\"",
+	    "\"}}]", limits.data_max - strlen("{\"x\":\"\"}"));
+}
+
+Test(push_notification, what_a_client_made_of_its_pusher_is_not_the_notifications_fault)
+{
+	static const char *const odd[] = {
+		"{\"app_id\":\"a\",\"pushkey\":\"k\\r\\nX: y\"}",
+		"{\"app_id\":\"a\\u0000\",\"pushkey\":\"k\"}",
+		"{\"app_id\":\"a\",\"pushkey\":\"k\\u007f\"}",
+	};
+
+	for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++) {
+		cr_assert_eq(device_read(odd[i]), OK, "%s", odd[i]);
+		cr_assert(n.devices[0].unusable, "%s", odd[i]);
+	}
+	cr_assert_eq(device_read(DEVICE), OK);
+	cr_assert(!n.devices[0].unusable);
 }
 
 Test(push_notification, devices_are_bounded)
