@@ -131,8 +131,9 @@ struct app_conf {
 	enum opt_in opt_in;
 	char *opt_in_flag; /* the member of `data` that must be true */
 	enum counts_only counts_only;
-	uint64_t concurrency; /* requests at the same time */
-	uint64_t rate;        /* pushes a minute; 0: any number */
+	uint64_t concurrency;      /* requests at the same time */
+	uint64_t host_concurrency; /* of them, to one host that devices name */
+	uint64_t rate;             /* pushes a minute; 0: any number */
 	struct apns_conf apns;
 	struct fcm_conf fcm;
 	struct webpush_conf webpush;

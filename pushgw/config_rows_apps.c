@@ -105,6 +105,8 @@ const struct conf_option config_app_rows[] = {
 	  "what becomes of a notification of counts alone: nothing, or a push without IDs", .words = counts },
 	{ "concurrency", CONF_COUNT, APP(concurrency), "100", 1, 100000, CONF_RELOAD,
 	  "requests at the same time" },
+	{ "host_concurrency", CONF_COUNT, APP(host_concurrency), "25", 1, 100000, CONF_RELOAD,
+	  "of them, to one host that devices name (Web Push, UnifiedPush)" },
 	{ "rate", CONF_COUNT, APP(rate), "0", 0, 10000000, CONF_RELOAD, "pushes a minute; 0: any number" },
 	{ "apns", CONF_SECTION, APP(apns), NULL, 0, 0, CONF_RELOAD, "Apple Push Notification service",
 	  .rows = config_apns_rows },

@@ -131,6 +131,8 @@ static const struct metric_row rows[S_COUNT] = {
 	ATTEMPT_TIME(APP_FCM, "fcm"),
 	ATTEMPT_TIME(APP_WEBPUSH, "webpush"),
 	ATTEMPT_TIME(APP_UNIFIEDPUSH, "unifiedpush"),
+	[S_CROWDED] = { "schleuse_push_crowded_total", "", METRIC_COUNTER,
+	    "Pushes put off because too many requests to their host were under way" },
 	[S_RETRIES] = { "schleuse_push_retries_total", "", METRIC_COUNTER,
 	    "Pushes put off to be tried again" },
 	[S_BREAKER_OPENED] = { "schleuse_push_breaker_opened_total", "", METRIC_COUNTER,

@@ -60,7 +60,8 @@ enum series {
 	S_VERDICTS,                                      /* [provider][verdict] */
 	S_DELAY = S_VERDICTS + APP_PROVIDERS * VERDICTS, /* a histogram */
 	S_ATTEMPT_TIME = S_DELAY + SERIES_BUCKETS + 1,   /* [provider], histograms */
-	S_RETRIES = S_ATTEMPT_TIME + APP_PROVIDERS * (SERIES_BUCKETS + 1),
+	S_CROWDED = S_ATTEMPT_TIME + APP_PROVIDERS * (SERIES_BUCKETS + 1),
+	S_RETRIES,
 	S_BREAKER_OPENED,
 	S_SUSPECT_HELD, /* pushkeys said to be wrong, not believed */
 	S_PUSHKEYS_DEAD,

@@ -237,6 +237,22 @@ on_result(void *arg, const struct attempt_result *r)
 	forget(t);
 }
 
+/* Its server has its share of the lane already: it is looked at again soon, which is no attempt. */
+static bool
+waits_for_server(struct delivery *d, const struct lane *l, struct delayq_job *job)
+{
+	const struct lanes *s = d->lanes;
+
+	if (l->type->crowded == NULL || !l->type->crowded(l->provider, &job->push))
+		return false;
+	metrics_inc(S_CROWDED);
+	if (is_too_old(s, &job->push))
+		lose(d, job, S_LOST_AGE);
+	else
+		delayq_later(d->queue, job, retry_wait(&s->conf->delivery, 0, 0));
+	return true;
+}
+
 static void
 take(struct delivery *d, struct lane *l, struct delayq_job *job)
 {
@@ -272,7 +288,7 @@ on_due(void *arg, struct delayq_job *job)
 
 	if (job->push.lane == DELAYQ_NO_LANE)
 		lose(d, job, S_LOST_APP);
-	else
+	else if (!waits_for_server(d, &d->lanes->v[job->push.lane], job))
 		take(d, &d->lanes->v[job->push.lane], job);
 }
 

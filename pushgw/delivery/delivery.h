@@ -4,7 +4,8 @@
  * the verdict what becomes of each: finished, its pushkey rejected, or tried again later.
  *
  * A push is tried at least once, however old the wall clock says it is, and again until it is older
- * than queue.age_max.  On the service's loop; lasts as long as the process.
+ * than queue.age_max; one whose server has more under way than its share is not tried meanwhile. On
+ * the service's loop; lasts as long as the process.
  */
 #ifndef SCHLEUSE_PUSHGW_DELIVERY_H
 #define SCHLEUSE_PUSHGW_DELIVERY_H

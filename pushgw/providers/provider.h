@@ -78,6 +78,9 @@ struct provider_type {
 	struct provider *(*open)(const struct provider_env *env, const struct app_conf *app);
 	/* Attempts under way end without a call. */
 	void (*close)(struct provider *p);
+	/* Whether so much is under way to the server of this push that it has to wait; NULL: never.
+	 */
+	bool (*crowded)(const struct provider *p, const struct push *push);
 	/* One attempt.  fn is called later exactly once unless cancelled; the result is valid
 	 * during the call.  `push` is only looked at before send() returns.  expires: wall-clock
 	 * millisecond after which it need not be delivered any more, always as far from now, so it

@@ -61,6 +61,12 @@ admit(const struct app_conf *app, const struct device *d, struct buf *kept)
 /* --- sending --- */
 
 static bool
+is_crowded(const struct provider *p, const struct push *push)
+{
+	return webpost_crowded(p, push->pushkey);
+}
+
+static bool
 put_text(const struct push *push, struct buf *out)
 {
 	return buf_put(out, STR("{\"notification\":")) && payload_put(out, STR_NONE, push) &&
@@ -119,5 +125,6 @@ const struct provider_type provider_unifiedpush = { .name = "unifiedpush",
 	.admit = admit,
 	.open = webpost_open,
 	.close = webpost_close,
+	.crowded = is_crowded,
 	.send = send_push,
 	.cancel = webpost_cancel };

@@ -8,6 +8,7 @@
 
 #include "lib/base/log.h"
 #include "lib/matrix/canonical.h"
+#include "pushgw/providers/endpoint.h"
 #include "pushgw/providers/payload.h"
 #include "pushgw/providers/retry_after.h"
 
@@ -19,6 +20,7 @@
 struct attempt {
 	struct list node;
 	struct provider *provider;
+	struct crowd_host *host; /* NULL: nothing is sent */
 	struct courier_call *call;
 	struct task task; /* when nothing is sent */
 	const char *reason;
@@ -89,6 +91,7 @@ webpost_cancel(struct attempt *a)
 	list_remove(&a->node);
 	task_cancel(&a->task);
 	courier_cancel(a->call);
+	crowd_leave(&a->provider->crowd, a->host);
 	free(a);
 }
 
@@ -187,6 +190,25 @@ post(struct attempt *a, const struct webpost *w, const char *url)
 	return courier_send(p->courier, &req, on_answer, a);
 }
 
+bool
+webpost_crowded(const struct provider *p, struct str url)
+{
+	struct endpoint e;
+
+	return endpoint_read(&e, url) && crowd_size(&p->crowd, e.host) >= p->app->host_concurrency;
+}
+
+/* false: out of memory. */
+static bool
+enter(struct attempt *a, struct str url)
+{
+	struct endpoint e;
+
+	if (endpoint_read(&e, url))
+		a->host = crowd_enter(&a->provider->crowd, e.host);
+	return a->host != NULL;
+}
+
 struct attempt *
 webpost_send(struct provider *p, const struct webpost *w,
     void (*fn)(void *arg, const struct attempt_result *r), void *arg)
@@ -194,7 +216,7 @@ webpost_send(struct provider *p, const struct webpost *w,
 	struct attempt *a = make(p, fn, arg);
 	char *url = strndup(w->url.p, w->url.n);
 
-	if (a != NULL && url != NULL)
+	if (a != NULL && url != NULL && enter(a, w->url))
 		a->call = post(a, w, url);
 	free(url);
 	if (a != NULL && a->call == NULL) {
@@ -235,6 +257,7 @@ webpost_open(const struct provider_env *env, const struct app_conf *app)
 		p->app = app;
 		p->delivery = env->delivery;
 		list_init(&p->attempts);
+		crowd_init(&p->crowd);
 		p->courier = courier_new(env->loop, &cfg);
 		if (p->courier != NULL)
 			return p;
@@ -250,6 +273,7 @@ webpost_close(struct provider *p)
 	while (!list_empty(&p->attempts))
 		webpost_cancel(LIST_ENTRY(p->attempts.next, struct attempt, node));
 	courier_free(p->courier);
+	crowd_fini(&p->crowd);
 	vapid_free(p->vapid);
 	sodium_memzero(p->topic_key, sizeof(p->topic_key));
 	free(p);

@@ -10,6 +10,7 @@
 #define SCHLEUSE_PUSHGW_WEBPOST_H
 
 #include "lib/http/courier.h"
+#include "pushgw/providers/crowd.h"
 #include "pushgw/providers/ece.h"
 #include "pushgw/providers/provider.h"
 #include "pushgw/providers/vapid.h"
@@ -23,6 +24,7 @@ struct provider { /* of both */
 	const struct delivery_conf *delivery;
 	struct courier *courier;
 	struct list attempts;
+	struct crowd crowd; /* of them */
 	/* Web Push alone */
 	struct vapid *vapid;
 	uint8_t topic_key[WEBPOST_TOPIC_KEY];
@@ -45,6 +47,9 @@ struct webpost {
 	const char *topic;         /* NULL: none */
 	const char *authorization; /* the field, NULL: none */
 };
+
+/* Whether so much is under way to the host of this endpoint that others would have no place. */
+bool webpost_crowded(const struct provider *p, struct str url);
 
 /* How long a push service may keep it. */
 clock_ms webpost_ttl(clock_ms most, int64_t expires);

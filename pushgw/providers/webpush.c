@@ -63,6 +63,12 @@ admit(const struct app_conf *app, const struct device *d, struct buf *kept)
 
 /* --- sending --- */
 
+static bool
+is_crowded(const struct provider *p, const struct push *push)
+{
+	return webpost_crowded(p, webpost_member(push->data, STR("endpoint")));
+}
+
 /* The same for one device and room; push services cannot tell which rooms are the same. */
 static void
 make_topic(const struct provider *p, const struct push *push, char topic[WEBPOST_TOPIC + 1])
@@ -178,5 +184,6 @@ const struct provider_type provider_webpush = { .name = "webpush",
 	.admit = admit,
 	.open = open_provider,
 	.close = webpost_close,
+	.crowded = is_crowded,
 	.send = send_push,
 	.cancel = webpost_cancel };

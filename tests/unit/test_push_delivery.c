@@ -73,7 +73,7 @@ static struct {
 	void *arg;
 	unsigned sent, cancelled, closed;
 	int64_t expires;
-	bool no_memory;
+	bool no_memory, crowded;
 } provider;
 
 static struct attempt *
@@ -105,9 +105,20 @@ p_close(struct provider *p)
 	provider.closed++;
 }
 
-static const struct provider_type type = {
-	.name = "fake", .one_server = true, .send = p_send, .cancel = p_cancel, .close = p_close
-};
+static bool
+p_crowded(const struct provider *p, const struct push *push)
+{
+	(void)p;
+	cr_assert_not_null(push);
+	return provider.crowded;
+}
+
+static const struct provider_type type = { .name = "fake",
+	.one_server = true,
+	.send = p_send,
+	.crowded = p_crowded,
+	.cancel = p_cancel,
+	.close = p_close };
 
 /* --- the delivery between them --- */
 
@@ -330,6 +341,24 @@ Test(push_delivery, keeps_a_push_when_memory_is_short)
 	hand_out();
 	cr_assert_eq(queue.told, LATER);
 	cr_assert_eq(delivery_in_hand(delivery), 0);
+}
+
+Test(push_delivery, leaves_the_place_to_others_while_a_server_has_its_share)
+{
+	provider.crowded = true;
+	hand_out();
+	cr_assert_eq(provider.sent, 0);
+	cr_assert_eq(delivery_in_hand(delivery), 0);
+	cr_assert_eq(queue.told, LATER);
+	job.attempts = 30;
+	hand_out();
+	cr_assert(queue.after >= 500 && queue.after <= 1000, "it did not fail");
+	cr_assert_eq(metrics_sum(S_CROWDED), 2);
+	cr_assert_eq(metrics_sum(S_RETRIES), 0);
+	job.push.accepted = clock_wall_ms() - 3600001;
+	hand_out();
+	cr_assert_eq(queue.told, FINISHED);
+	cr_assert_eq(metrics_sum(S_LOST_AGE), 1);
 }
 
 Test(push_delivery, takes_no_more_while_draining)

@@ -179,6 +179,40 @@ Test(push_unifiedpush, believes_at_once_what_no_guard_in_front_would_say)
 	}
 }
 
+static bool
+is_crowded(const char *endpoint)
+{
+	const struct push p = { .pushkey = str_z(endpoint) };
+
+	return provider_unifiedpush.crowded(provider, &p);
+}
+
+/* Else one server that never answers would hold up all others. */
+Test(push_unifiedpush, gives_each_host_its_share_of_the_requests)
+{
+	struct attempt *a;
+
+	app.host_concurrency = 2;
+	start(0);
+	cr_assert(!is_crowded(ENDPOINT));
+	a = provider_unifiedpush.send(provider, &push, INT64_MAX, on_told, &told[1]);
+	cr_assert_not_null(a);
+	cr_assert(is_crowded(ENDPOINT));
+	cr_assert(is_crowded("HTTPS://UP.Example:8443/else"), "the same host");
+	cr_assert(!is_crowded("https://else.example/"));
+	cr_assert(!is_crowded("no URL"), "send() says so");
+	provider_unifiedpush.cancel(a);
+	cr_assert(!is_crowded(ENDPOINT));
+	start(2);
+	cr_assert(is_crowded(ENDPOINT));
+	fake_fail(0, ERR_TIMEOUT);
+	cr_assert(!is_crowded(ENDPOINT));
+	fake.refuse = true;
+	cr_assert_null(provider_unifiedpush.send(provider, &push, INT64_MAX, on_told, &told[3]));
+	cr_assert(!is_crowded(ENDPOINT));
+	fake_answer(2, 200, "");
+}
+
 Test(push_unifiedpush, does_not_send_where_it_is_no_longer_allowed)
 {
 	endpoints[0] = (char *)(uintptr_t) "else.example";
