@@ -118,10 +118,9 @@ check_proxy(struct load *l, struct pushgw_conf *c)
 		return;
 	}
 	why = conf_address_parse(l->ctx.arena, str_z(c->proxy), NULL, &c->proxy_address);
-	if (why == NULL && (c->proxy_address.host == NULL || c->proxy_address.port == 0))
-		why = "expected host:port";
-	if (why != NULL)
-		load_fault(l, &c->proxy, "proxy: '%s': %s", c->proxy, why);
+	if (why != NULL || c->proxy_address.host == NULL || c->proxy_address.port == 0)
+		load_fault(
+		    l, &c->proxy, "proxy: '%s': expected host:port, without http://", c->proxy);
 }
 
 static bool

@@ -53,7 +53,9 @@ open_journal(struct gateway *g, const struct delayq_config *cfg)
 
 	snprintf(folder, sizeof(folder), "%s/queue", g->conf->service.state_dir);
 	if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
-		log_error("state_dir: cannot make the folder %s: %s", folder, strerror(errno));
+		log_error("state_dir: cannot make the folder %s: %s; state_dir must be there and "
+			  "belong to the daemon's user",
+		    folder, strerror(errno));
 		return NULL;
 	}
 	return delayq_file_open(g->loop, folder, &g->conf->queue, cfg);

@@ -3,10 +3,9 @@
 
 #include <stdlib.h>
 
+#include "pushgw/delivery/lane_tell.h"
 #include "pushgw/delivery/retry.h"
 #include "pushgw/series.h"
-
-#define DROP_TELL_MS 60000
 
 struct delivery {
 	struct loop *loop;
@@ -139,66 +138,6 @@ settle(struct transit *t, const struct attempt_result *r)
 	}
 }
 
-/* --- what the log is told of a lane --- */
-
-static const char *
-why(const struct attempt_result *r)
-{
-	return r->reason[0] != '\0' ? r->reason : r->err != OK ? err_name(r->err) : "no reason";
-}
-
-/* Of pushes that are given up one a minute is told of. */
-static void
-tell_dropped(struct lane *l, const struct attempt_result *r, clock_ms now)
-{
-	if (l->told_at != 0 && now - l->told_at < DROP_TELL_MS)
-		return;
-	l->told_at = now;
-	log_warn(
-	    "apps: '%s': %s refuses a push for what it is (status %d, %s); it is given up, its "
-	    "pushkey stays; see schleuse_push_lost_total",
-	    l->app->id, l->type->name, r->status, why(r));
-}
-
-static void
-tell_opened(const struct lane *l, const struct attempt_result *r)
-{
-	const char *id = l->app->id, *name = l->type->name;
-
-	if (l->type->one_server)
-		log_error(
-		    "apps: '%s': stopped: %s answers %d (%s) %s; its pushes wait and one after "
-		    "the other is tried. Look at the app's settings (key, topic, environment, "
-		    "project), then reload",
-		    id, name, r->status, why(r),
-		    r->verdict == VERDICT_FAULT ? "to all of it"
-						: "to too many; no pushkey is rejected for it");
-	else
-		log_error("apps: '%s': %s: servers answer %d (%s) to too many; no pushkey is "
-			  "rejected for it, its pushes are tried again. Look at the app's settings "
-			  "(key, contact) and the clock, then reload",
-		    id, name, r->status, why(r));
-}
-
-static void
-tell(struct lane *l, const struct attempt_result *r, enum breaker_event event)
-{
-	const char *id = l->app->id, *name = l->type->name;
-
-	if (event == BREAKER_OPENED) {
-		metrics_inc(S_BREAKER_OPENED);
-		tell_opened(l, r);
-		l->trouble = true;
-	} else if (lane_away(l) && !l->trouble) {
-		log_warn("apps: '%s': %s is away (status %d, %s); its pushes wait until it is back",
-		    id, name, r->status, why(r));
-		l->trouble = true;
-	} else if (l->trouble && !l->breaker.open && !lane_away(l)) {
-		log_info("apps: '%s': %s works again", id, name);
-		l->trouble = false;
-	}
-}
-
 /* --- attempts --- */
 
 static void
@@ -227,12 +166,10 @@ on_result(void *arg, const struct attempt_result *r)
 	enum breaker_event event = lane_note(l, r, &t->lanes->conf->delivery, now);
 
 	t->attempt = NULL;
-	log_debug("apps: '%s': attempt: verdict=%s status=%d reason=%s", l->app->id,
-	    verdict_names[r->verdict], r->status, why(r));
 	series_attempt(l->app->provider, r->verdict, (int64_t)(now - t->began));
-	tell(l, r, event);
-	if (r->verdict == VERDICT_DROP)
-		tell_dropped(l, r, now);
+	if (event == BREAKER_OPENED)
+		metrics_inc(S_BREAKER_OPENED);
+	lane_tell(l, r, event, now);
 	settle(t, r);
 	forget(t);
 }
@@ -294,17 +231,27 @@ on_due(void *arg, struct delayq_job *job)
 
 /* --- the queue --- */
 
+/* Where an operator has to look. */
+static const char *
+place(const struct pushgw_conf *c)
+{
+	if (!redis_section_on(&c->redis))
+		return c->service.state_dir;
+	return c->redis.address != NULL ? c->redis.address : c->redis.master_name;
+}
+
 static void
 on_state(void *arg, enum err why)
 {
-	(void)arg;
+	const struct delivery *d = arg;
+
 	metrics_set(S_QUEUE_UP, why == OK);
 	if (why == OK)
 		log_info("queue: works");
 	else
-		log_error("queue: does not work: %s (%s); homeservers are answered 503 and try "
-			  "again, what was accepted waits",
-		    err_name(why), err_text(why));
+		log_error("queue: does not work: %s: %s (%s); homeservers are answered 503 and "
+			  "try again, nothing that was accepted is lost",
+		    place(d->lanes->conf), err_name(why), err_text(why));
 }
 
 /* --- lanes --- */

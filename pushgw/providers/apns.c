@@ -322,7 +322,7 @@ open_provider(const struct provider_env *env, const struct app_conf *app)
 	list_init(&p->attempts);
 	if (set_credentials(p) && open_courier(p, env))
 		return p;
-	log_error("apps: %s: out of memory", app->id);
+	log_error("apps: '%s': out of memory", app->id);
 	close_provider(p);
 	return NULL;
 }

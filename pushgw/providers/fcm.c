@@ -271,7 +271,7 @@ open_provider(const struct provider_env *env, const struct app_conf *app)
 		p->url = NULL;
 	if (p->url != NULL && open_parts(p, env))
 		return p;
-	log_error("apps: %s: out of memory", app->id);
+	log_error("apps: '%s': out of memory", app->id);
 	close_provider(p);
 	return NULL;
 }

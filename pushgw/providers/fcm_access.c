@@ -116,12 +116,12 @@ complain(const struct fcm_access *x)
 	const struct attempt_result *why = &x->why;
 
 	if (why->verdict == VERDICT_FAULT)
-		log_error("apps: %s: no access token: %s refuses: status=%d reason=%s; check the "
+		log_error("apps: '%s': no access token: %s refuses: status=%d reason=%s; check the "
 			  "clock, and whether the service account still has the key in "
 			  "fcm.service_account_file",
 		    name, url, why->status, why->reason);
 	else
-		log_warn("apps: %s: no access token: %s fails: status=%d error=%s; it is asked "
+		log_warn("apps: '%s': no access token: %s fails: status=%d error=%s; it is asked "
 			 "again",
 		    name, url, why->status, why->err != OK ? err_name(why->err) : "");
 }
@@ -151,7 +151,7 @@ adopt(struct fcm_access *x)
 	x->generation++;
 	x->proven = false;
 	if (x->pause > 0)
-		log_info("apps: %s: access tokens are given again", x->app->id);
+		log_info("apps: '%s': access tokens are given again", x->app->id);
 	x->pause = x->not_before = 0;
 	tell(x, NULL);
 }

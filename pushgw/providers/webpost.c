@@ -263,7 +263,7 @@ webpost_open(const struct provider_env *env, const struct app_conf *app)
 			return p;
 		free(p);
 	}
-	log_error("apps: %s: out of memory", app->id);
+	log_error("apps: '%s': out of memory", app->id);
 	return NULL;
 }
 

@@ -174,7 +174,7 @@ open_provider(const struct provider_env *env, const struct app_conf *app)
 	p->vapid = vapid_new(app->webpush.key, app->webpush.contact);
 	if (p->vapid != NULL && make_topic_key(p))
 		return p;
-	log_error("apps: %s: %s: no private key on P-256, or out of memory", app->id,
+	log_error("apps: '%s': %s: no private key on P-256, or out of memory", app->id,
 	    app->webpush.vapid_key_file);
 	webpost_close(p);
 	return NULL;

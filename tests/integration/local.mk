@@ -67,6 +67,7 @@ EXTRA_DIST += \
 	tests/integration/test_proxyproto.py \
 	tests/integration/test_push_clients.py \
 	tests/integration/test_push_notify.py \
+	tests/integration/test_push_operator.py \
 	tests/integration/test_push_clock.py \
 	tests/integration/test_push_credentials.py \
 	tests/integration/test_push_delivery.py \

@@ -81,6 +81,7 @@ static const struct {
 	{ "proxy: \"proxy.example.org:3128\"\n", NULL },
 	{ "proxy: \"proxy.example.org\"\n", "10:8: proxy: " },
 	{ "proxy: \"me:pass@proxy.example.org:3128\"\n", "10:8: proxy: no user or password" },
+	{ "proxy: \"http://proxy.example.org:3128\"\n", "10:8: proxy: 'http://proxy.example.org:3128': expected host:port, without http" },
 	{ "proxy_credentials_file: secret\n", "10:25: proxy_credentials_file: is only" },
 	{ "proxy: \"a:1\"\nproxy_credentials_file: open\n", "11:25: proxy_credentials_file: " },
 	{ "proxy: \"a:1\"\nproxy_credentials_file: newline\n", "11:25: proxy_credentials_file: " },
