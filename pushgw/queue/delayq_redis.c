@@ -38,7 +38,9 @@ log_refusal(const redisReply *reply)
 	if (reply->type != REDIS_REPLY_ERROR)
 		return;
 	str_cut(str_of(reply->str, (size_t)reply->len), ' ', &word, &rest);
-	log_warn("redis: a script of the queue is refused: " STR_FMT, STR_ARG(word));
+	log_warn("redis: a script of the queue is refused: " STR_FMT
+		 " (NOPERM: the ACL of its user, OOM: maxmemory, READONLY: a replica)",
+	    STR_ARG(word));
 }
 
 enum err
