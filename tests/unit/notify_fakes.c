@@ -25,7 +25,7 @@ conf_free(struct snapshot *s)
 
 struct pushgw_conf fakes_conf = {
 	.service = { .snap = { .free = conf_free }, .limits = { .body_max = 20000 } },
-	.notify = { .devices_max = 8, .data_max = 1000, .ciphertext_max = 100 },
+	.notify = { .devices_max = 9, .data_max = 1000, .ciphertext_max = 100 },
 	.apps = apps,
 	.n_apps = 3,
 };
