@@ -67,6 +67,10 @@ struct redis_config {     /* copied */
 struct redis *redis_new(struct loop *loop, const struct redis_config *cfg) MUST_CHECK;
 void redis_free(struct redis *r); /* NULL is allowed; waiting callers are not called */
 
+/* For the end of a process, before redis_free(): waits until Redis has carried out what it was sent
+ * and closes, at most so long; nothing else happens meanwhile. */
+void redis_linger(struct redis *r, clock_ms patience);
+
 /* OK: the reply is here, valid during the call; an error reply of Redis counts as one. ERR_CONNECT:
  * the connection broke off after the command was sent; ERR_TIMEOUT: no reply in time, whether sent
  * or not. */

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <sys/un.h>
@@ -34,6 +35,36 @@ redis_disconnect(struct redis *r)
 	if (r->out.mem != NULL)
 		sodium_memzero(r->out.mem, r->out.cap);
 	buf_fini(&r->out);
+}
+
+/* false: not ready in time. */
+static bool
+await(const struct redis *r, short what, clock_ms until)
+{
+	struct pollfd p = { .fd = stream_fd(r->stream), .events = what };
+	clock_ms now = clock_now();
+
+	return now < until && poll(&p, 1, (int)(until - now)) > 0;
+}
+
+/* To close with replies unread would be a reset, after which Redis reads no further. */
+void
+redis_linger(struct redis *r, clock_ms patience)
+{
+	clock_ms until = clock_now() + patience;
+	char piece[READ_PIECE];
+	ssize_t n = STREAM_AGAIN;
+
+	while (r->stage == UP && (buf_len(&r->out) > 0 || stream_unsent(r->stream)) &&
+	       await(r, POLLOUT, until))
+		redis_pump(r);
+	if (r->stage != UP)
+		return;
+	stream_shut(r->stream);
+	while ((n > 0 || n == STREAM_AGAIN) && await(r, POLLIN, until)) {
+		stream_doubt(r->stream);
+		n = stream_read(r->stream, piece, sizeof(piece));
+	}
 }
 
 static void

@@ -9,6 +9,7 @@
 
 #include "pushgw/queue/delayq_redis_int.h"
 
+#define LINGER_MS 1000     /* for Redis to hear the last words */
 #define TOGETHER_MAX 10000 /* in one script: more are hardly ever in hand */
 #define RENEW_MAX 500
 #define RENEWALS 4 /* within the visibility */
@@ -277,6 +278,7 @@ give_back(struct delayq_redis *q)
 	redis_words_put(&w, str_z(q->me));
 	redis_script_tell(q->conn->redis, &q->scripts[DELAYQ_RELEASE], &w);
 	redis_words_fini(&w);
+	redis_linger(q->conn->redis, LINGER_MS);
 }
 
 void
