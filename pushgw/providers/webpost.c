@@ -33,7 +33,8 @@ webpost_member(struct str data, struct str name)
 {
 	struct str v = json_get(data, name);
 
-	if (json_type(v) != JSON_STRING || str_chr(v, '\\') != NULL)
+	/* a journal or Redis may hold anything: it may not be ended */
+	if (json_type(v) != JSON_STRING || v.n < 2 || str_chr(v, '\\') != NULL)
 		return STR_NONE;
 	return str_of(v.p + 1, v.n - 2);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "pushgw/queue/backlog_heap.h"
+#include "pushgw/queue/mark.h"
 #include "pushgw/queue/push_record.h"
 
 #define ATTEMPTS_MAX 255
@@ -74,21 +75,38 @@ lane_of(const struct backlog *b, const struct backlog_push *p)
 
 /* --- chains --- */
 
-static uint64_t
-hash_of(const struct kind_app *a, struct str pushkey)
+/* What the pushes of a chain have in common. */
+struct device_name {
+	const struct kind_app *app;
+	struct str pushkey, endpoint;
+};
+
+static struct device_name
+name_of(const struct backlog_push *p)
 {
-	return hash_str(pushkey) ^ a->node.hash;
+	return (struct device_name){ p->kind->app, pushkey_of(p),
+		mark_endpoint(str_of(p->kind->data, p->kind->n)) };
+}
+
+static uint64_t
+hash_of(const struct device_name *d)
+{
+	uint64_t hash = hash_str(d->pushkey) ^ d->app->node.hash;
+
+	return d->endpoint.n > 0 ? hash + hash_str(d->endpoint) : hash;
 }
 
 /* The last push of the chain, or NULL. */
 static struct backlog_push *
-chain_of(const struct backlog *b, const struct kind_app *a, struct str pushkey)
+chain_of(const struct backlog *b, const struct device_name *d)
 {
-	for (struct hash_node *n = hash_first(&b->chains, hash_of(a, pushkey)); n != NULL;
+	for (struct hash_node *n = hash_first(&b->chains, hash_of(d)); n != NULL;
 	     n = hash_next(n)) {
 		struct backlog_push *p = HASH_ENTRY(n, struct backlog_push, node);
+		struct device_name of = name_of(p);
 
-		if (p->kind->app == a && str_eq(pushkey_of(p), pushkey))
+		if (of.app == d->app && str_eq(of.pushkey, d->pushkey) &&
+		    str_eq(of.endpoint, d->endpoint))
 			return p;
 	}
 	return NULL;
@@ -107,8 +125,9 @@ set_last(struct backlog *b, struct backlog_push *old, struct backlog_push *last,
 uint64_t
 backlog_chain(const struct backlog *b, const struct push *p)
 {
-	const struct kind_app *a = kinds_app(&b->kinds, p->app_id);
-	const struct backlog_push *last = a != NULL ? chain_of(b, a, p->pushkey) : NULL;
+	const struct device_name d = { kinds_app(&b->kinds, p->app_id), p->pushkey,
+		mark_endpoint(p->data) };
+	const struct backlog_push *last = d.app != NULL ? chain_of(b, &d) : NULL;
 
 	return last != NULL ? last->length : 0;
 }
@@ -181,13 +200,13 @@ backlog_unmake(struct backlog *b, struct backlog_push *p)
 void
 backlog_add(struct backlog *b, struct backlog_push *p)
 {
-	struct str pushkey = pushkey_of(p);
-	struct backlog_push *last = chain_of(b, p->kind->app, pushkey);
+	const struct device_name d = name_of(p);
+	struct backlog_push *last = chain_of(b, &d);
 
 	if (last == NULL) {
 		p->next = p;
 		p->length = 1;
-		if (!hash_insert(&b->chains, &p->node, hash_of(p->kind->app, pushkey)))
+		if (!hash_insert(&b->chains, &p->node, hash_of(&d)))
 			assert(!"a table with buckets takes any number");
 		backlog_heap_push(lane_of(b, p), p);
 		return;
@@ -230,7 +249,9 @@ backlog_put_off(struct backlog *b, struct backlog_push *p, clock_ms when)
 static struct backlog_push *
 last_of(const struct backlog *b, const struct backlog_push *p)
 {
-	return p->next == p ? NULL : chain_of(b, p->kind->app, pushkey_of(p));
+	const struct device_name d = name_of(p);
+
+	return p->next == p ? NULL : chain_of(b, &d);
 }
 
 void

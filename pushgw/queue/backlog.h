@@ -2,9 +2,10 @@
 /*
  * backlog - the pushes that wait, in memory.
  *
- * Pushes of one pushkey (of one app) form a chain in the order in which they were added; only the
- * first of a chain can be taken, and no push is due before the one ahead of it was.  The first ones
- * of all chains of a lane lie in a heap by the time at which they are due.
+ * Pushes of one pushkey (of one app, and see mark_endpoint()) form a chain in the order in which
+ * they were added; only the first of a chain can be taken, and no push is due before the one ahead
+ * of it was.  The first ones of all chains of a lane lie in a heap by the time at which they are
+ * due.
  *
  * A push is made, then added or unmade; taken, then put off or removed.  Made ones count already,
  * so that what is promised fits, and adding, taking and removing need no memory.  No I/O, no clock:

@@ -3,11 +3,11 @@
  * delayq - pushes wait here: first the random delay, then until their provider has room.
  *
  * Every push gets a delay of its own when it is put, uniform over 0 to delay_max, from the CSPRNG,
- * counted on a clock that never goes back (ML-123618-3, O-16).  Pushes of one pushkey (of one app)
- * are handed out one at a time and in the order in which they were put, so a push may wait for the
- * one before it, but by their delays never longer than delay_max after it was put itself.  Nothing
- * that was put is lost: it stays until it is finished, a crash of this process notwithstanding, and
- * may then be handed out a second time.
+ * counted on a clock that never goes back (ML-123618-3, O-16).  Pushes of one pushkey (of one app;
+ * with Web Push also of one endpoint, see mark_endpoint()) are handed out one at a time and in the
+ * order in which they were put, so a push may wait for the one before it, but by their delays never
+ * longer than delay_max after it was put itself.  Nothing that was put is lost: it stays until it
+ * is finished, a crash of this process notwithstanding, and may then be handed out a second time.
  *
  * Two back ends behind one interface: a journal in a folder (delayq_file.h), and Redis, which any
  * number of gateways share (delayq_redis.h).  The back end also remembers for a while which

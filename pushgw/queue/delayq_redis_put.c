@@ -7,6 +7,7 @@
 
 #include "pushgw/queue/delay.h"
 #include "pushgw/queue/delayq_redis_int.h"
+#include "pushgw/queue/mark.h"
 #include "pushgw/queue/push_record.h"
 
 #define SUM 16 /* bytes of a hash: DELAYQ_CHAIN characters */
@@ -71,12 +72,17 @@ hash(struct arena *a, const struct push *p, struct str event)
 	crypto_generichash_state h;
 	unsigned char sum[SUM];
 	char *text = arena_bytes(a, DELAYQ_CHAIN + 1);
+	struct str endpoint = mark_endpoint(p->data);
 
 	if (text == NULL)
 		return STR_NONE;
 	crypto_generichash_init(&h, NULL, 0, sizeof(sum));
 	hash_more(&h, p->app_id);
 	hash_more(&h, p->pushkey);
+	if (endpoint.n > 0) { /* an app_id is never empty */
+		hash_more(&h, STR_NONE);
+		hash_more(&h, endpoint);
+	}
 	if (event.n > 0)
 		hash_more(&h, event);
 	crypto_generichash_final(&h, sum, sizeof(sum));

@@ -16,6 +16,11 @@ struct mark {
 	uint64_t v[2]; /* never both 0 */
 };
 
+/* Where the pushes of a device go if its pushkey does not say it (Web Push); n == 0: the pushkey
+ * does.  It belongs to the name of the device: anybody may give the key of another's browser and an
+ * endpoint of his own, where he refuses it, holds it up, or lets it be seen. */
+struct str mark_endpoint(struct str data);
+
 struct mark mark_of_push(const unsigned char key[MARK_KEY], const struct push *p);
 struct mark mark_of_pushkey(const unsigned char key[MARK_KEY], const struct push *p);
 

@@ -292,6 +292,41 @@ Test(push_delayq_file, drops_what_waits_for_a_rejected_pushkey)
 	cr_assert_eq(qlab.of[0], DELAYQ_QUEUED, "it is alive again, and stays so");
 }
 
+static enum delayq_outcome
+put_push(const struct push *p)
+{
+	unsigned before = qlab.told;
+
+	queuelab_begin(p, 1);
+	UNTIL(qlab.loop, qlab.told > before);
+	cr_assert_eq(qlab.err, OK);
+	return qlab.of[0];
+}
+
+/* Web Push: whoever knows the key of another's browser can name it with an endpoint of his own. */
+Test(push_delayq_file, an_endpoint_of_another_says_nothing_of_this_one)
+{
+	struct push mine = queuelab_push("a", "key", "$1"), his = queuelab_push("a", "key", "$1");
+	struct delayq_job *job;
+
+	mine.data = STR("{\"auth\":\"x\",\"endpoint\":\"https://push.example/1\"}");
+	his.data = STR("{\"auth\":\"x\",\"endpoint\":\"https://evil.example/1\"}");
+	cr_assert_eq(put_push(&his), DELAYQ_QUEUED);
+	job = queuelab_next("$1");
+	cr_assert_eq(put_push(&mine), DELAYQ_QUEUED, "no duplicate");
+	queuelab_deliver("$1"); /* it does not wait for his */
+	cr_assert_eq(delayq_finish(qlab.q, job, true), 0);
+	for (int i = 0; i < 2; i++) {
+		his.event_id = mine.event_id = i == 0 ? STR("$2") : STR("$3");
+		cr_assert_eq(put_push(&his), DELAYQ_REJECTED);
+		cr_assert_eq(put_push(&mine), DELAYQ_QUEUED);
+		queuelab_reopen();
+	}
+	cr_assert_eq(put_push(&mine), DELAYQ_DUPLICATE);
+	queuelab_deliver("$2");
+	queuelab_deliver("$3");
+}
+
 /* --- restarts --- */
 
 Test(push_delayq_file, hands_out_again_what_was_not_finished)

@@ -334,6 +334,29 @@ Test(push_redis, a_rejected_pushkey_is_known_to_all)
 	cr_assert_str_eq(two.of, "Q", "it is revived for all");
 }
 
+/* Web Push: whoever knows the key of another's browser can name it with an endpoint of his own. */
+Test(push_redis, an_endpoint_of_another_says_nothing_of_this_one)
+{
+	struct push mine = pushlab_push("app", "k", "$1"), his = pushlab_push("app", "k", "$1");
+
+	mine.data = STR("{\"auth\":\"x\",\"endpoint\":\"https://push.example/1\"}");
+	his.data = STR("{\"auth\":\"x\",\"endpoint\":\"https://evil.example/1\"}");
+	open_both();
+	cr_assert_eq(gateway_puts(&lab, &one, &his, 1), OK);
+	UNTIL(lab.loop, one.n_jobs + two.n_jobs == 1);
+	cr_assert_eq(gateway_puts(&lab, &one, &mine, 1), OK);
+	cr_assert_str_eq(one.of, "Q", "no duplicate");
+	UNTIL(lab.loop, one.n_jobs + two.n_jobs == 2); /* it does not wait for his */
+	for (size_t i = 0; i < one.n_jobs; i++)
+		gateway_finish(&one, i, true);
+	for (size_t i = 0; i < two.n_jobs; i++)
+		gateway_finish(&two, i, true);
+	until_empty();
+	cr_assert_eq(pushlab_number(&lab, "ZCARD @rejected"), 2);
+	cr_assert_eq(gateway_puts(&lab, &two, &mine, 1), OK);
+	cr_assert_str_eq(two.of, "R");
+}
+
 Test(push_redis, rejections_are_bounded_and_forgotten)
 {
 	char key[16];

@@ -36,6 +36,27 @@ Test(push_mark, tells_apart_what_differs)
 	cr_assert(!mark_eq(mark_of_pushkey(key, &a), mark_of_pushkey(key, &b)));
 }
 
+Test(push_mark, tells_apart_endpoints_and_no_other_data)
+{
+	const struct push a = push_of("app", "key", "$e");
+	struct push b = a, c = a, d = a;
+	static char longest[2 * 2048];
+
+	b.data = STR("{\"endpoint\":\"https://a.example/\"}");
+	c.data = STR("{\"endpoint\":\"https://b.example/\"}");
+	cr_assert(!mark_eq(mark_of_push(key, &a), mark_of_push(key, &b)));
+	cr_assert(!mark_eq(mark_of_push(key, &b), mark_of_push(key, &c)));
+	cr_assert(!mark_eq(mark_of_pushkey(key, &a), mark_of_pushkey(key, &b)));
+	cr_assert(!mark_eq(mark_of_pushkey(key, &b), mark_of_pushkey(key, &c)));
+	d.data = STR("{\"auth\":\"x\"}");
+	cr_assert(mark_eq(mark_of_push(key, &a), mark_of_push(key, &d)));
+	cr_assert(mark_eq(mark_of_pushkey(key, &a), mark_of_pushkey(key, &d)));
+	memset(longest, 'x', sizeof(longest));
+	memcpy(longest, "{\"endpoint\":\"", 13);
+	d.data = str_of(longest, sizeof(longest));
+	cr_assert(!mark_eq(mark_of_push(key, &a), mark_of_push(key, &d)));
+}
+
 Test(push_seen, knows_what_was_added_and_nothing_else)
 {
 	struct seen s;
