@@ -85,15 +85,19 @@ Test(push_delayq_file, delays_each_push_by_at_most_the_maximum)
 	}
 }
 
-Test(push_delayq_file, draws_a_delay_for_each)
+Test(push_delayq_file, draws_a_delay_for_each) /* whatever it says: nothing goes past it */
 {
+	static const char *const keys[] = { "0", "1", "2", "3", "4", "5", "6", "7" };
 	struct push p[8];
 	struct delayq_gauges g;
 
 	qlab.cfg.limits.delay_max = 3600000;
 	cr_assert(delayq_adopt(qlab.q, &qlab.cfg));
-	for (size_t i = 0; i < 8; i++)
-		p[i] = queuelab_push("a", "key", "");
+	for (size_t i = 0; i < 8; i++) {
+		p[i] = queuelab_push("a", keys[i], i & 1 ? "$e" : ""); /* or counts alone */
+		p[i].prio = i & 2 ? PUSH_HIGH : PUSH_LOW;
+		p[i].ciphertext = i & 4 ? STR("c") : STR_NONE;
+	}
 	queuelab_begin(p, 8);
 	UNTIL(qlab.loop, qlab.told == 1);
 	queuelab_nothing();
