@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What operators copy works: the README's registration service, the samples; and the archive has it all."""
+"""What operators copy works: the first daemons of the README, the samples; and the archive has it all."""
 import json
 import re
 import shlex
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from harness import BUILD, DEADLINE, PKI, Daemon, environment, until
+from pushworld import NOTIFY
 from regsvcworld import RegsvcWorld
 from sim.redisd import Redis
 from test_docs import metrics_of_the_source
@@ -189,3 +190,31 @@ def test_the_first_registration_service_of_the_readme(tmp_path):
         if proxy is not None:
             proxy.stop()
         world.stop()
+
+
+# The README's first push gateway (FD-5.2.3-1).
+
+
+def test_the_first_push_gateway_of_the_readme(make_push):
+    """Its apps with simulated providers; what it leaves out has its default, the delay excepted."""
+    w = make_push(which=["apns", "fcm"])
+    conf, ours, apns = block("service_account_file"), w.variant(), w.providers.apns
+    assert set(conf) == {"listeners", "admin", "state_dir", "tls", "apps"}
+    for section in set(ours) - {"tls", "apps", "limits", "timeouts", "delivery"}:
+        conf[section] = ours[section]
+    certificate, key = PKI.web.server(*conf["tls"]["hosts"]).write(w.folder / "readme")
+    conf["tls"].update(certificate=str(certificate), key=str(key))
+    ios, android = conf["apps"]
+    apns.topics.add(ios["apns"]["topic"])
+    ios["apns"].update(w.app("apns")["apns"] | {"topic": ios["apns"]["topic"]})
+    android["fcm"].update(w.app("fcm")["fcm"])
+    w.config.clear()
+    w.config.update(conf)
+    w.name = conf["tls"]["hosts"][0]
+    w.start()
+    for phone, app in ((w.phone("apns"), ios), (w.phone("fcm"), android)):
+        phone.app_id = app["id"]
+        phone.wait(w.tell(phone))
+    assert apns.requests[-1].get("apns-topic") == "org.example.messenger"
+    path = re.search(r"`https://push\.example\.org:8443(/\S+)`", README).group(1)
+    assert path == NOTIFY
