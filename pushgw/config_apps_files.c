@@ -71,8 +71,10 @@ parse_bare_key(struct str text)
 	return key;
 }
 
-EVP_PKEY *
-config_key(struct load *l, bool test_mode, const char *what, char *const *path, bool bare)
+/* A private key on P-256 in PEM; with `bare` also in base64url, DER or the number alone.  NULL: no
+ * file is named, or a fault was added. */
+static EVP_PKEY *
+read_key(struct load *l, bool test_mode, const char *what, char *const *path, bool bare)
 {
 	EVP_PKEY *key;
 	struct str text;
@@ -199,7 +201,7 @@ config_app_files(struct load *l, bool test_mode, struct app_conf *app)
 	case APP_APNS:
 		if (app->apns.key_file != NULL)
 			app->apns.key =
-			    config_key(l, test_mode, "key_file", &app->apns.key_file, false);
+			    read_key(l, test_mode, "key_file", &app->apns.key_file, false);
 		else
 			read_certificate(l, test_mode, &app->apns);
 		break;
@@ -208,7 +210,7 @@ config_app_files(struct load *l, bool test_mode, struct app_conf *app)
 		break;
 	case APP_WEBPUSH:
 		app->webpush.key =
-		    config_key(l, test_mode, "vapid_key_file", &app->webpush.vapid_key_file, true);
+		    read_key(l, test_mode, "vapid_key_file", &app->webpush.vapid_key_file, true);
 		break;
 	case APP_UNIFIEDPUSH:
 	case APP_PROVIDERS:

@@ -30,10 +30,6 @@ void config_app_files_fini(struct app_conf *app);
 
 /* The key of a service account (JSON of the Google Cloud console), into *fcm. */
 void config_account(struct load *l, bool test_mode, struct fcm_conf *fcm);
-/* A private key on P-256 in PEM; with `bare` also in base64url, DER or the number alone.  NULL: no
- * file is named, or a fault was added. */
-EVP_PKEY *config_key(
-    struct load *l, bool test_mode, const char *what, char *const *path, bool bare) MUST_CHECK;
 /* Letters, digits and `others`. */
 bool config_made_of(const char *s, const char *others);
 /* A private key in PEM without a passphrase, or NULL. */

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/base/glob.h"
 
-bool
-glob_is(struct str s)
-{
-	return str_chr(s, '*') != NULL || str_chr(s, '?') != NULL;
-}
-
 /* Where the character after the one at `at` begins. */
 static size_t
 next(struct str s, size_t at)

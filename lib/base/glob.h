@@ -10,7 +10,6 @@
 
 #include "lib/base/str.h"
 
-bool glob_is(struct str s); /* has a "*" or "?", so that it may match other texts than itself */
 bool glob_matches(struct str pattern, struct str text);
 
 #endif

@@ -63,8 +63,8 @@ static const struct meaning {
 	{ 500, 599, VERDICT_FAILED, "server_error" },
 };
 
-void
-webpost_judge(const struct courier_answer *answer, int64_t wall_s, struct attempt_result *out)
+static void
+judge(const struct courier_answer *answer, int64_t wall_s, struct attempt_result *out)
 {
 	*out = (struct attempt_result){ .verdict = VERDICT_FAILED,
 		.status = answer->status,
@@ -112,7 +112,7 @@ on_answer(void *arg, const struct courier_answer *answer)
 {
 	struct attempt_result r;
 
-	webpost_judge(answer, clock_wall_s(), &r);
+	judge(answer, clock_wall_s(), &r);
 	finish(arg, &r);
 }
 

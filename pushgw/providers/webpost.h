@@ -65,7 +65,4 @@ struct attempt *webpost_send(struct provider *p, const struct webpost *w,
 struct attempt *webpost_drop(struct provider *p, const char *reason,
     void (*fn)(void *arg, const struct attempt_result *r), void *arg) MUST_CHECK;
 
-/* Pure. */
-void webpost_judge(const struct courier_answer *answer, int64_t wall_s, struct attempt_result *out);
-
 #endif

@@ -56,12 +56,18 @@ call_new(struct delayq_file *q, size_t n, delayq_put_fn *fn, void *arg)
 	return c;
 }
 
+static uint64_t
+held_bytes(const struct delayq_file *q)
+{
+	return q->backlog.bytes + q->backlog.kinds.bytes;
+}
+
 static bool
 fits(const struct delayq_file *q, const struct push *p)
 {
 	const struct delayq_limits *l = &q->q.cfg.limits;
 
-	return q->backlog.count < l->count_max && file_bytes(q) + backlog_cost(p) <= l->bytes_max &&
+	return q->backlog.count < l->count_max && held_bytes(q) + backlog_cost(p) <= l->bytes_max &&
 	       backlog_chain(&q->backlog, p) < l->per_pushkey_max &&
 	       backlog_chain(&q->backlog, p) < BACKLOG_CHAIN_MAX;
 }
@@ -193,12 +199,6 @@ on_tell(void *arg)
 
 /* --- the rest --- */
 
-uint64_t
-file_bytes(const struct delayq_file *q)
-{
-	return q->backlog.bytes + q->backlog.kinds.bytes;
-}
-
 static clock_ms
 oldest_overdue(const struct delayq_file *q)
 {
@@ -219,7 +219,7 @@ file_measure(const struct delayq *base, struct delayq_gauges *out)
 	const struct delayq_file *q = (const struct delayq_file *)(const void *)base;
 
 	*out = (struct delayq_gauges){ .count = q->backlog.count,
-		.bytes = file_bytes(q),
+		.bytes = held_bytes(q),
 		.in_hand = q->in_hand,
 		.rejected = rejected_count(&q->rejected),
 		.seen = q->seen.count,

@@ -58,7 +58,6 @@ file_of(struct delayq *q)
 
 /* --- delayq_file --- */
 
-uint64_t file_bytes(const struct delayq_file *q);
 void file_on_written(void *arg, uint64_t batch, enum err err);
 
 /* --- delayq_file_jobs: handing out --- */

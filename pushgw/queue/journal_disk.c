@@ -14,6 +14,7 @@
 
 #define SUFFIX ".pushes"
 #define DIGITS 8
+#define NAME_ROOM 32
 /* A new segment is begun only where so much room is left, so that a full disk is not taken for one
  * with room again because a few bytes fit. */
 #define ROOM (1 << 20)
@@ -56,10 +57,10 @@ failed_writing(struct journal_disk *d, const char *what)
 	return failed(d, what);
 }
 
-void
-journal_disk_name(uint32_t segment, char out[JOURNAL_NAME_MAX])
+static void
+name_of(uint32_t segment, char out[NAME_ROOM])
 {
-	snprintf(out, JOURNAL_NAME_MAX, "%08x" SUFFIX, (unsigned)segment);
+	snprintf(out, NAME_ROOM, "%08x" SUFFIX, (unsigned)segment);
 }
 
 const char *
@@ -231,12 +232,12 @@ read_some(const struct journal_disk *d, uint32_t segment, int fd, uint64_t at, c
 enum err
 journal_disk_read(struct journal_disk *d, uint32_t segment, struct buf *out)
 {
-	char name[JOURNAL_NAME_MAX], *room = NULL;
+	char name[NAME_ROOM], *room = NULL;
 	struct stat st;
 	size_t size, have = 0, got = 1;
 	int fd;
 
-	journal_disk_name(segment, name);
+	name_of(segment, name);
 	fd = openat(d->folder, name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) != 0) {
 		close_fd(&fd);
@@ -256,11 +257,11 @@ journal_disk_read(struct journal_disk *d, uint32_t segment, struct buf *out)
 enum err
 journal_disk_cut(struct journal_disk *d, uint32_t segment, uint64_t size)
 {
-	char name[JOURNAL_NAME_MAX];
+	char name[NAME_ROOM];
 	int fd;
 	enum err err = OK;
 
-	journal_disk_name(segment, name);
+	name_of(segment, name);
 	fd = openat(d->folder, name, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || ftruncate(fd, (off_t)size) != 0)
 		err = failed(d, "the end of a segment cannot be cut off");
@@ -271,11 +272,11 @@ journal_disk_cut(struct journal_disk *d, uint32_t segment, uint64_t size)
 enum err
 journal_disk_sync(struct journal_disk *d, uint32_t segment)
 {
-	char name[JOURNAL_NAME_MAX];
+	char name[NAME_ROOM];
 	int fd;
 	enum err err = OK;
 
-	journal_disk_name(segment, name);
+	name_of(segment, name);
 	fd = openat(d->folder, name, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || fdatasync(fd) != 0)
 		err = failed(d, "a segment cannot be synced");
@@ -286,9 +287,9 @@ journal_disk_sync(struct journal_disk *d, uint32_t segment)
 enum err
 journal_disk_remove(struct journal_disk *d, uint32_t segment)
 {
-	char name[JOURNAL_NAME_MAX];
+	char name[NAME_ROOM];
 
-	journal_disk_name(segment, name);
+	name_of(segment, name);
 	if (unlinkat(d->folder, name, 0) == 0 || errno == ENOENT)
 		return OK;
 	return failed(d, "a segment cannot be removed");
@@ -327,7 +328,7 @@ take_back(struct journal_disk *d, const char *what)
 static enum err
 begin_segment(struct journal_disk *d, uint32_t segment, enum journal_sync sync)
 {
-	char name[JOURNAL_NAME_MAX];
+	char name[NAME_ROOM];
 
 	enum err err = OK;
 
@@ -336,7 +337,7 @@ begin_segment(struct journal_disk *d, uint32_t segment, enum journal_sync sync)
 	end_segment(d);
 	if (err != OK)
 		return err;
-	journal_disk_name(segment, name);
+	name_of(segment, name);
 	d->segment = segment;
 	d->size = 0;
 	d->fd = openat(d->folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

@@ -17,14 +17,12 @@
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
 
-#define JOURNAL_NAME_MAX 32
 
 struct journal_disk;
 
 struct journal_disk *journal_disk_open(const char *folder) MUST_CHECK; /* NULL: logged */
 void journal_disk_close(struct journal_disk *d);                       /* NULL is allowed */
 
-void journal_disk_name(uint32_t segment, char out[JOURNAL_NAME_MAX]);
 const char *journal_disk_path(const struct journal_disk *d); /* of the folder */
 
 /* The numbers of all segments, ascending; *out is to be freed. */

@@ -112,12 +112,6 @@ journal_writer_free(struct journal_writer *w)
 		bury(w); /* else its letter is in the box */
 }
 
-bool
-journal_writer_busy(const struct journal_writer *w)
-{
-	return w->busy;
-}
-
 void
 journal_writer_give(struct journal_writer *w, struct journal_work *work)
 {

@@ -26,7 +26,6 @@ struct journal_writer *journal_writer_new(struct loop *loop, struct journal_disk
 /* Waits until what it has is written; done is not called. */
 void journal_writer_free(struct journal_writer *w);
 
-bool journal_writer_busy(const struct journal_writer *w);
 void journal_writer_give(struct journal_writer *w, struct journal_work *work); /* not busy */
 
 #endif
