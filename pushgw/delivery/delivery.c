@@ -183,7 +183,8 @@ waits_for_server(struct delivery *d, const struct lane *l, struct delayq_job *jo
 	if (l->type->crowded == NULL || !l->type->crowded(l->provider, &job->push))
 		return false;
 	metrics_inc(S_CROWDED);
-	if (is_too_old(s, &job->push))
+	/* Not by the wall clock, which may have been set: it was not tried yet. */
+	if (loop_now(d->loop) >= job->due + s->conf->queue.age_max)
 		lose(d, job, S_LOST_AGE);
 	else
 		delayq_later(d->queue, job, retry_wait(&s->conf->delivery, 0, 0));

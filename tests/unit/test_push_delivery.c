@@ -182,6 +182,7 @@ setup(void)
 	delivery_start(delivery, &queue.base);
 	memset(&job, 0, sizeof(job));
 	job.push.accepted = clock_wall_ms();
+	job.due = loop_now(loop);
 }
 
 static void
@@ -356,6 +357,9 @@ Test(push_delivery, leaves_the_place_to_others_while_a_server_has_its_share)
 	cr_assert_eq(metrics_sum(S_CROWDED), 2);
 	cr_assert_eq(metrics_sum(S_RETRIES), 0);
 	job.push.accepted = clock_wall_ms() - 3600001;
+	hand_out();
+	cr_assert_eq(queue.told, LATER, "the clock was set: it has not waited for so long");
+	conf.queue.age_max = 0;
 	hand_out();
 	cr_assert_eq(queue.told, FINISHED);
 	cr_assert_eq(metrics_sum(S_LOST_AGE), 1);
