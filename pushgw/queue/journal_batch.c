@@ -178,7 +178,7 @@ static void
 succeeded(struct journal *j, struct journal_batch *b)
 {
 	uint64_t number = b->number;
-	bool carrying = b->n_moves > 0;
+	bool carrying = b->n_moves > 0 || j->err != OK;
 
 	if (b->segment != NULL) {
 		count_bytes(j, b);
@@ -236,11 +236,24 @@ suspect_last(struct journal *j)
 		LIST_ENTRY(node, struct journal_segment, node)->suspect = true;
 }
 
+/* And those that are not there any more. */
+static void
+suspect_missing(struct journal *j)
+{
+	LIST_FOR(node, &j->segments) {
+		struct journal_segment *s = LIST_ENTRY(node, struct journal_segment, node);
+
+		s->suspect = s->suspect || !journal_disk_has(j->disk, s->number);
+	}
+}
+
 static void
 failed(struct journal *j, enum err err)
 {
-	if (err == ERR_FILE)
+	if (err == ERR_FILE) {
 		suspect_last(j);
+		suspect_missing(j);
+	}
 	set_state(j, err);
 	if (j->writing != NULL)
 		give_up(j, j->writing, err);

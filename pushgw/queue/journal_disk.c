@@ -71,23 +71,34 @@ journal_disk_path(const struct journal_disk *d)
 
 /* --- opening --- */
 
-static bool
-lock_folder(struct journal_disk *d)
+static void
+close_fd(int *fd)
 {
-	d->lock = openat(d->folder, ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (d->lock < 0) {
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* The lock of the folder; -1: logged. */
+static int
+lock_folder(const struct journal_disk *d, int folder)
+{
+	int lock = openat(folder, ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (lock < 0) {
 		failed(d, "the lock cannot be made");
-		return false;
+		return -1;
 	}
-	if (flock(d->lock, LOCK_EX | LOCK_NB) == 0)
-		return true;
+	if (flock(lock, LOCK_EX | LOCK_NB) == 0)
+		return lock;
 	if (errno == EWOULDBLOCK)
 		log_error("queue: %s is in use by another process: two gateways need two folders, "
 			  "or Redis",
 		    d->path);
 	else
 		failed(d, "the folder cannot be locked");
-	return false;
+	close_fd(&lock);
+	return -1;
 }
 
 struct journal_disk *
@@ -103,19 +114,13 @@ journal_disk_open(const char *folder)
 		d->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->folder < 0)
 		log_error("queue: %s cannot be opened: %s", folder, strerror(errno));
-	if (d->folder < 0 || !lock_folder(d)) {
+	if (d->folder >= 0)
+		d->lock = lock_folder(d, d->folder);
+	if (d->lock < 0) {
 		journal_disk_close(d);
 		return NULL;
 	}
 	return d;
-}
-
-static void
-close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
 }
 
 /* Gives back the room that was kept for it. */
@@ -284,6 +289,15 @@ journal_disk_sync(struct journal_disk *d, uint32_t segment)
 	return err;
 }
 
+bool
+journal_disk_has(const struct journal_disk *d, uint32_t segment)
+{
+	char name[NAME_ROOM];
+
+	name_of(segment, name);
+	return faccessat(d->folder, name, F_OK, 0) == 0 || errno != ENOENT;
+}
+
 enum err
 journal_disk_remove(struct journal_disk *d, uint32_t segment)
 {
@@ -325,11 +339,50 @@ take_back(struct journal_disk *d, const char *what)
 	return err;
 }
 
+/* Whether somebody has removed what the descriptor is of: what is written there is lost with us. */
+static bool
+is_removed(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_nlink == 0;
+}
+
+/* Somebody has removed the folder: makes it again.  The descriptors keep their numbers, for other
+ * threads use them. */
+static bool
+renew_folder(struct journal_disk *d)
+{
+	int folder = -1, lock = -1;
+	bool ok = mkdir(d->path, 0700) == 0 || errno == EEXIST;
+
+	if (ok)
+		folder = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder >= 0)
+		lock = lock_folder(d, folder);
+	ok = lock >= 0 && dup3(folder, d->folder, O_CLOEXEC) >= 0 &&
+	     dup3(lock, d->lock, O_CLOEXEC) >= 0;
+	close_fd(&folder);
+	close_fd(&lock);
+	if (ok)
+		log_warn("queue: %s was removed and is made again", d->path);
+	else
+		errno = ENOENT;
+	return ok;
+}
+
+static int
+make_file(struct journal_disk *d, const char *name)
+{
+	if (is_removed(d->folder) && !renew_folder(d))
+		return -1;
+	return openat(d->folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+}
+
 static enum err
 begin_segment(struct journal_disk *d, uint32_t segment, enum journal_sync sync)
 {
 	char name[NAME_ROOM];
-
 	enum err err = OK;
 
 	if (d->fd >= 0 && sync != JOURNAL_UNSYNCED && fdatasync(d->fd) != 0)
@@ -340,7 +393,7 @@ begin_segment(struct journal_disk *d, uint32_t segment, enum journal_sync sync)
 	name_of(segment, name);
 	d->segment = segment;
 	d->size = 0;
-	d->fd = openat(d->folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	d->fd = make_file(d, name);
 	if (d->fd < 0)
 		return failed_writing(d, "a segment cannot be made");
 	if (fallocate(d->fd, FALLOC_FL_KEEP_SIZE, 0, ROOM) != 0 && errno != EOPNOTSUPP &&
@@ -369,6 +422,10 @@ journal_disk_write(struct journal_disk *d, uint32_t segment, struct str head, st
 		return take_back(d, "pushes cannot be written");
 	if (sync == JOURNAL_SYNCED && fdatasync(d->fd) != 0)
 		return take_back(d, "pushes cannot be synced");
+	if (is_removed(d->fd)) {
+		errno = ENOENT;
+		return take_back(d, "the file that pushes are written to was removed");
+	}
 	d->size = at + bytes.n;
 	d->why = 0;
 	return OK;

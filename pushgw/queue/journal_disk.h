@@ -9,7 +9,8 @@
  *   .lock             held while the folder is open
  *
  * One segment is being written: the one that was written last.  What fails is logged and leaves the
- * files as they were: what was written of it is cut off again.
+ * files as they were: what was written of it is cut off again.  Where the folder or the segment
+ * being written was removed, writing fails; with the next segment the folder is made again.
  */
 #ifndef SCHLEUSE_PUSHGW_JOURNAL_DISK_H
 #define SCHLEUSE_PUSHGW_JOURNAL_DISK_H
@@ -31,6 +32,9 @@ enum err journal_disk_list(struct journal_disk *d, uint32_t **out, size_t *n) MU
 enum err journal_disk_read(struct journal_disk *d, uint32_t segment, struct buf *out) MUST_CHECK;
 enum err journal_disk_cut(struct journal_disk *d, uint32_t segment, uint64_t size);
 enum err journal_disk_sync(struct journal_disk *d, uint32_t segment);
+/* Whether it is there, as far as is known: only who removes files behind our back makes a
+ * difference. */
+bool journal_disk_has(const struct journal_disk *d, uint32_t segment);
 enum err journal_disk_remove(struct journal_disk *d, uint32_t segment);
 
 enum journal_sync {

@@ -365,3 +365,32 @@ Test(push_journal, writes_again_what_the_disk_may_have_lost)
 	queuelab_open();
 	cr_assert_eq(queuelab_gauges().count, 6);
 }
+
+/* --- somebody removes its files --- */
+
+Test(push_journal, accepts_nothing_into_a_file_that_was_removed)
+{
+	put_some();
+	remove_segments();
+	cr_assert_eq(queuelab_put("a", "$4", "$4"), ERR_FILE);
+	UNTIL(qlab.loop, qlab.state == OK);
+	lab_pass(qlab.loop, 4 * LOOP_TICK_MS); /* the others are written again */
+	cr_assert_eq(queuelab_put("a", "$5", "$5"), OK);
+	queuelab_reopen();
+	expect(0x2f);
+}
+
+Test(push_journal, makes_a_folder_that_was_removed_again)
+{
+	put_some();
+	remove_segments();
+	cr_assert_eq(unlink(queuelab_path(".lock")), 0);
+	cr_assert_eq(rmdir(qlab.folder), 0);
+	cr_assert_eq(queuelab_put("a", "$4", "$4"), ERR_FILE);
+	UNTIL(qlab.loop, qlab.state == OK);
+	lab_pass(qlab.loop, 4 * LOOP_TICK_MS);
+	cr_assert_eq(queuelab_put("a", "$5", "$5"), OK);
+	cr_assert_null(delayq_file_open(qlab.loop, qlab.folder, &qlab.conf, &qlab.cfg));
+	queuelab_reopen();
+	expect(0x2f);
+}
