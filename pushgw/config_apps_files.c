@@ -162,6 +162,8 @@ judge_certificate(
 		.key_pem = key,
 		.now = clock_wall_s(),
 		.test_mode = test_mode,
+		/* its app does not work then; without it no other would, at the next start */
+		.late = true,
 	};
 
 	if (!certcheck_judge(&check, on_finding, &finding, &a->not_after))

@@ -179,6 +179,9 @@ check_validity(struct judge *j, X509 *x, int number)
 		REFUSE(j, CERTCHECK_CHAIN,
 		    "%s: certificate %d is valid only from %s; check the clock or wait",
 		    j->c->chain_file, number, date_of(from, date));
+	else if (j->c->now >= to && j->c->late)
+		WARN(j, CERTCHECK_CHAIN, "%s: certificate %d ended on %s; install a new one",
+		    j->c->chain_file, number, date_of(to, date));
 	else if (j->c->now >= to)
 		REFUSE(j, CERTCHECK_CHAIN, "%s: certificate %d ended on %s; install a new one",
 		    j->c->chain_file, number, date_of(to, date));

@@ -27,6 +27,7 @@ struct certcheck {
 	size_t n_hosts;
 	int64_t now;    /* wall-clock second */
 	bool test_mode; /* self-signed is only warned of */
+	bool late;      /* and so is one that has ended */
 };
 
 enum certcheck_part { CERTCHECK_CHAIN, CERTCHECK_KEY, CERTCHECK_HOST };

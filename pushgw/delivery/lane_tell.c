@@ -54,7 +54,8 @@ advice(enum err err)
 	case ERR_ADDRESS:
 		return "; look at DNS, lookups.hosts and lookups.private_addresses";
 	case ERR_TLS:
-		return "; look at the clock, lookups.ca_file, and for what breaks TLS open";
+		return "; look at the clock, the app's certificate, lookups.ca_file and what "
+		       "breaks TLS open";
 	case ERR_CONNECT:
 	case ERR_TIMEOUT:
 		return "; look at the firewall, the route and proxy";

@@ -2,6 +2,8 @@
 """How the gateway proves itself to push providers, and that new credentials need no restart."""
 from __future__ import annotations
 
+import time
+
 from harness import PKI, until
 from sim.push import fcm
 from sim.push.jose import parse
@@ -160,3 +162,23 @@ def test_an_app_that_is_gone_after_a_reload(make_push):
     w.drained()
     assert w.daemon.metric("schleuse_push_lost_total", cause="app_removed") == 1
     assert w.rejected(phone) == [phone.pushkey]
+
+
+def test_apns_certificate_that_has_ended(make_push):
+    """It keeps no other app from a start; its own pushes wait for the new one, and nobody is rejected."""
+    w = make_push(which=["apns", "fcm"])
+    name = "Apple Push Services: org.example.app"
+    certificate, key = PKI.web.issue(name, uid="org.example.app", starts=-40, days=30).write(w.folder / "apns-client")
+    w.app("apns")["apns"] = {"url": w.providers.apns.url, "certificate": str(certificate),
+                             "certificate_key": str(key)}
+    w.start()
+    assert "apns-client.pem: certificate 1 ended on " in w.daemon.log_text()
+    assert 0 < w.daemon.metric("schleuse_push_credential_not_after_seconds", app="org.example.app") < time.time()
+    waits, works = w.phone("apns"), w.phone("fcm")
+    event = w.tell(waits, works)
+    works.wait(event)
+    until("an attempt", lambda: w.attempts("apns", "failed") + w.attempts("apns", "fault") > 0)
+    assert w.rejected(waits) == []
+    PKI.web.issue(name, uid="org.example.app").write(w.folder / "apns-client")
+    w.reload()
+    waits.wait(event)
