@@ -18,7 +18,6 @@
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
 
-
 struct journal_disk;
 
 struct journal_disk *journal_disk_open(const char *folder) MUST_CHECK; /* NULL: logged */
