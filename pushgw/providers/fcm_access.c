@@ -123,7 +123,7 @@ complain(const struct fcm_access *x)
 	else
 		log_warn("apps: '%s': no access token: %s fails: status=%d error=%s; it is asked "
 			 "again",
-		    name, url, why->status, why->err != OK ? err_name(why->err) : "");
+		    name, url, why->status, why->err != OK ? err_name(why->err) : "none");
 }
 
 static void
