@@ -214,6 +214,8 @@ check_PROGRAMS += tests/unit/pushgw
 TESTS += tests/unit/pushgw
 endif
 tests_unit_pushgw_CPPFLAGS = $(tests_unit_unit_CPPFLAGS)
+# Functions of tests/unit/shortage.c in the place of these.
+tests_unit_pushgw_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 tests_unit_pushgw_LDADD = libpushgw.a libschleuse.a $(DEPS_LIBS) $(CRITERION_LIBS)
 tests_unit_pushgw_SOURCES =
 tests_unit_pushgw_SOURCES += tests/unit/confdocs.c
@@ -253,6 +255,13 @@ tests_unit_pushgw_SOURCES += tests/unit/test_push_fcm_answer.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_fcm_message.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_payload.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_delivery.c
+tests_unit_pushgw_SOURCES += tests/unit/test_push_delivery_told.c
+tests_unit_pushgw_SOURCES += tests/unit/deliverylab.c
+tests_unit_pushgw_SOURCES += tests/unit/deliverylab.h
+tests_unit_pushgw_SOURCES += tests/unit/logged.c
+tests_unit_pushgw_SOURCES += tests/unit/logged.h
+tests_unit_pushgw_SOURCES += tests/unit/shortage.c
+tests_unit_pushgw_SOURCES += tests/unit/shortage.h
 tests_unit_pushgw_SOURCES += tests/unit/test_push_import.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_lane.c
 tests_unit_pushgw_SOURCES += tests/unit/queuelab.c
