@@ -95,8 +95,10 @@ delayq_put(struct delayq *q, const struct push *pushes, size_t n, delayq_put_fn 
 void
 delayq_cancel(struct delayq_call *c)
 {
-	if (c != NULL)
-		seen.put = NULL;
+	if (c == NULL)
+		return;
+	cr_assert_not_null(seen.put, "it has been told already");
+	seen.put = NULL;
 }
 
 void
@@ -201,6 +203,14 @@ fakes_reset(void)
 	seen.room = SIZE_MAX;
 	seen.upload_then = EXCHANGE_END;
 	atomic_init(&fakes_conf.service.snap.refs, 1);
+}
+
+void
+fakes_again(struct exchange *ex)
+{
+	fakes_reset();
+	atomic_store(&fakes_conf.service.snap.refs, 2);
+	ex->head_sent = false;
 }
 
 void

@@ -44,6 +44,7 @@ struct seen {
 extern struct seen seen;
 
 void fakes_reset(void);
+void fakes_again(struct exchange *ex); /* another request to the same api */
 void fakes_exchange(struct exchange *ex, enum h1_method method, const char *target);
 void fakes_exchange_fini(struct exchange *ex);
 void fakes_put_is(enum err err, const enum delayq_outcome *of, size_t n); /* the queue's answer */

@@ -67,6 +67,17 @@ answer_is(int status, const char *body)
 	cr_assert_eq(seen.aborted, 0);
 }
 
+/* Notifications of which it is known how long they took. */
+static int64_t
+timed(void)
+{
+	int64_t n = 0;
+
+	for (unsigned i = 0; i < SERIES_BUCKETS; i++)
+		n += metrics_sum(S_NOTIFY_TIME + i);
+	return n;
+}
+
 static void
 refused(enum err why)
 {
@@ -116,9 +127,7 @@ Test(push_api, other_paths_are_unknown)
 		"//_matrix/push/v1/notify", "/x?/_matrix/push/v1/notify" };
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
-		fakes_reset();
-		atomic_store(&fakes_conf.service.snap.refs, 2);
-		ex.head_sent = false;
+		fakes_again(&ex);
 		request(H1_POST, paths[i]);
 		refused(ERR_UNRECOGNIZED);
 	}
@@ -137,6 +146,7 @@ Test(push_api, what_the_connection_refuses_is_answered)
 	api_request(api, &ex, ERR_HTTP_FIELD);
 	refused(ERR_HTTP_FIELD);
 	cr_assert_eq(seen.puts, 0);
+	cr_assert_eq(metrics_sum(S_CLIENT_ID_ABSENT), 0, "its head was not read");
 }
 
 /* --- notifications --- */
@@ -153,7 +163,19 @@ Test(push_api, is_answered_when_the_queue_has_it)
 	answer_is(200, "{\"rejected\":[]}");
 	cr_assert_eq(metrics_sum(S_NOTIFICATIONS), 1);
 	cr_assert_eq(metrics_sum(S_DEVICES), 1);
+	cr_assert_eq(timed(), 1);
 	cr_assert_eq(metrics_sum(S_RESPONSES + 2), 1);
+}
+
+Test(push_api, counts_all_devices_and_tells_of_each)
+{
+	const enum delayq_outcome of[] = { DELAYQ_QUEUED };
+
+	post("{\"notification\":{\"devices\":[{\"app_id\":\"app.x\",\"pushkey\":\"K\"},"
+	     "{\"app_id\":\"x\",\"pushkey\":\"L\"}],\"event_id\":\"$e\"}}");
+	fakes_put_is(OK, of, 1);
+	answer_is(200, "{\"rejected\":[\"L\"]}");
+	cr_assert_eq(metrics_sum(S_DEVICES), 2);
 }
 
 Test(push_api, names_the_pushkeys_the_queue_knows_to_be_dead)
@@ -203,9 +225,7 @@ Test(push_api, malformed_bodies_are_refused)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		fakes_reset();
-		atomic_store(&fakes_conf.service.snap.refs, 2);
-		ex.head_sent = false;
+		fakes_again(&ex);
 		post(cases[i].body);
 		cr_assert_eq(seen.status, cases[i].status);
 		cr_assert_not_null(strstr(seen.body, cases[i].errcode), "%s", seen.body);
@@ -238,9 +258,7 @@ Test(push_api, what_the_queue_cannot_take_comes_again)
 	for (size_t i = 0; i < sizeof(put_errs) / sizeof(*put_errs); i++) {
 		int64_t before = metrics_sum(put_errs[i].counted);
 
-		fakes_reset();
-		atomic_store(&fakes_conf.service.snap.refs, 2);
-		ex.head_sent = false;
+		fakes_again(&ex);
 		post(BODY);
 		fakes_put_is(put_errs[i].err, NULL, 0);
 		refused(put_errs[i].told);
@@ -256,6 +274,10 @@ Test(push_api, memory_that_runs_out_is_no_fault_of_the_queue)
 	seen.put_fails = true;
 	post(BODY);
 	refused(ERR_MEMORY);
+	fakes_again(&ex);
+	post(BODY);
+	fakes_put_is(ERR_MEMORY, NULL, 0);
+	refused(ERR_MEMORY);
 	cr_assert_eq(metrics_sum(S_QUEUE_FAILED), 0);
 }
 
@@ -266,6 +288,8 @@ Test(push_api, who_goes_away_does_not_wait_any_more)
 	ex.events->gone(ex.arg, ERR_CLIENT_GONE);
 	cr_assert_null(seen.put);
 	cr_assert_eq(seen.status, 0);
+	cr_assert_eq(metrics_sum(S_RESPONSES), 1);
+	cr_assert_eq(timed(), 1);
 }
 
 Test(push_api, who_may_not_notify_is_refused_before_the_body)
@@ -274,9 +298,7 @@ Test(push_api, who_may_not_notify_is_refused_before_the_body)
 		ERR_AUTH_REFUSED };
 
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++) {
-		fakes_reset();
-		atomic_store(&fakes_conf.service.snap.refs, 2);
-		ex.head_sent = false;
+		fakes_again(&ex);
 		seen.client = reasons[i];
 		post(BODY);
 		refused(reasons[i]);
@@ -284,9 +306,7 @@ Test(push_api, who_may_not_notify_is_refused_before_the_body)
 		cr_assert_eq(seen.n_upload, 1);
 		cr_assert_eq(seen.puts, 0);
 	}
-	fakes_reset(); /* what UnifiedPush asks is no secret */
-	atomic_store(&fakes_conf.service.snap.refs, 2);
-	ex.head_sent = false;
+	fakes_again(&ex); /* what UnifiedPush asks is no secret */
 	seen.client = ERR_NOTIFY_CLIENT;
 	request(H1_GET, PATH);
 	cr_assert_eq(seen.status, 200);
@@ -321,6 +341,32 @@ Test(push_api, a_long_answer_is_sent_as_it_is_taken)
 	cr_assert_eq(seen.body_n, strlen("{\"rejected\":[]}") + 8 * 2002 + 7);
 	snprintf(length, sizeof(length), "Content-Length: %zu\n", seen.body_n);
 	cr_assert_not_null(strstr(seen.fields, length));
+	cr_assert_eq(timed(), 1);
+}
+
+Test(push_api, who_goes_away_in_the_middle_of_an_answer_was_answered)
+{
+	static char body[20000];
+
+	seen.room = 5000;
+	post(many(body, sizeof(body)));
+	ex.events->gone(ex.arg, ERR_CLIENT_GONE);
+	cr_assert_eq(seen.ended + seen.aborted, 0);
+	cr_assert_eq(metrics_sum(S_RESPONSES), 0);
+	cr_assert_eq(metrics_sum(S_RESPONSES + 2), 1);
+	cr_assert_eq(timed(), 1);
+}
+
+Test(push_api, room_for_an_answer_is_none)
+{
+	seen.upload[0] = str_of(BODY, 10);
+	seen.n_upload = 1;
+	seen.upload_then = EXCHANGE_AGAIN;
+	request(H1_POST, PATH);
+	ex.events->room(ex.arg);
+	cr_assert_eq(seen.ended, 0);
+	cr_assert_eq(seen.status, 0);
+	ex.events->gone(ex.arg, ERR_CLIENT_GONE);
 }
 
 Test(push_api, a_connection_may_be_lost_while_it_is_written)
@@ -341,6 +387,29 @@ Test(push_api, a_request_goes_on_across_a_reload)
 	answer_is(200, "{\"rejected\":[]}");
 }
 
+Test(push_api, who_guesses_is_slowed_by_the_limits_in_force)
+{
+	static char name[] = "hs1";
+	struct client_conf homeserver = { .name = name, .password = STR("secret") };
+	struct h1_field head = { STR("Authorization"), STR("Basic aHMxOndyb25n"),
+		H1_F_AUTHORIZATION, false };
+
+	fakes_conf.clients.basic = &homeserver;
+	fakes_conf.clients.n_basic = 1;
+	fakes_conf.guard = (struct guard_conf){ .failures = 1, .forget = 60000, .places = 64 };
+	api_adopt(api, &fakes_conf);
+	ex.peer = "192.0.2.1";
+	ex.req.fields = &head;
+	ex.req.n_fields = 1;
+	seen.client = ERR_AUTH_REFUSED;
+	post(BODY);
+	refused(ERR_AUTH_REFUSED);
+	fakes_again(&ex);
+	post(BODY);
+	refused(ERR_AUTH_SLOWED);
+	fakes_conf.clients.n_basic = 0;
+}
+
 /* --- who asks --- */
 
 Test(push_api, the_product_that_asks_is_counted_and_never_refused) /* A_26182 to A_26184 */
@@ -352,9 +421,7 @@ Test(push_api, the_product_that_asks_is_counted_and_never_refused) /* A_26182 to
 	ex.req.fields = &field;
 	ex.req.n_fields = 1;
 	for (int i = 0; i < 2; i++) {
-		fakes_reset();
-		atomic_store(&fakes_conf.service.snap.refs, 2);
-		ex.head_sent = false;
+		fakes_again(&ex);
 		post(NO_APP);
 		answer_is(200, "{\"rejected\":[\"K\"]}");
 		field.value = STR("${jndi:ldap://x}");

@@ -62,6 +62,8 @@ Test(push_attempts, an_address_that_failed_has_to_wait_whatever_it_shows)
 	cr_assert_eq(ask("192.0.2.1", WRONG, 1000), ERR_AUTH_SLOWED);
 	cr_assert(str_eq(lines, STR("Retry-After: 10\r\n")), STR_FMT, STR_ARG(lines));
 	cr_assert_eq(ask("192.0.2.1", RIGHT, 1000), ERR_AUTH_SLOWED, "nor is a hit told");
+	cr_assert_eq(ask("192.0.2.1", RIGHT, 1001), ERR_AUTH_SLOWED);
+	cr_assert(str_eq(lines, STR("Retry-After: 10\r\n")), "not too early");
 	cr_assert_eq(ask("192.0.2.1", RIGHT, 11000), OK, "one failure is forgotten");
 }
 
@@ -78,7 +80,8 @@ Test(push_attempts, a_homeserver_known_to_be_right_is_not_slowed_by_others)
 {
 	cr_assert_eq(ask("192.0.2.1", RIGHT, 1000), OK);
 	fail_often("192.0.2.1");
-	cr_assert_eq(ask("192.0.2.1", RIGHT, 1000), OK);
+	for (int i = 0; i < 5; i++)
+		cr_assert_eq(ask("192.0.2.1", RIGHT, 1000), OK);
 	cr_assert_eq(ask("192.0.2.1", OTHER, 1000), ERR_AUTH_SLOWED, "this one is not known");
 	fail_often("192.0.2.2");
 	cr_assert_eq(ask("192.0.2.2", RIGHT, 1000), ERR_AUTH_SLOWED, "nor from elsewhere");
@@ -99,6 +102,24 @@ Test(push_attempts, only_passwords_are_guesses)
 	fail_often("192.0.2.1");
 	cr_assert_eq(ask("192.0.2.1", "Bearer abc", 1000), ERR_AUTH_REFUSED);
 	cr_assert_eq(ask("192.0.2.1", "Nonsense", 1000), ERR_AUTH_SYNTAX);
+}
+
+Test(push_attempts, other_credentials_count_for_nothing)
+{
+	for (int i = 0; i < 5; i++)
+		cr_assert_eq(ask("192.0.2.1", "Bearer abc", 1000), ERR_AUTH_REFUSED);
+	cr_assert_eq(ask("192.0.2.1", RIGHT, 1000), OK);
+}
+
+Test(push_attempts, where_there_are_no_passwords_none_is_guessed)
+{
+	conf.n_basic = 0;
+	conf.certificates.n = 1;
+	for (int i = 0; i < 5; i++)
+		cr_assert_eq(ask("192.0.2.1", WRONG, 1000), ERR_NOTIFY_CERTIFICATE);
+	conf.certificates.n = 0;
+	conf.n_basic = 2;
+	cr_assert_eq(ask("192.0.2.1", RIGHT, 1000), OK);
 }
 
 Test(push_attempts, what_is_malformed_is_no_failure)

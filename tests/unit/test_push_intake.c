@@ -178,11 +178,32 @@ Test(push_intake, what_is_encrypted_goes_to_who_asked_for_it) /* ML-123618-2, ML
 	cr_assert(is(in.pushes[1].pushkey, "K3"));
 	cr_assert_eq(in.pushes[1].ciphertext.n, 0);
 	answer_is(of, "");
-	/* not all of it: nothing that a device could read */
-	take("\"ciphertext\":\"Q0lQSEVS\",\"mac\":\"TUFD\",\"devices\":[{\"app_id\":\"app.x\","
-	     "\"pushkey\":\"K1\"," ALGORITHM "}]");
-	cr_assert_eq(in.n_pushes, 0);
-	answer_is(NULL, "");
+}
+
+Test(push_intake, what_is_encrypted_is_whole_or_nothing_that_a_device_could_read)
+{
+	static const char *const parts[] = { "\"ciphertext\":\"Q0lQSEVS\",\"mac\":\"TUFD\"",
+		"\"ephemeral\":\"AAAA\",\"mac\":\"TUFD\"",
+		"\"ephemeral\":\"AAAA\",\"ciphertext\":\"Q0lQSEVS\"" };
+	char inner[256];
+
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(inner, sizeof(inner),
+		    "%s,\"devices\":[{\"app_id\":\"app.x\",\"pushkey\":\"K1\"," ALGORITHM "}]",
+		    parts[i]);
+		take(inner);
+		cr_assert_eq(in.n_pushes, 0, "%s", parts[i]);
+		answer_is(NULL, "");
+	}
+}
+
+Test(push_intake, each_device_keeps_its_own)
+{
+	seen.kept = "{\"aps\":{}}";
+	take(EVENT ",\"devices\":[{\"app_id\":\"app.x\",\"pushkey\":\"K1\"},"
+		   "{\"app_id\":\"app.x\",\"pushkey\":\"K2\"}]");
+	cr_assert_eq(in.n_pushes, 2);
+	cr_assert(is(in.pushes[0].data, "{\"aps\":{}}") && is(in.pushes[1].data, "{\"aps\":{}}"));
 }
 
 Test(push_intake, a_device_named_twice_counts_once)

@@ -213,6 +213,14 @@ static const struct {
 	    OK },
 };
 
+Test(push_notification, what_is_neither_high_nor_low_is_high)
+{
+	cr_assert_eq(inner_read("\"devices\":[" DEVICE "],\"prio\":\"low\""), OK);
+	cr_assert_eq(n.prio, PUSH_LOW);
+	cr_assert_eq(inner_read("\"devices\":[" DEVICE "],\"prio\":\"medium\""), OK);
+	cr_assert_eq(n.prio, PUSH_HIGH);
+}
+
 Test(push_notification, members_of_a_device)
 {
 	for (size_t i = 0; i < sizeof(devices) / sizeof(*devices); i++)
