@@ -264,6 +264,7 @@ tests_unit_pushgw_SOURCES += tests/unit/shortage.c
 tests_unit_pushgw_SOURCES += tests/unit/shortage.h
 tests_unit_pushgw_SOURCES += tests/unit/test_push_import.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_lane.c
+tests_unit_pushgw_SOURCES += tests/unit/test_push_lanes.c
 tests_unit_pushgw_SOURCES += tests/unit/queuelab.c
 tests_unit_pushgw_SOURCES += tests/unit/queuelab.h
 tests_unit_pushgw_SOURCES += tests/unit/test_push_crash.c
