@@ -74,6 +74,7 @@ EXTRA_DIST += \
 	tests/integration/test_push_faults.py \
 	tests/integration/test_push_import.py \
 	tests/integration/test_push_network.py \
+	tests/integration/test_push_operation.py \
 	tests/integration/test_push_redis.py \
 	tests/integration/test_push_rejected.py \
 	tests/integration/test_push_retries.py \
