@@ -14,11 +14,11 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "lib/base/arena.h"
 #include "lib/base/rates.h"
+#include "lib/daemon/descriptors.h"
 #include "lib/daemon/notify.h"
 #include "lib/daemon/signals.h"
 #include "lib/net/connlimit.h"
@@ -175,33 +175,6 @@ start_workers(struct control *c, unsigned n)
 	return c->workers != NULL;
 }
 
-static uint64_t
-raise_descriptor_limit(void)
-{
-	struct rlimit r;
-	rlim_t had;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
-		return UINT64_MAX;
-	had = r.rlim_cur;
-	r.rlim_cur = r.rlim_max;
-	/* No limit at all is refused: the kernel has one of its own (fs.nr_open). */
-	return setrlimit(RLIMIT_NOFILE, &r) == 0 ? r.rlim_cur : had;
-}
-
-/* A quarter of the descriptors is kept from clients: for homeservers, look-ups, files. */
-static struct connlimit *
-count_connections(const struct proxy_conf *conf)
-{
-	uint64_t descriptors = raise_descriptor_limit(), ceiling = descriptors / 4 * 3;
-
-	if (ceiling < conf->connections_max)
-		log_warn("limits.connections_max: %llu descriptors allow %llu connections; raise "
-			 "LimitNOFILE",
-		    (unsigned long long)descriptors, (unsigned long long)ceiling);
-	return connlimit_new(ceiling);
-}
-
 /* With a descriptor of its own, because it still answers when the listeners are gone. */
 struct admin *
 control_open_admin(struct control *c, const struct listeners *l)
@@ -280,7 +253,7 @@ start(struct control *c)
 
 	if (!inheritance_take(&c->inherited, c->conf))
 		return false;
-	c->connections = count_connections(c->conf);
+	c->connections = connlimit_new(descriptors_for_clients(c->conf->connections_max));
 	c->rates = rates_new(c->conf->rate_names_max);
 	c->loop = loop_new(c);
 	if (c->loop != NULL)

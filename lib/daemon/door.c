@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/daemon/descriptors.h"
 #include "lib/net/address.h"
 #include "lib/net/connlimit.h"
 #include "lib/net/listener.h"
@@ -238,7 +239,7 @@ door_new(struct loop *loop, struct service_conf *conf, const struct door_series 
 	d->http.count = count;
 	d->http.closed = on_closed;
 	d->http.owner = d;
-	d->connections = connlimit_new(UINT64_MAX);
+	d->connections = connlimit_new(descriptors_for_clients(conf->limits.connections_max));
 	rotate(d);
 	if (d->connections != NULL && d->tickets != NULL)
 		d->tls = make_tls(conf, d->tickets);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 libschleuse_a_SOURCES += lib/daemon/admin.c
 libschleuse_a_SOURCES += lib/daemon/admin.h
+libschleuse_a_SOURCES += lib/daemon/descriptors.c
+libschleuse_a_SOURCES += lib/daemon/descriptors.h
 libschleuse_a_SOURCES += lib/daemon/door.c
 libschleuse_a_SOURCES += lib/daemon/door.h
 libschleuse_a_SOURCES += lib/daemon/guard.c

@@ -72,6 +72,7 @@ EXTRA_DIST += \
 	tests/integration/test_push_credentials.py \
 	tests/integration/test_push_delivery.py \
 	tests/integration/test_push_faults.py \
+	tests/integration/test_push_machine.py \
 	tests/integration/test_push_import.py \
 	tests/integration/test_push_network.py \
 	tests/integration/test_push_operation.py \
