@@ -58,7 +58,7 @@ advice(enum err err)
 		       "breaks TLS open";
 	case ERR_CONNECT:
 	case ERR_TIMEOUT:
-		return "; look at the firewall, the route and proxy";
+		return "; look at DNS, the firewall, the route and proxy";
 	default:
 		return ""; /* theirs to repair */
 	}

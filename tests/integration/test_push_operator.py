@@ -45,7 +45,7 @@ TROUBLES = [
     (wrong_pushkeys, ["stopped: apns calls too many pushkeys wrong (status 400, BadDeviceToken)", "none is rejected",
                       "environment"]),
     (wrong_authority, ["apns is away (status 0, tls)", "lookups.ca_file"]),
-    (no_proxy, ["apns is away (status 0, connect)", "proxy"]),
+    (no_proxy, ["apns is away (status 0, connect)", "the firewall", "proxy"]),
     (no_address, ["apns is away (status 0, address)", "lookups.private_addresses"]),
     (broken, ["apns is away (status 503, "]),
     (refused, ["apns refuses a push for what it is (status 413, PayloadTooLarge)", "schleuse_push_lost_total"]),
