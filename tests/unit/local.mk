@@ -269,6 +269,7 @@ tests_unit_pushgw_SOURCES += tests/unit/queuelab.c
 tests_unit_pushgw_SOURCES += tests/unit/queuelab.h
 tests_unit_pushgw_SOURCES += tests/unit/test_push_crash.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_delayq_file.c
+tests_unit_pushgw_SOURCES += tests/unit/test_push_delayq_limits.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_journal.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_record.c
 tests_unit_pushgw_SOURCES += tests/unit/test_push_redis.c

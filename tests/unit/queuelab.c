@@ -12,12 +12,20 @@ struct queuelab qlab;
 
 static const char *const lanes[QUEUELAB_LANES] = { "a", "b", "c" };
 
-_Atomic bool queuelab_sync_fails;
+_Atomic bool queuelab_sync_fails, queuelab_sync_waits;
+_Atomic int queuelab_syncs = -1;
 
 /* Takes the place of the C library's. */
 int
 fdatasync(int fd)
 {
+	while (queuelab_syncs == 0) {
+		queuelab_sync_waits = true;
+		usleep(1000);
+	}
+	queuelab_sync_waits = false;
+	if (queuelab_syncs > 0)
+		queuelab_syncs--;
 	if (!queuelab_sync_fails)
 		return (int)syscall(SYS_fdatasync, fd);
 	errno = EIO;

@@ -32,7 +32,10 @@ struct queuelab {
 };
 
 extern struct queuelab qlab;
-extern _Atomic bool queuelab_sync_fails; /* fdatasync() of whatever file, in the whole program */
+/* fdatasync() of whatever file, in the whole program: */
+extern _Atomic bool queuelab_sync_fails;
+extern _Atomic int queuelab_syncs;       /* so many end, the next one waits; < 0: no limit */
+extern _Atomic bool queuelab_sync_waits; /* one does */
 
 void queuelab_setup(void); /* a new folder, and the queue opened; no delay */
 void queuelab_teardown(void);

@@ -331,6 +331,17 @@ Test(push_apns, what_cannot_be_sent_is_said_later)
 	cr_assert_str_eq(told[1].r.reason, "PayloadTooLarge");
 }
 
+Test(push_apns, cancelled_means_that_nothing_waits_for_the_answer)
+{
+	struct attempt *a = provider_apns.send(provider, &push, EXPIRES, on_told, &told[0]);
+
+	cr_assert(fake.posts[0].open);
+	provider_apns.cancel(a);
+	cr_assert(!fake.posts[0].open);
+	fake_tasks();
+	cr_assert_eq(told[0].calls, 0);
+}
+
 Test(push_apns, out_of_memory)
 {
 	fake.refuse = true;
