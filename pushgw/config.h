@@ -46,6 +46,7 @@ struct notify_conf {
 	uint64_t devices_max;    /* of one notification */
 	uint64_t data_max;       /* bytes of one device's `data` */
 	uint64_t ciphertext_max; /* bytes of what MSC3013 encrypted */
+	uint64_t rate;           /* devices a minute of one address; 0: any number */
 };
 
 /* --- the queue --- */

@@ -75,6 +75,8 @@ static const struct conf_option notify_rows[] = {
 	  "data of one device" },
 	{ "ciphertext_max", CONF_SIZE, NOTIFY(ciphertext_max), "2k", 256, 64 * KIB, CONF_RELOAD,
 	  "what the homeserver encrypted for a device (MSC3013)" },
+	{ "rate", CONF_COUNT, NOTIFY(rate), "0", 0, 10000000, CONF_RELOAD,
+	  "devices that one address may notify in a minute; 0: any number" },
 	CONF_END
 };
 

@@ -86,6 +86,8 @@ static const struct metric_row rows[S_COUNT] = {
 	    "Notifications received that could be read" },
 	[S_DEVICES] = { "schleuse_push_devices_received_total", "", METRIC_COUNTER,
 	    "Devices they named" },
+	[S_NOTIFY_LIMITED] = { "schleuse_push_notifications_limited_total", "", METRIC_COUNTER,
+	    "Notifications refused with 429 by notify.rate" },
 	HISTOGRAM(S_NOTIFY_TIME, "schleuse_push_notify_seconds", "",
 	    "How long homeservers waited for their answer", 1, 2, 5, 10, 25, 50, 100, 250, 500,
 	    1000, 10000),

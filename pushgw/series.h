@@ -30,7 +30,8 @@ enum series {
 	/* what homeservers say */
 	S_NOTIFICATIONS,
 	S_DEVICES,
-	S_NOTIFY_TIME, /* a histogram */
+	S_NOTIFY_LIMITED, /* refused by notify.rate */
+	S_NOTIFY_TIME,    /* a histogram */
 	S_CLIENT_ID_VALID =
 	    S_NOTIFY_TIME + SERIES_BUCKETS + 1, /* TI-User-Agent (A_26182 to A_26184) */
 	S_CLIENT_ID_INVALID,

@@ -15,6 +15,7 @@
 #include "lib/matrix/reply.h"
 #include "pushgw/notify/attempts.h"
 #include "pushgw/notify/intake.h"
+#include "pushgw/notify/quota.h"
 
 #define PATH "/_matrix/push/v1/notify"
 #define METHODS "GET, HEAD, POST, OPTIONS"
@@ -27,6 +28,7 @@ struct api {
 	struct loop *loop;
 	struct delayq *queue;
 	struct attempts *attempts;
+	struct rates *quota;
 	struct pushgw_conf *conf; /* one reference */
 };
 
@@ -52,7 +54,8 @@ api_new(struct loop *loop, struct delayq *queue, struct pushgw_conf *conf)
 	a->queue = queue;
 	a->conf = snapshot_hold(&conf->service.snap);
 	a->attempts = attempts_new(&conf->guard);
-	if (a->attempts != NULL)
+	a->quota = rates_new(QUOTA_PLACES);
+	if (a->attempts != NULL && a->quota != NULL)
 		return a;
 	api_free(a);
 	return NULL;
@@ -64,6 +67,7 @@ api_free(struct api *a)
 	if (a == NULL)
 		return;
 	attempts_free(a->attempts);
+	rates_free(a->quota);
 	snapshot_drop(&a->conf->service.snap);
 	free(a);
 }
@@ -210,6 +214,18 @@ on_put(void *arg, enum err err, const enum delayq_outcome *of, size_t n)
 		fail(c, queue_refusal(err), STR_NONE);
 }
 
+/* The homeserver comes again. */
+static void
+limit(struct call *c, clock_ms wait)
+{
+	char line[48];
+	int n = snprintf(
+	    line, sizeof(line), "Retry-After: %llu\r\n", (unsigned long long)(wait + 999) / 1000);
+
+	metrics_inc(S_NOTIFY_LIMITED);
+	fail(c, ERR_RATE, str_of(line, (size_t)n));
+}
+
 static void
 on_notification(struct call *c)
 {
@@ -217,7 +233,15 @@ on_notification(struct call *c)
 	const struct pushgw_conf *conf = c->api->conf;
 	struct notification n;
 	enum err err = notification_read(arena, &conf->notify, buf_str(&c->body), &n);
+	clock_ms wait = 0;
 
+	if (err == OK)
+		wait = quota_take(
+		    c->api->quota, &conf->notify, c->ex->peer, n.n_devices, loop_now(c->api->loop));
+	if (wait > 0) {
+		limit(c, wait);
+		return;
+	}
 	if (err == OK) {
 		metrics_inc(S_NOTIFICATIONS);
 		metrics_add(S_DEVICES, (int64_t)n.n_devices);

@@ -269,6 +269,29 @@ Test(push_api, what_the_queue_cannot_take_comes_again)
 	}
 }
 
+/* Or one homeserver could fill the queue for all. */
+Test(push_api, an_address_has_its_rate)
+{
+	ex.peer = "192.0.2.7";
+	fakes_conf.notify.rate = 10;
+	for (int i = 0; i < 12; i++) {
+		fakes_reset();
+		ex.head_sent = false;
+		ex.peer = i < 11 ? "192.0.2.7" : "192.0.2.8";
+		atomic_store(&fakes_conf.service.snap.refs, 2);
+		post(NO_APP);
+		if (i == 10) {
+			refused(ERR_RATE);
+			cr_assert_not_null(
+			    strstr(seen.fields, "Retry-After: 6\n"), "%s", seen.fields);
+		} else {
+			cr_assert_eq(seen.status, 200, "%d: %d", i, seen.status);
+		}
+	}
+	cr_assert_eq(metrics_sum(S_NOTIFY_LIMITED), 1);
+	fakes_conf.notify.rate = 0;
+}
+
 Test(push_api, memory_that_runs_out_is_no_fault_of_the_queue)
 {
 	seen.put_fails = true;
