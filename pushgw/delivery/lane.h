@@ -24,6 +24,7 @@ struct lane {
 	size_t in_hand;        /* pushes */
 	bool trouble;          /* the log was told that it does not work */
 	clock_ms told_at;      /* ... and when of a push that was given up; 0: never */
+	clock_ms opened_at;    /* ... and when of pushkeys called wrong; 0: never */
 	uint64_t verdicts[VERDICTS];
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pushgw/delivery/lane_tell.h"
 
-#define DROP_TELL_MS 60000
+#define TELL_MS 60000
 
 static const char *
 why(const struct attempt_result *r)
@@ -9,13 +9,21 @@ why(const struct attempt_result *r)
 	return r->reason[0] != '\0' ? r->reason : r->err != OK ? err_name(r->err) : "no reason";
 }
 
-/* Of pushes that are given up one a minute is told of. */
+/* Who makes up pushkeys or payloads does not fill the log: one line a minute of each kind. */
+static bool
+is_due(clock_ms *told_at, clock_ms now)
+{
+	if (*told_at != 0 && now - *told_at < TELL_MS)
+		return false;
+	*told_at = now;
+	return true;
+}
+
 static void
 tell_dropped(struct lane *l, const struct attempt_result *r, clock_ms now)
 {
-	if (l->told_at != 0 && now - l->told_at < DROP_TELL_MS)
+	if (!is_due(&l->told_at, now))
 		return;
-	l->told_at = now;
 	log_warn(
 	    "apps: '%s': %s refuses a push for what it is (status %d, %s); it is given up, its "
 	    "pushkey stays; see schleuse_push_lost_total",
@@ -74,8 +82,10 @@ lane_tell(struct lane *l, const struct attempt_result *r, enum breaker_event eve
 	if (r->verdict == VERDICT_DROP)
 		tell_dropped(l, r, now);
 	if (event == BREAKER_OPENED) {
-		tell_opened(l, r);
-		l->trouble = true;
+		if (r->verdict == VERDICT_FAULT || is_due(&l->opened_at, now)) {
+			tell_opened(l, r);
+			l->trouble = true;
+		}
 	} else if (lane_away(l) && !l->trouble) {
 		log_warn(
 		    "apps: '%s': %s is away (status %d, %s); its pushes wait until it is back%s",

@@ -2,7 +2,7 @@
 /* How much of an app goes out at once, and when it is left alone. */
 #include <criterion/criterion.h>
 
-#include "pushgw/delivery/lane.h"
+#include "pushgw/delivery/lane_tell.h"
 #include "pushgw/delivery/retry.h"
 
 static const struct delivery_conf conf = { .retry_min = 1000,
@@ -151,6 +151,28 @@ Test(push_lane, is_not_stopped_by_what_some_of_many_servers_answer)
 	cr_assert_eq(lane_room(&lane, 1000, &again), 3);
 	lane_take(&lane, 1000);
 	cr_assert_eq(lane_room(&lane, 1000, &again), 2);
+}
+
+static bool
+tells(enum verdict v, enum breaker_event event, clock_ms now)
+{
+	const struct attempt_result r = { .verdict = v, .status = 400, .reason = "" };
+
+	lane.breaker.open = event == BREAKER_OPENED;
+	lane_tell(&lane, &r, event, now);
+	return lane.trouble;
+}
+
+/* What homeservers can bring about again and again does not fill the log. */
+Test(push_lane, tells_once_a_minute_that_pushkeys_are_called_wrong)
+{
+	cr_assert(tells(VERDICT_SUSPECT, BREAKER_OPENED, 1000));
+	cr_assert(!tells(VERDICT_DELIVERED, BREAKER_CLOSED, 1001));
+	cr_assert(!tells(VERDICT_SUSPECT, BREAKER_OPENED, 60999));
+	cr_assert(!tells(VERDICT_DELIVERED, BREAKER_CLOSED, 60999), "nor that it works again");
+	cr_assert(tells(VERDICT_FAULT, BREAKER_OPENED, 60999), "they cannot bring about this");
+	cr_assert(!tells(VERDICT_DELIVERED, BREAKER_CLOSED, 60999));
+	cr_assert(tells(VERDICT_SUSPECT, BREAKER_OPENED, 61000));
 }
 
 Test(push_lane, names_its_metrics_by_the_configuration)
