@@ -13,6 +13,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/hash.h"
 #include "lib/base/list.h"
+#include "lib/jose/bearer.h"
 #include "lib/jose/jws_sign.h"
 #include "lib/matrix/canonical.h"
 
@@ -43,9 +44,7 @@ free_token(struct vapid *v, struct token *t)
 	hash_remove(&v->table, &t->by_origin);
 	list_remove(&t->node);
 	v->n--;
-	if (t->field != NULL)
-		sodium_memzero(t->field, strlen(t->field));
-	free(t->field);
+	bearer_wipe(t->field);
 	free(t->origin);
 	free(t);
 }
@@ -92,7 +91,7 @@ renew(const struct vapid *v, struct token *t, int64_t now_s)
 	field = make_field(v, t);
 	if (field == NULL)
 		return false;
-	free(t->field);
+	bearer_wipe(t->field);
 	t->field = field;
 	return true;
 }
