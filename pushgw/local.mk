@@ -68,6 +68,7 @@ libpushgw_a_SOURCES += pushgw/providers/fcm_message.h
 libpushgw_a_SOURCES += pushgw/providers/payload.c
 libpushgw_a_SOURCES += pushgw/providers/payload.h
 libpushgw_a_SOURCES += pushgw/providers/provider.h
+libpushgw_a_SOURCES += pushgw/providers/provider_parts.c
 libpushgw_a_SOURCES += pushgw/providers/providers.c
 libpushgw_a_SOURCES += pushgw/providers/retry_after.c
 libpushgw_a_SOURCES += pushgw/providers/retry_after.h

@@ -282,16 +282,9 @@ open_courier(struct provider *p, const struct provider_env *env)
 	const struct fetch_identity identity = {
 		.certificate = p->conf->leaf, .chain = p->conf->chain, .key = p->conf->key
 	};
-	const struct courier_config cfg = { .resolver = env->resolver,
-		.anchors = env->anchors,
-		.private_addresses = env->lookups->private_addresses,
-		.proxy = env->proxy,
-		.identity = p->conf->leaf != NULL ? &identity : NULL,
-		.connections_max = CONNECTIONS_MAX,
-		.streams_max = STREAMS_MAX,
-		.connect_timeout = env->delivery->connect_timeout };
 
-	p->courier = courier_new(env->loop, &cfg);
+	p->courier = provider_courier(
+	    env, CONNECTIONS_MAX, STREAMS_MAX, p->conf->leaf != NULL ? &identity : NULL);
 	return p->courier != NULL;
 }
 

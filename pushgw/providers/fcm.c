@@ -190,18 +190,6 @@ attempt_new(struct provider *p, void (*fn)(void *arg, const struct attempt_resul
 	return a;
 }
 
-/* How long FCM may keep it. */
-static clock_ms
-ttl(const struct provider *p, int64_t expires)
-{
-	int64_t left = expires - clock_wall_ms();
-	clock_ms most = p->app->fcm.ttl;
-
-	if (left <= 0)
-		return 0;
-	return (clock_ms)left < most ? (clock_ms)left : most;
-}
-
 static struct attempt *
 send_push(struct provider *p, const struct push *push, int64_t expires,
     void (*fn)(void *arg, const struct attempt_result *r), void *arg)
@@ -211,7 +199,7 @@ send_push(struct provider *p, const struct push *push, int64_t expires,
 
 	if (a == NULL)
 		return NULL;
-	err = fcm_message(&a->body, push, ttl(p, expires));
+	err = fcm_message(&a->body, push, provider_ttl(p->app->fcm.ttl, expires));
 	if (err == ERR_TOO_LARGE) {
 		a->early = (struct attempt_result){ .verdict = VERDICT_DROP,
 			.reason = "INVALID_ARGUMENT" };
@@ -240,15 +228,7 @@ close_provider(struct provider *p)
 static bool
 open_parts(struct provider *p, const struct provider_env *env)
 {
-	const struct courier_config cfg = { .resolver = env->resolver,
-		.anchors = env->anchors,
-		.private_addresses = env->lookups->private_addresses,
-		.proxy = env->proxy,
-		.connections_max = CONNECTIONS_MAX,
-		.streams_max = STREAMS_MAX,
-		.connect_timeout = env->delivery->connect_timeout };
-
-	p->courier = courier_new(env->loop, &cfg);
+	p->courier = provider_courier(env, CONNECTIONS_MAX, STREAMS_MAX, NULL);
 	if (p->courier == NULL)
 		return false;
 	p->access = fcm_access_new(env->loop, p->courier, p->app, env->delivery);

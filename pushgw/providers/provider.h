@@ -96,4 +96,15 @@ extern const struct provider_type provider_apns, provider_fcm, provider_webpush,
 /* By enum app_provider. */
 const struct provider_type *provider_of(enum app_provider which);
 
+/* --- for providers --- */
+
+struct courier;
+
+/* One of its own, with so many connections to a host and streams on each.  identity: NULL: none.
+ * NULL: out of memory. */
+struct courier *provider_courier(const struct provider_env *env, size_t connections_max,
+    size_t streams_max, const struct fetch_identity *identity) MUST_CHECK;
+/* How long it may be kept on its way: until it expires, or for `most`. */
+clock_ms provider_ttl(clock_ms most, int64_t expires);
+
 #endif

@@ -99,7 +99,7 @@ send_push(struct provider *p, const struct push *push, int64_t expires,
 	struct webpost w = { .url = push->pushkey,
 		.sealed = is_encrypted(push->data),
 		.prio = push->prio,
-		.ttl = webpost_ttl(TTL_MAX, expires) };
+		.ttl = provider_ttl(TTL_MAX, expires) };
 	struct attempt *a = NULL;
 	struct ece_keys keys;
 	struct buf body;

@@ -153,16 +153,6 @@ webpost_drop(struct provider *p, const char *reason,
 	return a;
 }
 
-clock_ms
-webpost_ttl(clock_ms most, int64_t expires)
-{
-	int64_t left = expires - clock_wall_ms();
-
-	if (left <= 0)
-		return 0;
-	return (clock_ms)left < most ? (clock_ms)left : most;
-}
-
 static struct courier_call *
 post(struct attempt *a, const struct webpost *w, const char *url)
 {
@@ -244,13 +234,6 @@ webpost_seal(const struct ece_keys *to, struct str text, struct buf *out)
 struct provider *
 webpost_open(const struct provider_env *env, const struct app_conf *app)
 {
-	const struct courier_config cfg = { .resolver = env->resolver,
-		.anchors = env->anchors,
-		.private_addresses = env->lookups->private_addresses,
-		.proxy = env->proxy,
-		.connections_max = CONNECTIONS_MAX,
-		.streams_max = STREAMS_MAX,
-		.connect_timeout = env->delivery->connect_timeout };
 	struct provider *p = calloc(1, sizeof(*p));
 
 	if (p != NULL) {
@@ -259,7 +242,7 @@ webpost_open(const struct provider_env *env, const struct app_conf *app)
 		p->delivery = env->delivery;
 		list_init(&p->attempts);
 		crowd_init(&p->crowd);
-		p->courier = courier_new(env->loop, &cfg);
+		p->courier = provider_courier(env, CONNECTIONS_MAX, STREAMS_MAX, NULL);
 		if (p->courier != NULL)
 			return p;
 		free(p);

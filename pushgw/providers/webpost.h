@@ -51,9 +51,6 @@ struct webpost {
 /* Whether so much is under way to the host of this endpoint that others would have no place. */
 bool webpost_crowded(const struct provider *p, struct str url);
 
-/* How long a push service may keep it. */
-clock_ms webpost_ttl(clock_ms most, int64_t expires);
-
 /* Appends the body for a device.  ERR_TOO_LARGE: the text is too long for any push service;
  * ERR_MEMORY. */
 enum err webpost_seal(const struct ece_keys *to, struct str text, struct buf *out) MUST_CHECK;

@@ -95,7 +95,7 @@ post(struct provider *p, const struct push *push, struct str body, const struct 
 		.body = body,
 		.sealed = true,
 		.prio = push->prio,
-		.ttl = webpost_ttl(p->app->webpush.ttl, expires),
+		.ttl = provider_ttl(p->app->webpush.ttl, expires),
 		.topic = last ? topic : NULL,
 		.authorization = vapid_field(p->vapid, str_z(e->origin), clock_wall_s()) };
 
