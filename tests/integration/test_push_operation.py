@@ -76,7 +76,7 @@ def test_not_ready_while_redis_is_away(make_push, redis):
 
 def test_draining_is_not_ready(w):
     w.start()
-    w.providers.fcm.pause = 2.0
+    w.providers.fcm.pause = 1.0
     w.tell(w.phone("fcm"))
     until("an attempt", lambda: under_way(w) == 1)
     w.daemon.signal(signal.SIGTERM)
@@ -172,8 +172,10 @@ def test_stopped_with_attempts_under_way(w):
 def test_stopped_with_attempts_that_do_not_end(w):
     """The drain has its time; what had no answer by then is tried again after the next start."""
     w.config["timeouts"]["drain"] = "100ms"
+    w.config["delivery"]["request_timeout"] = "1m"
+    w.config["queue"]["visibility"] = "2m"
     w.start()
-    w.providers.fcm.pause = 4.0
+    w.providers.fcm.pause = 60.0  # longer than we wait for the end of a program
     phone = w.phone("fcm")
     event = w.tell(phone)
     until("an attempt", lambda: under_way(w) == 1)

@@ -48,7 +48,7 @@ def queue(tmp_path):
     q.stop()
 
 
-def together(make_push, queue: Queue, count: int, drain: str = "5s", **settings: Any) -> list[PushWorld]:
+def together(make_push, queue: Queue, count: int, drain: str = "5s", timeout: str = "5s", **settings: Any) -> list[PushWorld]:
     """Gateways with that queue, and the providers of the first."""
     worlds: list[PushWorld] = []
     for _ in range(count):
@@ -59,6 +59,7 @@ def together(make_push, queue: Queue, count: int, drain: str = "5s", **settings:
         w.config["redis"] = {"address": queue.address, "user": USER, "password_file": str(secret), "timeout": "2s"}
         w.config["queue"].update({"visibility": "1h", **settings})
         w.config["timeouts"]["drain"] = drain
+        w.config["delivery"]["request_timeout"] = timeout
         if worlds:
             w.config["apps"] = worlds[0].config["apps"]
         worlds.append(w)
@@ -110,9 +111,9 @@ def test_who_is_stopped_loses_nothing_and_repeats_nothing(queue, make_push):
 
 def test_who_is_killed_is_replaced(queue, make_push):
     """Everything is delivered; only what was in hand may come twice."""
-    one, two = together(make_push, queue, 2, visibility="8s")
+    one, two = together(make_push, queue, 2, timeout="2s", visibility="3s")
     phones = [one.phone("fcm") for _ in range(40)]
-    one.providers.fcm.pause = 2.0
+    one.providers.fcm.pause = 1.0
     events = {p.pushkey: one.tell(p) for p in phones}
     until("pushes in hand", lambda: in_hand(one) > 0)
     held = in_hand(one)
