@@ -32,6 +32,15 @@
 	    VERDICT_ROW(provider, name, VERDICT_FAILED, "failed"), \
 	    VERDICT_ROW(provider, name, VERDICT_FAULT, "fault")
 
+#define ANSWERS_HELP "Answers of push providers, by status class; none: there was no answer"
+#define ANSWER_ROW(provider, name, i, class) \
+	[S_ANSWERS + (provider)*6 + (i)] = { "schleuse_push_answers_total", \
+		"provider=\"" name "\",status=\"" class "\"", METRIC_COUNTER, ANSWERS_HELP }
+#define ANSWER_ROWS(provider, name) \
+	ANSWER_ROW(provider, name, 0, "none"), ANSWER_ROW(provider, name, 1, "1xx"), \
+	    ANSWER_ROW(provider, name, 2, "2xx"), ANSWER_ROW(provider, name, 3, "3xx"), \
+	    ANSWER_ROW(provider, name, 4, "4xx"), ANSWER_ROW(provider, name, 5, "5xx")
+
 #define BUCKET(first, i, name, label, help, ms) \
 	[(first) + (i)] = { name, label, METRIC_BUCKET, help, ms }
 #define HISTOGRAM(first, name, label, help, a, b, c, d, e, f, g, h, i, j, k) \
@@ -126,6 +135,10 @@ static const struct metric_row rows[S_COUNT] = {
 	VERDICT_ROWS(APP_FCM, "fcm"),
 	VERDICT_ROWS(APP_WEBPUSH, "webpush"),
 	VERDICT_ROWS(APP_UNIFIEDPUSH, "unifiedpush"),
+	ANSWER_ROWS(APP_APNS, "apns"),
+	ANSWER_ROWS(APP_FCM, "fcm"),
+	ANSWER_ROWS(APP_WEBPUSH, "webpush"),
+	ANSWER_ROWS(APP_UNIFIEDPUSH, "unifiedpush"),
 	HISTOGRAM(S_DELAY, "schleuse_push_delay_seconds", "",
 	    "From the acceptance of a push to the first attempt to deliver it", 1000, 2000, 3000,
 	    4000, 5000, 6000, 7000, 8000, 9000, 10000, 11000),
@@ -176,8 +189,9 @@ series_delay(int64_t ms)
 }
 
 void
-series_attempt(enum app_provider provider, enum verdict v, int64_t ms)
+series_attempt(enum app_provider provider, enum verdict v, int status, int64_t ms)
 {
 	metrics_inc(S_VERDICTS + (unsigned)provider * VERDICTS + (unsigned)v);
+	metrics_inc(S_ANSWERS + (unsigned)provider * 6 + (unsigned)(status / 100 % 6));
 	metrics_observe(S_ATTEMPT_TIME + (unsigned)provider * (SERIES_BUCKETS + 1), ms);
 }

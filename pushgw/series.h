@@ -58,9 +58,10 @@ enum series {
 	S_QUEUE_FULL,   /* requests refused */
 	S_QUEUE_FAILED, /* requests refused because the queue does not work */
 	/* delivery */
-	S_VERDICTS,                                      /* [provider][verdict] */
-	S_DELAY = S_VERDICTS + APP_PROVIDERS * VERDICTS, /* a histogram */
-	S_ATTEMPT_TIME = S_DELAY + SERIES_BUCKETS + 1,   /* [provider], histograms */
+	S_VERDICTS,                                        /* [provider][verdict] */
+	S_ANSWERS = S_VERDICTS + APP_PROVIDERS * VERDICTS, /* [provider][status class] */
+	S_DELAY = S_ANSWERS + APP_PROVIDERS * 6,           /* a histogram */
+	S_ATTEMPT_TIME = S_DELAY + SERIES_BUCKETS + 1,     /* [provider], histograms */
 	S_CROWDED = S_ATTEMPT_TIME + APP_PROVIDERS * (SERIES_BUCKETS + 1),
 	S_RETRIES,
 	S_BREAKER_OPENED,
@@ -77,7 +78,7 @@ bool series_declare(void) MUST_CHECK; /* once, before any thread starts */
 void series_response(int status);
 void series_notify_time(int64_t ms); /* from a request to its answer */
 void series_delay(int64_t ms);       /* from acceptance to the first attempt */
-/* An attempt is over. */
-void series_attempt(enum app_provider provider, enum verdict v, int64_t ms);
+/* An attempt is over; status 0: without an answer. */
+void series_attempt(enum app_provider provider, enum verdict v, int status, int64_t ms);
 
 #endif

@@ -108,12 +108,22 @@ put_off(struct transit *t, clock_ms after, enum series cause)
 	delayq_later(d->queue, t->job, after);
 }
 
+/* While the lane as a whole waits, with its own growing pauses, a push need not: all of them are
+ * there when the provider is. */
+static clock_ms
+wait_of(const struct transit *t, const struct attempt_result *r)
+{
+	bool lane_waits = lane_away(t->lane) || t->lane->breaker.open;
+
+	return retry_wait(
+	    &t->lanes->conf->delivery, lane_waits ? 0 : t->job->attempts, r->retry_after);
+}
+
 static void
 settle(struct transit *t, const struct attempt_result *r)
 {
 	struct delivery *d = t->delivery;
 	const struct delivery_conf *c = &t->lanes->conf->delivery;
-	clock_ms wait = retry_wait(c, t->job->attempts, r->retry_after);
 
 	switch (r->verdict) {
 	case VERDICT_DELIVERED:
@@ -134,7 +144,7 @@ settle(struct transit *t, const struct attempt_result *r)
 		lose(d, t->job, S_LOST_REFUSED);
 		break;
 	default: /* busy, failed, fault */
-		put_off(t, wait, S_LOST_AGE);
+		put_off(t, wait_of(t, r), S_LOST_AGE);
 	}
 }
 
@@ -166,7 +176,7 @@ on_result(void *arg, const struct attempt_result *r)
 	enum breaker_event event = lane_note(l, r, &t->lanes->conf->delivery, now);
 
 	t->attempt = NULL;
-	series_attempt(l->app->provider, r->verdict, (int64_t)(now - t->began));
+	series_attempt(l->app->provider, r->verdict, r->status, (int64_t)(now - t->began));
 	if (event == BREAKER_OPENED)
 		metrics_inc(S_BREAKER_OPENED);
 	lane_tell(l, r, event, now);

@@ -126,6 +126,27 @@ def test_provider_away_for_a_while(push, provider):
         assert phone.events() == [event]
 
 
+def test_provider_away_for_a_minute(make_push):
+    """A real minute, with the retries that are preset: all of it comes when the provider is back, in order."""
+    w = make_push(which=["apns", "fcm"])
+    del w.config["delivery"]["retry_min"], w.config["delivery"]["retry_max"]
+    w.start()
+    phones, other = [w.phone("fcm") for _ in range(10)], w.phone("apns")
+    sent = {phone.pushkey: [] for phone in phones}
+    phones[0].server.down()
+    try:
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            for phone in phones:
+                sent[phone.pushkey].append(w.tell(phone))
+            other.wait(w.tell(other))
+            time.sleep(1)
+    finally:
+        phones[0].server.up()
+    until("all of it", lambda: all(phone.events() == sent[phone.pushkey] for phone in phones), 120)
+    assert w.daemon.metric("schleuse_push_lost_total") == 0
+
+
 def test_away_does_not_mean_a_storm(make_push):
     """Of many pushes one after the other is tried while the provider is away."""
     w = make_push(which=["apns"])

@@ -19,6 +19,7 @@ Test(push_delivery, finishes_what_was_delivered)
 	cr_assert_eq(delivery_in_hand(dl.delivery), 0);
 	cr_assert_gt(dl.queue.kicked, 0, "the lane has room again");
 	cr_assert_eq(metrics_sum(S_VERDICTS + VERDICT_DELIVERED), 1);
+	cr_assert_eq(metrics_sum(S_ANSWERS + 2), 1, "2xx");
 }
 
 /* ML-123618-3: from a lifetime counted from its acceptance the provider would know the delay. */
@@ -57,6 +58,19 @@ Test(push_delivery, keeps_what_failed_for_later)
 	}
 	cr_assert_eq(metrics_sum(S_RETRIES), 3);
 	cr_assert_eq(metrics_sum(S_LOST_AGE), 0);
+}
+
+Test(push_delivery, has_pushes_ready_for_when_their_provider_is_back)
+{
+	dl.job.attempts = 8;
+	deliverylab_try_once(VERDICT_FAILED);
+	cr_assert_geq(dl.queue.after, 128000, "its own pauses grow");
+	for (int i = 1; i < LANE_AWAY; i++) {
+		dl.job.attempts = 8;
+		deliverylab_try_once(VERDICT_FAILED);
+	}
+	cr_assert_eq(dl.queue.told, LATER);
+	cr_assert_leq(dl.queue.after, 1000, "those of the lane do now");
 }
 
 Test(push_delivery, honours_retry_after)
