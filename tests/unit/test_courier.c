@@ -9,6 +9,7 @@
 #include "tests/unit/dnsd.h"
 #include "tests/unit/lab.h"
 #include "tests/unit/pki.h"
+#include "tests/unit/wallclock.h"
 #include "tests/unit/webd.h"
 
 #define CALLS 64
@@ -447,7 +448,8 @@ Test(courier, takes_no_other_urls_and_no_line_breaks)
 {
 	static const char *const bad[] = { "http://test/", "https://u:p@test/", "https://u@test/",
 		"https://:p@test/", "ftp://test/", "test", "", "https://", "https://t\xc3\xa4st/",
-		"https://test/ x", "https://test/\r\nX: y", "file:///etc/passwd" };
+		"https://test/\x7f", "https://test/ x", "https://test/\r\nX: y",
+		"file:///etc/passwd" };
 	const char *const field = "A: b\r\nC: d";
 	struct courier_request req = { .answer_max = 1, .timeout_ms = 1000 };
 
@@ -473,6 +475,38 @@ Test(courier, asks_for_a_name_once_and_goes_on_with_it)
 	asked = dnsd_asked(&names);
 	cr_assert_eq(run(to)->err, ERR_TLS);
 	cr_assert_eq(dnsd_asked(&names), asked);
+}
+
+static void
+pass(int64_t s)
+{
+	wallclock_passed_s += s;
+	lab_turn(loop);
+}
+
+/* ERR_TLS: an address was known, where our server has another name. */
+Test(courier, asks_again_after_a_minute_and_goes_on_while_name_servers_fail)
+{
+	char to[64];
+	unsigned asked;
+
+	snprintf(to, sizeof(to), "https://push.example:%u/", server.port);
+	dnsd_a(&names, "push.example", 1, "127.0.0.1");
+	cr_assert_eq(run(to)->err, ERR_TLS);
+	pass(61);
+	asked = dnsd_asked(&names);
+	cr_assert_eq(run(to)->err, ERR_TLS);
+	cr_assert_gt(dnsd_asked(&names), asked);
+	pass(61);
+	dnsd_fail(&names, 2, 0);
+	cr_assert_eq(run(to)->err, ERR_TLS, "the earlier answer counts");
+	pass(61);
+	dnsd_fail(&names, 0, 0);
+	dnsd_clear(&names);
+	cr_assert_eq(run(to)->err, ERR_DNS, "there is no such name any more");
+	dnsd_a(&names, "push.example", 1, "127.0.0.1");
+	pass(2); /* what the resolver may remember */
+	cr_assert_eq(run(to)->err, ERR_TLS, "which is not kept for a minute");
 }
 
 Test(courier, tries_all_addresses_of_a_name)
