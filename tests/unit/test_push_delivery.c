@@ -196,6 +196,9 @@ Test(push_delivery, goes_on_with_the_old_lanes_when_the_queue_cannot_change)
 	dl.queue.adopts = false;
 	cr_assert(!delivery_adopt(dl.delivery, next));
 	lanes_close(next);
+	loop_turn(dl.loop);
+	cr_assert_eq(dl.provider.closed, 2, "the new ones");
+	cr_assert_eq(dl.cfg.room(dl.cfg.arg, 0), 2);
 	deliverylab_try_once(VERDICT_DELIVERED);
 	cr_assert_eq(dl.queue.told, FINISHED);
 }
