@@ -114,10 +114,10 @@ Test(push_attempts, other_credentials_count_for_nothing)
 Test(push_attempts, where_there_are_no_passwords_none_is_guessed)
 {
 	conf.n_basic = 0;
-	conf.certificates.n = 1;
+	conf.token_keys.n = 1;
 	for (int i = 0; i < 5; i++)
-		cr_assert_eq(ask("192.0.2.1", WRONG, 1000), ERR_NOTIFY_CERTIFICATE);
-	conf.certificates.n = 0;
+		cr_assert_eq(ask("192.0.2.1", WRONG, 1000), ERR_AUTH_REFUSED);
+	conf.token_keys.n = 0;
 	conf.n_basic = 2;
 	cr_assert_eq(ask("192.0.2.1", RIGHT, 1000), OK);
 }
