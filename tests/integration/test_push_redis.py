@@ -59,7 +59,7 @@ def together(make_push, queue: Queue, count: int, drain: str = "5s", timeout: st
         w.config["redis"] = {"address": queue.address, "user": USER, "password_file": str(secret), "timeout": "2s"}
         w.config["queue"].update({"visibility": "1h", **settings})
         w.config["timeouts"]["drain"] = drain
-        w.config["delivery"]["request_timeout"] = timeout
+        w.config["delivery"].update(connect_timeout=timeout, request_timeout=timeout)
         if worlds:
             w.config["apps"] = worlds[0].config["apps"]
         worlds.append(w)
