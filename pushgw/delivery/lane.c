@@ -3,7 +3,7 @@
 
 #include "pushgw/delivery/retry.h"
 
-#define AWAY_PAUSE_MAX_MS 30000 /* its return is noticed that late */
+#define AWAY_PAUSE_MAX_MS 10000 /* its return is noticed that late */
 
 /* A rate a minute is spread over it: what may go at once, and in which time as much again. */
 struct portion {
