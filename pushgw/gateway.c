@@ -228,16 +228,7 @@ on_more(void *arg, struct buf *out)
 	return delivery_print(g->delivery, out);
 }
 
-static const struct door_series door_series = {
-	.opened = S_CONNECTIONS_OPENED,
-	.closed = S_CONNECTIONS_CLOSED,
-	.refused_all = S_CONNECTIONS_REFUSED_ALL,
-	.refused_address = S_CONNECTIONS_REFUSED_ADDRESS,
-	.handshakes_failed = S_HANDSHAKES_FAILED,
-	.handshakes_slow = S_HANDSHAKES_SLOW,
-	.heads_slow = S_HEADS_SLOW,
-	.writes_slow = S_WRITES_SLOW,
-};
+static const struct door_series door_series = SERVICE_DOOR_SERIES;
 
 static const struct service_ops ops = {
 	.load = load,

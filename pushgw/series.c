@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pushgw/series.h"
 
-#define REFUSED_HELP "Connections closed before anything of them was read, by the limit reached"
-#define RESPONSES_HELP "Requests answered, by status class"
 #define CLIENT_ID_HELP "Requests by the form of their TI-User-Agent"
 #define OUTCOMES_HELP "Devices of notifications, by what became of them"
 #define QUEUE_REFUSED_HELP "Requests for which the queue had no answer but 503, by cause"
 #define VERDICTS_HELP "Attempts at delivery, by push provider and its verdict"
 #define LOST_HELP "Pushes accepted but given up undelivered, by cause"
 
-#define RESPONSE_ROW(i, name) \
-	[S_RESPONSES + (i)] = { "schleuse_requests_total", "status=\"" name "\"", METRIC_COUNTER, \
-		RESPONSES_HELP }
 #define CLIENT_ID_ROW(id, name) \
 	[id] = { "schleuse_push_client_ids_total", "form=\"" name "\"", METRIC_COUNTER, \
 		CLIENT_ID_HELP }
@@ -59,34 +54,7 @@
 	    100, 250, 500, 1000, 2500, 5000, 10000, 30000)
 
 static const struct metric_row rows[S_COUNT] = {
-	[S_CONNECTIONS_OPENED] = { "schleuse_connections_opened_total", "", METRIC_COUNTER,
-	    "Connections accepted" },
-	[S_CONNECTIONS_CLOSED] = { "schleuse_connections_closed_total", "", METRIC_COUNTER,
-	    "Connections closed" },
-	[S_CONNECTIONS_REFUSED_ALL] = { "schleuse_connections_refused_total",
-	    "reason=\"connections\"", METRIC_COUNTER, REFUSED_HELP },
-	[S_CONNECTIONS_REFUSED_ADDRESS] = { "schleuse_connections_refused_total",
-	    "reason=\"per_address\"", METRIC_COUNTER, REFUSED_HELP },
-	[S_HANDSHAKES_FAILED] = { "schleuse_tls_handshakes_failed_total", "", METRIC_COUNTER,
-	    "TLS handshakes that failed" },
-	[S_HANDSHAKES_SLOW] = { "schleuse_tls_handshakes_slow_total", "", METRIC_COUNTER,
-	    "TLS handshakes cut by timeouts.handshake" },
-	[S_HEADS_SLOW] = { "schleuse_heads_slow_total", "", METRIC_COUNTER,
-	    "Request heads cut by timeouts.head" },
-	[S_WRITES_SLOW] = { "schleuse_writes_slow_total", "", METRIC_COUNTER,
-	    "Connections cut because the end of an answer was not read" },
-	RESPONSE_ROW(0, "none"),
-	RESPONSE_ROW(1, "1xx"),
-	RESPONSE_ROW(2, "2xx"),
-	RESPONSE_ROW(3, "3xx"),
-	RESPONSE_ROW(4, "4xx"),
-	RESPONSE_ROW(5, "5xx"),
-	[S_RELOADS] = { "schleuse_reloads_total", "outcome=\"adopted\"", METRIC_COUNTER,
-	    "Configuration reloads" },
-	[S_RELOADS_REFUSED] = { "schleuse_reloads_total", "outcome=\"refused\"", METRIC_COUNTER,
-	    "Configuration reloads" },
-	[S_CERTIFICATE_NOT_AFTER] = { "schleuse_certificate_not_after_seconds", "", METRIC_GAUGE,
-	    "When the server certificate expires, Unix time" },
+	SERVICE_SERIES_ROWS,
 	[S_AUTH_FAILED] = { "schleuse_auth_failed_total", "", METRIC_COUNTER,
 	    "Passwords that were wrong" },
 	[S_AUTH_SLOWED] = { "schleuse_auth_slowed_total", "", METRIC_COUNTER,

@@ -7,24 +7,14 @@
 #define SCHLEUSE_PUSHGW_SERIES_H
 
 #include "lib/base/err.h"
+#include "lib/daemon/service_series.h"
 #include "lib/ops/metrics.h"
 #include "pushgw/providers/provider.h"
 
 #define SERIES_BUCKETS 12 /* of each histogram, the unbounded one included */
 
 enum series {
-	S_CONNECTIONS_OPENED,
-	S_CONNECTIONS_CLOSED,
-	S_CONNECTIONS_REFUSED_ALL,
-	S_CONNECTIONS_REFUSED_ADDRESS,
-	S_HANDSHAKES_FAILED,
-	S_HANDSHAKES_SLOW,
-	S_HEADS_SLOW,
-	S_WRITES_SLOW,
-	S_RESPONSES, /* [status class] */
-	S_RELOADS = S_RESPONSES + 6,
-	S_RELOADS_REFUSED,
-	S_CERTIFICATE_NOT_AFTER,
+	SERVICE_SERIES,
 	S_AUTH_FAILED,
 	S_AUTH_SLOWED,
 	/* what homeservers say */

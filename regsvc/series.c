@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "regsvc/series.h"
 
-#define REFUSED_HELP "Connections closed before anything of them was read, by the limit reached"
-#define RESPONSES_HELP "Requests answered, by status class"
 #define PASSPORT_HELP "PASSporT certificates that are served, by where they come from"
 #define PASSPORT_REFUSED_HELP "PASSporT certificates that are known but not served, by reason"
 #define ACCEPTED_HELP "Requests of clients that proved who they are, by method"
 #define TOKENS_HELP "Requests for tokens, by outcome"
-#define RESPONSE_ROW(i, name) \
-	[S_RESPONSES + (i)] = { "schleuse_requests_total", "status=\"" name "\"", METRIC_COUNTER, \
-		RESPONSES_HELP }
 #define VZD_HELP "HTTP calls to the VZD, by call and outcome"
 #define VZD_ROW(step, name, outcome, outcome_name) \
 	[S_VZD_CALLS + (step)*VZD_OUTCOMES + (outcome)] = { "schleuse_vzd_calls_total", \
@@ -42,34 +37,7 @@
 #define WAITERS_REFUSED_HELP "Requests for changes that were refused, by the limit reached"
 
 static const struct metric_row rows[S_COUNT] = {
-	[S_CONNECTIONS_OPENED] = { "schleuse_connections_opened_total", "", METRIC_COUNTER,
-	    "Connections accepted" },
-	[S_CONNECTIONS_CLOSED] = { "schleuse_connections_closed_total", "", METRIC_COUNTER,
-	    "Connections closed" },
-	[S_CONNECTIONS_REFUSED_ALL] = { "schleuse_connections_refused_total",
-	    "reason=\"connections\"", METRIC_COUNTER, REFUSED_HELP },
-	[S_CONNECTIONS_REFUSED_ADDRESS] = { "schleuse_connections_refused_total",
-	    "reason=\"per_address\"", METRIC_COUNTER, REFUSED_HELP },
-	[S_HANDSHAKES_FAILED] = { "schleuse_tls_handshakes_failed_total", "", METRIC_COUNTER,
-	    "TLS handshakes that failed" },
-	[S_HANDSHAKES_SLOW] = { "schleuse_tls_handshakes_slow_total", "", METRIC_COUNTER,
-	    "TLS handshakes cut by timeouts.handshake" },
-	[S_HEADS_SLOW] = { "schleuse_heads_slow_total", "", METRIC_COUNTER,
-	    "Request heads cut by timeouts.head" },
-	[S_WRITES_SLOW] = { "schleuse_writes_slow_total", "", METRIC_COUNTER,
-	    "Connections cut because the end of an answer was not read" },
-	RESPONSE_ROW(0, "none"),
-	RESPONSE_ROW(1, "1xx"),
-	RESPONSE_ROW(2, "2xx"),
-	RESPONSE_ROW(3, "3xx"),
-	RESPONSE_ROW(4, "4xx"),
-	RESPONSE_ROW(5, "5xx"),
-	[S_RELOADS] = { "schleuse_reloads_total", "outcome=\"adopted\"", METRIC_COUNTER,
-	    "Configuration reloads" },
-	[S_RELOADS_REFUSED] = { "schleuse_reloads_total", "outcome=\"refused\"", METRIC_COUNTER,
-	    "Configuration reloads" },
-	[S_CERTIFICATE_NOT_AFTER] = { "schleuse_certificate_not_after_seconds", "", METRIC_GAUGE,
-	    "When the server certificate expires, Unix time" },
+	SERVICE_SERIES_ROWS,
 	[S_STORE_UP] = { "schleuse_store_up", "", METRIC_GAUGE,
 	    "1 while the store (Redis or the state directory) works, else 0" },
 	[S_STORE_FAILURES] = { "schleuse_store_failures_total", "", METRIC_COUNTER,

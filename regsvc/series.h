@@ -6,6 +6,7 @@
 #define SCHLEUSE_REGSVC_SERIES_H
 
 #include "lib/base/err.h"
+#include "lib/daemon/service_series.h"
 #include "lib/ops/metrics.h"
 #include "lib/trust/ask.h"
 #include "regsvc/api_endpoint.h"
@@ -15,18 +16,7 @@
 enum series_trust { SERIES_TRUST_LIST, SERIES_TRUST_PASSPORT, SERIES_TRUSTS };
 
 enum series {
-	S_CONNECTIONS_OPENED,
-	S_CONNECTIONS_CLOSED,
-	S_CONNECTIONS_REFUSED_ALL,
-	S_CONNECTIONS_REFUSED_ADDRESS,
-	S_HANDSHAKES_FAILED,
-	S_HANDSHAKES_SLOW,
-	S_HEADS_SLOW,
-	S_WRITES_SLOW,
-	S_RESPONSES, /* [status class] */
-	S_RELOADS = S_RESPONSES + 6,
-	S_RELOADS_REFUSED,
-	S_CERTIFICATE_NOT_AFTER,
+	SERVICE_SERIES,
 	S_STORE_UP,
 	S_STORE_FAILURES,
 	S_API_REQUESTS,                              /* [endpoint][status class] */

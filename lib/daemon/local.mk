@@ -23,6 +23,7 @@ libschleuse_a_SOURCES += lib/daemon/service.c
 libschleuse_a_SOURCES += lib/daemon/service.h
 libschleuse_a_SOURCES += lib/daemon/service_section.c
 libschleuse_a_SOURCES += lib/daemon/service_section.h
+libschleuse_a_SOURCES += lib/daemon/service_series.h
 libschleuse_a_SOURCES += lib/daemon/setting.c
 libschleuse_a_SOURCES += lib/daemon/setting.h
 libschleuse_a_SOURCES += lib/daemon/trust_section.c

@@ -159,7 +159,8 @@ unreadable(struct delayq_redis *q, struct delayq_taken *t)
 	delayq_redis_end(q, t, DELAYQ_LATER);
 }
 
-/* Into the lane of its app; for now it is not ours. */
+/* Into the lane of its app, where whichever gateway has room takes it; so it is not in hand here.
+ */
 static void
 move(struct delayq_redis *q, struct delayq_taken *t)
 {
